@@ -1,0 +1,154 @@
+"""Read sound files into the form that the model hears, and write sounds without clipping.
+
+Conventions: a Clip is mono at 22 050 Hz (channels are averaged, the rate is converted with soxr); times are seconds of
+the file; files are written whole or not at all, as 16- or 24-bit WAV.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from emomod.checks import check_choice, check_number, check_waveform
+from emomod.errors import InputError
+from emomod.spectrogram import SAMPLE_RATE
+
+MIN_SECONDS = 0.5
+SILENCE = 1e-4  # largest absolute sample below which a sound counts as silent: -80 dBFS
+SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A stretch of a sound file, mono at 22 050 Hz."""
+
+    y: NDArray[np.float32]  # [n_samples], nominally -1..1
+    path: str  # the file as the user named it
+    sha256: str  # of the whole file
+    start: float  # s, where the stretch begins in the file
+    file_seconds: float  # s, length of the whole file
+
+    @property
+    def seconds(self) -> float:
+        """Length of the stretch in seconds."""
+        return self.y.size / SAMPLE_RATE
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: there is no such file")
+    if Path(path).stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: cannot be decoded as sound ({error.error_string.rstrip('.')})") from None
+
+
+def _checked_length(path: str | Path, file: soundfile.SoundFile) -> float:
+    seconds = file.frames / file.samplerate
+    if seconds < MIN_SECONDS:
+        raise InputError(f"{path}: must be at least {MIN_SECONDS} s long, got {seconds:.3f} s")
+    return seconds
+
+
+def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average the channels of ``samples`` [n_frames, n_channels]; refuse what is not finite or cancels out."""
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path}: holds {int((~np.isfinite(samples)).sum())} samples of NaN or infinity")
+    mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
+    if np.abs(mono).max() < SILENCE <= np.abs(samples).max():
+        raise InputError(f"{path}: its channels cancel out when they are mixed to mono")
+    return mono
+
+
+def _read(path: str | Path, file: soundfile.SoundFile, start: float, seconds: float) -> NDArray[np.float32]:
+    """Read one stretch as mono at 22 050 Hz."""
+    first = round(start * file.samplerate)
+    count = min(round(seconds * file.samplerate), file.frames - first)
+    file.seek(first)
+    samples = file.read(count, dtype="float32", always_2d=True)
+    if len(samples) < count - 0.1 * file.samplerate:
+        found = (first + len(samples)) / file.samplerate
+        raise InputError(f"{path}: is cut off; it ends at {found:.2f} s of {file.frames / file.samplerate:.2f} s")
+    y = soxr.resample(_mono(path, samples), file.samplerate, SAMPLE_RATE)
+    return np.ascontiguousarray(y[: round(seconds * SAMPLE_RATE)], dtype=np.float32)
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_clip(path: str | Path, *, start: float = 0.0, seconds: float = 10.0) -> Clip:
+    """Read ``seconds`` of a sound file from ``start`` on (less where the file ends); wav, flac, ogg, mp3, any rate.
+
+    Raises InputError when the file is missing, empty, not sound, cut off, shorter than 0.5 s from ``start`` on, silent,
+    or holds NaN or infinity.
+    """
+    with _opened(path) as file:
+        length = _checked_length(path, file)
+        check_number("seconds", seconds, low=MIN_SECONDS)
+        check_number("start", start, low=0.0)
+        if start > length - MIN_SECONDS:
+            raise InputError(f"start must leave {MIN_SECONDS} s of {path} ({length:.2f} s long), got {start:g}")
+        y = _read(path, file, start, seconds)
+    if np.abs(y).max() < SILENCE:
+        raise InputError(f"{path}: is silent from {start:g} s to {start + y.size / SAMPLE_RATE:g} s")
+    return Clip(y, str(path), file_sha256(path), start, length)
+
+
+def window_starts(path: str | Path, *, seconds: float = 10.0) -> list[float]:
+    """Starts (s) of the fewest windows of ``seconds`` that cover a file, evenly spread; [0.0] for a shorter file."""
+    with _opened(path) as file:
+        length = _checked_length(path, file)
+    return [float(start) for start in np.linspace(0.0, max(0.0, length - seconds), max(1, int(np.ceil(length / seconds))))]
+
+
+def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:
+    """Yield every window of a file that is not silent, one at a time, so that hours of sound fit in memory."""
+    starts = window_starts(path, seconds=seconds)
+    sounding = 0
+    with _opened(path) as file:
+        for start in starts:
+            y = _read(path, file, start, seconds)
+            if np.abs(y).max() >= SILENCE:
+                sounding += 1
+                yield y
+    if not sounding:
+        raise InputError(f"{path}: is silent")
+
+
+def quantise(y: NDArray[np.floating], *, bits: int) -> NDArray[np.float32]:
+    """Return ``y`` as a file of ``bits`` gives it back: rounded to its steps; samples beyond full scale are refused."""
+    check_choice("bits", str(bits), [str(known) for known in SUBTYPES])
+    waveform = check_waveform(y)
+    if np.abs(waveform).max() > 1.0:
+        raise InputError(f"y must stay within -1..1, got a peak of {np.abs(waveform).max():.3f}")
+    full_scale = 2.0 ** (bits - 1)
+    steps = np.clip(np.round(waveform.astype(np.float64) * full_scale), -full_scale, full_scale - 1)
+    return (steps / full_scale).astype(np.float32)
+
+
+def write_wav(path: str | Path, y: NDArray[np.floating], *, bits: int = 24) -> Path:
+    """Write ``y`` [n_samples] as a mono WAV at 22 050 Hz; nothing is left behind when writing fails."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        soundfile.write(partial, quantise(y, bits=bits), SAMPLE_RATE, subtype=SUBTYPES[bits], format="WAV")
+        os.replace(partial, target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,1 @@
+"""The networks, their checkpoints, and the seam through which the rest of emomod calls a model."""

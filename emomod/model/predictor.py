@@ -1,0 +1,77 @@
+"""The seam between emomod and a model: a callable from log spectrograms to scores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emomod.checks import check_choice
+from emomod.model.checkpoint import Checkpoint, load_checkpoint
+from emomod.model.mid_to_emotion import MidToEmotion
+
+
+class Predict(Protocol):
+    """Log spectrograms [n, n_bands, n_frames] in, scores [n, n_names] out; same input, same output."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of the scores are, mid-level features before emotions."""
+        ...
+
+    @property
+    def mid_to_emotion(self) -> MidToEmotion | None:
+        """The linear layer that makes the emotions from the mid-level features, if there is one."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the spectrograms should be."""
+        ...
+
+    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A checkpoint, ready to score on a device."""
+
+    checkpoint: Checkpoint
+    device: torch.device
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of the scores are."""
+        return self.checkpoint.network.names
+
+    @property
+    def mid_to_emotion(self) -> MidToEmotion | None:
+        """The network's last layer; None for a one-level network."""
+        return self.checkpoint.mid_to_emotion
+
+    @torch.inference_mode()
+    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+        """Return float32 scores [n, n_names] of log spectrograms [n, n_bands, n_frames]."""
+        scores: torch.Tensor = self.checkpoint.network(spectrograms.to(self.device))
+        return scores
+
+
+def best_device() -> str:
+    """"cuda" where an NVIDIA GPU can be used, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_predictor(checkpoint: str | Path | None = None, *, device: str | None = None) -> Predictor:
+    """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is)."""
+    chosen = torch.device(check_choice("device", device or best_device(), ("cpu", "cuda")))
+    loaded = load_checkpoint(checkpoint)
+    loaded.network.to(chosen, memory_format=torch.channels_last)
+    return Predictor(loaded, chosen)
+
+
+def score_spectrogram(predict: Predict, log_spectrogram: torch.Tensor) -> NDArray[np.float64]:
+    """Return the scores [n_names] of one log spectrogram [n_bands, n_frames]."""
+    scores: NDArray[np.float64] = predict(log_spectrogram[None].to(predict.device))[0].double().cpu().numpy()
+    return scores

@@ -1,0 +1,156 @@
+"""The model's log-frequency spectrogram of a sound, and the way back from changed cells to a sound.
+
+Conventions: waveforms are mono at 22 050 Hz; arrays are [n_bands, n_frames]; a gain is a factor of amplitude; a cell
+that is switched off is 0 (silence), since a cell holds log10(1 + magnitude).
+
+The front end follows madmom's LogarithmicFilteredSpectrogram (Boeck et al., madmom: a new Python Audio and Music Signal
+Processing Library, ACM MM 2016), which the original system used. Resynthesis scales the complex STFT with gains
+that are spread from bands to STFT bins by a partition of unity, so that unit gains give the sound back.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from emomod.checks import check_choice, check_waveform
+from emomod.errors import InputError
+
+SAMPLE_RATE = 22050
+N_FFT = 2048
+HOP_LENGTH = 704
+BANDS_PER_OCTAVE = 24
+FMIN, FMAX, FREF = 20.0, 16000.0, 440.0
+N_BANDS = 149
+FRONT_END = {
+    "sample_rate": SAMPLE_RATE,
+    "n_fft": N_FFT,
+    "hop_length": HOP_LENGTH,
+    "bands_per_octave": BANDS_PER_OCTAVE,
+    "fmin": FMIN,
+    "fmax": FMAX,
+    "n_bands": N_BANDS,
+    "scaling": "log10(1 + magnitude), peak-normalised",
+}
+
+
+def _band_edges() -> NDArray[np.intp]:
+    """STFT bins nearest to the log-spaced frequencies between FMIN and FMAX, duplicates removed, below Nyquist."""
+    steps = np.arange(
+        np.floor(np.log2(FMIN / FREF) * BANDS_PER_OCTAVE), np.ceil(np.log2(FMAX / FREF) * BANDS_PER_OCTAVE)
+    )
+    frequencies = FREF * 2.0 ** (steps / BANDS_PER_OCTAVE)
+    frequencies = frequencies[(frequencies >= FMIN) & (frequencies <= FMAX)]
+    nearest = np.round(frequencies * N_FFT / SAMPLE_RATE).astype(np.intp)
+    return np.unique(np.minimum(nearest, N_FFT // 2 - 1))
+
+
+@lru_cache(maxsize=1)
+def filterbank() -> NDArray[np.float32]:
+    """Triangular filters [n_fft // 2, n_bands], each of unit sum; the Nyquist bin is left out, as madmom does."""
+    edges = _band_edges()
+    bins = np.arange(N_FFT // 2)[:, None]
+    start, centre, stop = edges[:-2], edges[1:-1], edges[2:]
+    narrow = stop - start < 2
+    centre, stop = np.where(narrow, start, centre), np.where(narrow, start + 1, stop)
+    rising = (bins - start) / np.maximum(centre - start, 1)
+    falling = (stop - bins) / (stop - centre)
+    triangles = np.where(bins < centre, rising, falling).clip(min=0.0)
+    return (triangles / triangles.sum(axis=0)).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _spread() -> torch.Tensor:
+    """Weights [n_fft // 2 + 1, n_bands], rows of unit sum: how band gains reach STFT bins (outer bins: nearest band)."""
+    triangles = np.vstack([filterbank() / filterbank().max(axis=0), np.zeros((1, N_BANDS))])
+    covered = np.flatnonzero(triangles.sum(axis=1))
+    nearest = np.clip(np.arange(len(triangles)), covered[0], covered[-1])
+    nearest = covered[np.searchsorted(covered, nearest)]
+    weights = triangles[nearest]
+    return torch.from_numpy(weights / weights.sum(axis=1, keepdims=True)).float()
+
+
+@lru_cache(maxsize=1)
+def _inverse_filterbank() -> torch.Tensor:
+    """Pseudo-inverse of the filterbank [n_fft // 2, n_bands]."""
+    return torch.from_numpy(np.linalg.pinv(filterbank().astype(np.float64)).T).float()
+
+
+@lru_cache(maxsize=1)
+def _window() -> torch.Tensor:
+    return torch.hann_window(N_FFT, periodic=False)
+
+
+def stft(y: ArrayLike) -> torch.Tensor:
+    """Complex STFT [n_fft // 2 + 1, n_stft_frames] of ``y`` [n_samples]; frame t is centred on sample t * hop_length.
+
+    Two frames more than the model sees are kept, so that every sample lies well inside some window.
+    """
+    waveform = torch.from_numpy(check_waveform(y).copy())
+    whole_hops = -(-waveform.numel() // HOP_LENGTH) * HOP_LENGTH
+    padded = torch.nn.functional.pad(waveform, (0, whole_hops - waveform.numel()))
+    return torch.stft(padded, N_FFT, HOP_LENGTH, window=_window(), center=True, pad_mode="constant", return_complex=True)
+
+
+def n_frames_of(n_samples: int) -> int:
+    """Number of frames that the model sees of ``n_samples``; 10 s give 313."""
+    return max(1, n_samples // HOP_LENGTH)
+
+
+def log_magnitude(transform: torch.Tensor) -> torch.Tensor:
+    """log10(1 + filtered magnitude) [n_bands, n_frames] of a complex STFT [n_fft // 2 + 1, n_frames]."""
+    return torch.log10(1.0 + torch.from_numpy(filterbank()).T @ transform[:-1].abs())
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrogram:
+    """A sound as the model sees it, with what is needed to hear it again after a change."""
+
+    log_spectrogram: torch.Tensor  # float32 [n_bands, n_frames], log10(1 + magnitude) of the peak-normalised sound
+    transform: torch.Tensor  # complex64 [n_fft // 2 + 1, n_stft_frames], of the peak-normalised sound
+    peak: float  # largest absolute sample of the sound, > 0
+    n_samples: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_bands, n_frames)."""
+        return (self.log_spectrogram.shape[0], self.log_spectrogram.shape[1])
+
+    def resynthesise(self, gains: ArrayLike | None = None, *, method: str = "mask") -> NDArray[np.float32]:
+        """Return the waveform [n_samples] after scaling each cell's amplitude by ``gains`` [n_bands, n_frames].
+
+        ``method="mask"`` scales the complex STFT and is exact at unit gain. ``method="pinv"`` inverts the
+        filterbank with a pseudo-inverse and keeps the original phase, as the 2019 system did; it is lossy.
+        """
+        check_choice("method", method, ("mask", "pinv"))
+        cells = torch.ones(self.shape) if gains is None else torch.as_tensor(np.asarray(gains), dtype=torch.float32)
+        if tuple(cells.shape) != self.shape:
+            raise InputError(f"gains must have the spectrogram's shape {self.shape}, got {tuple(cells.shape)}")
+        changed = self._masked(cells) if method == "mask" else self._inverted(cells)
+        y = torch.istft(changed, N_FFT, HOP_LENGTH, window=_window(), center=True, length=self.n_samples)
+        return (y * self.peak).numpy()
+
+    def _masked(self, cells: torch.Tensor) -> torch.Tensor:
+        last = torch.full((self.transform.shape[1],), cells.shape[1] - 1)
+        frames = torch.minimum(torch.arange(self.transform.shape[1]), last)
+        return self.transform * (_spread() @ cells)[:, frames]
+
+    def _inverted(self, cells: torch.Tensor) -> torch.Tensor:
+        bands = cells * (10.0**self.log_spectrogram - 1.0)
+        seen = self.transform[:, : cells.shape[1]]
+        changed = torch.zeros_like(self.transform)
+        changed[:-1, : cells.shape[1]] = torch.polar(torch.ones(()), seen[:-1].angle()) * (_inverse_filterbank() @ bands)
+        return changed
+
+
+def compute_spectrogram(y: ArrayLike) -> Spectrogram:
+    """Return the Spectrogram of ``y`` [n_samples], mono at 22 050 Hz; a silent ``y`` raises InputError."""
+    waveform = check_waveform(y)
+    peak = float(np.abs(waveform).max())
+    if peak == 0.0:
+        raise InputError("y must not be silent: there is nothing to hear in it")
+    transform = stft(waveform / np.float32(peak))
+    seen = transform[:, : n_frames_of(waveform.size)]
+    return Spectrogram(log_magnitude(seen), transform, peak, waveform.size)
