@@ -1,0 +1,81 @@
+"""Many scores in one standard MIDI file, each in its own stretch of time, so that a synthesiser starts only once.
+
+Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut where a stretch begins, so that nothing of
+a clip reaches the next one. Resolution: 0.1 ms.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mido
+
+from emomod.errors import InputError
+from emomod.training.score import Part, Score
+
+TICKS_PER_BEAT = 5000
+TEMPO = 500000  # microseconds a beat: 10 000 ticks a second
+TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 // TEMPO
+DRUM_CHANNEL = 9
+MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
+
+Event = tuple[int, int, mido.Message]  # ticks, rank among events of the same tick, message
+VolumeOf = Callable[[Part], int]  # MIDI volume 0..127 of a part
+
+
+def full_volume(part: Part) -> int:
+    """The volume controller that gives a part its own level: amplitude goes with the square of the controller."""
+    return max(1, round(127 * part.level**0.5))
+
+
+def _reset(start: int) -> list[Event]:
+    """All sound off, then all controllers reset, on every channel."""
+    return [
+        (start, rank, mido.Message("control_change", channel=channel, control=control))
+        for channel in range(16)
+        for rank, control in ((0, 120), (1, 121))
+    ]
+
+
+def _part_events(part: Part, *, channel: int, start: int, stop: int, volume: int) -> list[Event]:
+    events: list[Event] = [
+        (start, 2, mido.Message("control_change", channel=channel, control=7, value=volume)),
+        (start, 2, mido.Message("program_change", channel=channel, program=0 if part.is_drums else part.program)),
+    ]
+    for note in part.notes:
+        begin = start + round(note.onset * TICKS_PER_SECOND)
+        end = min(begin + max(1, round(note.duration * TICKS_PER_SECOND)), stop - 1)
+        if begin < end:
+            on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)
+            events.append((begin, 4, on))
+            events.append((end, 3, mido.Message("note_off", channel=channel, note=note.pitch)))
+    return events
+
+
+def _score_events(score: Score, *, start: int, stop: int, volume_of: VolumeOf) -> list[Event]:
+    events, melodic = _reset(start), iter(MELODIC_CHANNELS)
+    for part in score.parts:
+        channel = DRUM_CHANNEL if part.is_drums else next(melodic, None)
+        if channel is None:
+            raise InputError(f"a score must have at most {len(MELODIC_CHANNELS)} melodic parts")
+        events += _part_events(part, channel=channel, start=start, stop=stop, volume=volume_of(part))
+    return events
+
+
+def write_midi(
+    path: str | Path, scores: Sequence[Score], *, slot_seconds: float, volume_of: VolumeOf = full_volume
+) -> Path:
+    """Write ``scores`` one after another, ``slot_seconds`` apart, as a MIDI file of one track; return its path."""
+    slot = round(slot_seconds * TICKS_PER_SECOND)
+    events: list[Event] = []
+    for index, score in enumerate(scores):
+        events += _score_events(score, start=index * slot, stop=(index + 1) * slot, volume_of=volume_of)
+    events += _reset(len(scores) * slot)
+    events.sort(key=lambda event: event[:2])
+    track, now = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=TEMPO)]), 0
+    for ticks, _, message in events:
+        track.append(message.copy(time=ticks - now))
+        now = ticks
+    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT)
+    file.tracks.append(track)
+    file.save(path)
+    return Path(path)
