@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from emomod.checks import check_choice, check_number, check_waveform
 from emomod.errors import InputError
-from emomod.spectrogram import SAMPLE_RATE
 
+SAMPLE_RATE = 22050  # Hz, of everything inside emomod
 MIN_SECONDS = 0.5
 SILENCE = 1e-4  # largest absolute sample below which a sound counts as silent: -80 dBFS
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_choice, check_waveform
 from emomod.errors import InputError
 
-SAMPLE_RATE = 22050
 N_FFT = 2048
 HOP_LENGTH = 704
 BANDS_PER_OCTAVE = 24
@@ -70,6 +70,11 @@ def _spread() -> torch.Tensor:
     nearest = covered[np.searchsorted(covered, nearest)]
     weights = triangles[nearest]
     return torch.from_numpy(weights / weights.sum(axis=1, keepdims=True)).float()
+
+
+def band_frequencies() -> NDArray[np.float64]:
+    """Centre frequencies [n_bands] of the filters, in Hz."""
+    return np.argmax(filterbank(), axis=0) * SAMPLE_RATE / N_FFT
 
 
 @lru_cache(maxsize=1)
@@ -154,3 +159,10 @@ def compute_spectrogram(y: ArrayLike) -> Spectrogram:
     transform = stft(waveform / np.float32(peak))
     seen = transform[:, : n_frames_of(waveform.size)]
     return Spectrogram(log_magnitude(seen), transform, peak, waveform.size)
+
+
+def cell_energies(spectrogram: Spectrogram) -> NDArray[np.float64]:
+    """Energy [n_bands, n_frames] of each cell, shared out as the gains are; they sum to the STFT's energy."""
+    seen = spectrogram.transform[:, : spectrogram.shape[1]]
+    energies: NDArray[np.float64] = (_spread().T.double() @ seen.abs().double().square()).numpy()
+    return energies

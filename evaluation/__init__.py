@@ -1,0 +1,1 @@
+"""Evaluation of explanations and modifications: stability, fidelity, faithfulness, planted truth."""

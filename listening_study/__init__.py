@@ -1,0 +1,1 @@
+"""Listening studies: from modified clips to what people heard."""

@@ -51,6 +51,15 @@ class Predictor:
         """The network's last layer; None for a one-level network."""
         return self.checkpoint.mid_to_emotion
 
+    @property
+    def window_seconds(self) -> float:
+        """Length in seconds of the window that the model was trained on."""
+        return float(self.checkpoint.card["window_seconds"])
+
+    def check_name(self, target: str) -> str:
+        """Return ``target`` if the model gives such a score."""
+        return check_choice("target", target, self.names)
+
     @torch.inference_mode()
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         """Return float32 scores [n, n_names] of log spectrograms [n, n_bands, n_frames]."""

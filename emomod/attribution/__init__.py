@@ -1,0 +1,1 @@
+"""Ways to give every component a weight on every score."""

@@ -1,0 +1,95 @@
+"""A two-level explanation: what a model hears, which mid-level features make an emotion, which components make a feature.
+
+Level 1 is exact: an emotion is a linear layer of the mid-level features, so ``effect = weight * feature`` and the effects sum,
+with the intercept, to the emotion. Level 2 is a surrogate's weights, see component_weights. Both levels chain through the layer.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.component_weights import ComponentWeights
+from emomod.errors import InputError
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.model.mid_to_emotion import MidToEmotion
+
+FORMAT = "emomod explanation 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Level 1: what each mid-level feature adds to each emotion."""
+
+    layer: str  # name of the linear layer
+    values: NDArray[np.float64]  # [8, 7], weight times feature
+    intercepts: NDArray[np.float64]  # [8]
+
+    def of(self, emotion: str) -> dict[str, float]:
+        """The effects on one emotion by feature, largest absolute effect first."""
+        row = self.values[EMOTION_NAMES.index(emotion)]
+        return {MIDLEVEL_NAMES[column]: float(row[column]) for column in np.argsort(-np.abs(row), kind="stable")}
+
+
+def compute_effects(layer: MidToEmotion, midlevel: NDArray[np.floating]) -> Effects:
+    """Return the exact effects of mid-level scores [7] through ``layer``."""
+    return Effects(layer.name, layer.effects(midlevel), layer.intercepts)
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A two-level explanation of one clip, for all scores at once."""
+
+    names: tuple[str, ...]  # the scores, mid-level features before emotions
+    scores: NDArray[np.float64]  # [n_names], of the clip as it is
+    effects: Effects | None  # None for a model without a mid-level layer
+    weights: ComponentWeights
+    segments: NDArray[np.intp]  # [n_bands, n_frames], the component of each cell
+    record: dict[str, Any]  # clip (path, sha256, start), settings, seed, model, versions
+
+    def score(self, name: str) -> float:
+        """The score ``name`` of the clip."""
+        return float(self.scores[self.weights.index(name)])
+
+    def save(self, folder: str | Path) -> tuple[Path, Path]:
+        """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder; return their paths."""
+        arrays = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
+        arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}
+        text: dict[str, Any] = {"format": FORMAT, "names": list(self.names), "clip_r2": self.weights.clip_r2}
+        if self.effects:
+            arrays |= {f"effects.{name}": array for name, array in _arrays(self.effects).items()}
+            text["layer"] = self.effects.layer
+        npz, js = Path(folder) / "explanation.npz", Path(folder) / "explanation.json"
+        np.savez_compressed(npz, allow_pickle=False, **arrays)
+        js.write_text(json.dumps(text | {"record": self.record}, indent=1) + "\n")
+        return npz, js
+
+
+def _arrays(result: object) -> dict[str, NDArray[np.float64]]:
+    """The array fields of a result by name."""
+    values = {field.name: getattr(result, field.name) for field in fields(result)}  # type: ignore[arg-type]
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def load_explanation(folder: str | Path) -> Explanation:
+    """Load what ``Explanation.save`` wrote into ``folder``."""
+    npz, js = Path(folder) / "explanation.npz", Path(folder) / "explanation.json"
+    try:
+        text = json.loads(js.read_text())
+        with np.load(npz, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, json.JSONDecodeError) as error:
+        raise InputError(f"{folder}: holds no explanation that can be read ({error})") from None
+    if text.get("format") != FORMAT:
+        raise InputError(f"{js}: format must be {FORMAT!r}, got {text.get('format')!r}")
+    names = tuple(text["names"])
+    groups = {
+        prefix: {key.partition(".")[2]: value for key, value in arrays.items() if key.startswith(f"{prefix}.")}
+        for prefix in ("weights", "effects")
+    }
+    weights = ComponentWeights(names=names, clip_r2=text["clip_r2"], **groups["weights"])
+    effects = Effects(layer=text["layer"], **groups["effects"]) if groups["effects"] else None
+    return Explanation(names, arrays["scores"], effects, weights, arrays["segments"].astype(np.intp), text["record"])

@@ -1,0 +1,248 @@
+"""The main job and its parts: predict, explain, modify, and all of it in one run."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.audio import Clip, read_clip, read_windows, window_starts, write_wav
+from emomod.checks import check_count
+from emomod.component_weights import select_components
+from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.errors import InputError
+from emomod.explanation import Explanation, compute_effects
+from emomod.model.predictor import Predictor, load_predictor, score_spectrogram
+from emomod.modification import Plan, plan_gains, render_versions
+from emomod.output import check_output, new_folder, to_json
+from emomod.provenance import package_versions
+from emomod.report.page import write_report
+from emomod.rescoring import CONTROL_KINDS, ScoreShift, control_shifts, score_file, score_waveform, snr_db
+from emomod.result import Modification, Prediction, RunResult, scores_by_level
+from emomod.sentences import explain_in_words
+from emomod.spectrogram import compute_spectrogram
+from emomod.stages import Stages
+
+
+@dataclass(frozen=True)
+class ModifySettings:
+    """How a clip is changed and how the change is judged."""
+
+    gain_db: float = 6.0  # 0..40
+    sides: str = "positive"  # whose gains change: positive, negative, both
+    rule: str = "bh:0.05"  # which components stand out, see emomod.component_weights
+    bits: int = 24  # 16 or 24, of the written files
+    n_controls: int = 99  # random changes of each kind beside each version
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_count("n_controls", self.n_controls)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of the whole job."""
+
+    start: float = 0.0  # s, where the window begins in the file
+    lime: LimeSettings = field(default_factory=LimeSettings)
+    modify: ModifySettings = field(default_factory=ModifySettings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Explained:
+    """A clip with all that modifying it needs."""
+
+    clip: Clip
+    components: SegmentComponents
+    explanation: Explanation
+    predictor: Predictor
+
+
+def predict(path: str | Path, *, predictor: Predictor | None = None) -> Prediction:
+    """Return what the model hears in a sound file; a file longer than the window is averaged over evenly spread windows."""
+    predictor = predictor or load_predictor()
+    scores = [score_waveform(predictor, y) for y in read_windows(path, seconds=predictor.window_seconds)]
+    levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
+    return Prediction(str(path), levels["midlevel"], levels["emotion"], len(scores))
+
+
+def explain(
+    path: str | Path, *, start: float = 0.0, settings: LimeSettings | None = None, predictor: Predictor | None = None
+) -> Explanation:
+    """Return the two-level explanation, for all scores, of the window of a sound file that begins at ``start`` (s)."""
+    return _explain(path, RunSettings(start, settings or LimeSettings()), predictor or load_predictor(), Stages()).explanation
+
+
+def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stages: Stages) -> _Explained:
+    with stages.stage("reading"):
+        clip = read_clip(path, start=settings.start, seconds=predictor.window_seconds)
+    with stages.stage("spectrogram and segments"):
+        components = cut_segments(compute_spectrogram(clip.y), device=predictor.device)
+        scores = score_spectrogram(predictor, components.spectrogram.log_spectrogram)
+    with stages.stage("explaining"):
+        weights = explain_with_lime(predictor, components, settings=settings.lime, progress=stages.progress)
+    layer = predictor.mid_to_emotion
+    effects = compute_effects(layer, scores[: layer.weights.shape[1]]) if layer else None
+    record = {
+        "clip": {"path": clip.path, "sha256": clip.sha256, "start": clip.start, "seconds": clip.seconds},
+        "model": {"name": predictor.checkpoint.card["name"], "sha256": predictor.checkpoint.sha256},
+        "components": {"kind": "felzenszwalb", "scale": 25, "min_size": 40},
+        "lime": settings.lime.as_dict(),
+        "versions": package_versions(),
+    }
+    explanation = Explanation(predictor.names, scores, effects, weights, components.segments, record)
+    return _Explained(clip, components, explanation, predictor)
+
+
+def modify(
+    path: str | Path,
+    explanation: Explanation,
+    *,
+    target: str,
+    out: str | Path,
+    settings: ModifySettings | None = None,
+    predictor: Predictor | None = None,
+) -> Modification:
+    """Write enhanced, weakened and isolated versions of an explained clip into the folder ``out``; re-score what was written.
+
+    Raises InputError when ``path`` or ``predictor`` are not those that were explained.
+    """
+    settings, predictor = settings or ModifySettings(), predictor or load_predictor()
+    told = explanation.record["clip"]
+    clip = read_clip(path, start=told["start"], seconds=predictor.window_seconds)
+    if clip.sha256 != told["sha256"]:
+        raise InputError(f"path must be the file that was explained ({told['path']}); {path} has other content")
+    if predictor.checkpoint.sha256 != explanation.record["model"]["sha256"]:
+        raise InputError(f"predictor must be the one that was explained, got {predictor.checkpoint.path}")
+    components = SegmentComponents(compute_spectrogram(clip.y), explanation.segments, predictor.device)
+    explained = _Explained(clip, components, explanation, predictor)
+    with new_folder(out) as folder:
+        changed = _modify(explained, target=target, folder=folder, settings=settings, stages=Stages())
+        (folder / "modification.json").write_text(to_json(changed.as_dict() | {"settings": asdict(settings)}) + "\n")
+    return changed
+
+
+def _modify(
+    explained: _Explained, *, target: str, folder: Path, settings: ModifySettings, stages: Stages
+) -> Modification:
+    """Write every version's WAV and shifts.csv into ``folder``."""
+    components, clip = explained.components, explained.clip
+    selection = select_components(explained.explanation.weights, target=target, rule=settings.rule)
+    plan = plan_gains(selection, n_components=components.n_components, gain_db=settings.gain_db, sides=settings.sides)
+    with stages.stage("rendering"):
+        versions = render_versions(components, plan)
+        for name, y in versions.waveforms.items():
+            write_wav(folder / f"{name}.wav", y, bits=settings.bits)
+        original = read_clip(folder / "original.wav", seconds=clip.seconds).y
+        identity = snr_db(clip.y, original / np.float32(10 ** (versions.static_gain_db / 20)))
+    with stages.stage("re-scoring"):
+        shifts = tuple(_judge(explained, plan, name, folder, settings) for name in ("enhanced", "weakened"))
+    changed = Modification(
+        target, settings.gain_db, selection, versions.waveforms, shifts, versions.static_gain_db, identity
+    )
+    changed.write_csv(folder / "shifts.csv")
+    return changed
+
+
+def _judge(explained: _Explained, plan: Plan, version: str, folder: Path, settings: ModifySettings) -> ScoreShift:
+    """Score a written version, the written original, and the controls."""
+    predictor, seconds = explained.predictor, explained.clip.seconds
+    before, after = (
+        score_file(predictor, folder / f"{name}.wav", seconds=seconds) for name in ("original", version)
+    )
+    controls = tuple(
+        control_shifts(
+            predictor,
+            explained.components,
+            plan.versions()[version],
+            kind=kind,
+            n_controls=settings.n_controls,
+            seed=settings.seed,
+            bits=settings.bits,
+        )
+        for kind in CONTROL_KINDS
+    )
+    return ScoreShift(predictor.names, version, before, after, controls)
+
+
+def run(
+    path: str | Path,
+    *,
+    target: str,
+    out: str | Path,
+    settings: RunSettings | None = None,
+    predictor: Predictor | None = None,
+    stages: Stages | None = None,
+) -> RunResult:
+    """Explain ``target`` in one window of a clip, write enhanced and weakened versions, re-score them, write a report into ``out``.
+
+    ``out`` is new, empty, or an earlier output; it is written whole or not at all. Raises InputError for input that cannot be used.
+    """
+    settings, predictor, stages = settings or RunSettings(), predictor or load_predictor(), stages or Stages()
+    predictor.check_name(target)
+    check_output(out)
+    explained = _explain(path, settings, predictor, stages)
+    with new_folder(out) as folder:
+        changed = _modify(explained, target=target, folder=folder, settings=settings.modify, stages=stages)
+        sentence = explain_in_words(explained.explanation, changed.selection, explained.components.locations())
+        explained.explanation.save(folder)
+        record = _record(explained, changed, settings=settings, sentence=sentence)
+        spectrogram = explained.components.spectrogram.log_spectrogram
+        result = RunResult(Path(out), explained.explanation, changed, spectrogram, sentence, record)
+        with stages.stage("report"):
+            write_report(result, folder)
+        record["seconds"] = stages.seconds
+        (folder / "run.json").write_text(to_json(record) + "\n")
+    return result
+
+
+def _record(explained: _Explained, changed: Modification, *, settings: RunSettings, sentence: str) -> dict[str, Any]:
+    """The content of run.json, but for the seconds."""
+    explanation, clip = explained.explanation, explained.clip
+    after = {shift.version: scores_by_level(shift.names, shift.after) for shift in changed.shifts}
+    return changed.as_dict() | {
+        "sentence": sentence,
+        "warnings": _warnings(changed),
+        "predictions": {"before": scores_by_level(explanation.names, explanation.scores)} | after,
+        "n_components": explained.components.n_components,
+        "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
+        "fit_r2": dict(zip(explanation.names, explanation.weights.fit_r2.tolist(), strict=True)),
+        "clip_r2": explanation.weights.clip_r2,
+        "clip": clip.path,
+        "clip_sha256": clip.sha256,
+        "window": {"start": clip.start, "seconds": clip.seconds, "file_seconds": clip.file_seconds},
+        "model": {key: value for key, value in explained.predictor.checkpoint.card.items() if key != "front_end"}
+        | {"sha256": explained.predictor.checkpoint.sha256},
+        "settings": asdict(settings),
+        "versions": package_versions(),
+    }
+
+
+def _warnings(changed: Modification) -> list[str]:
+    """What a user should know before trusting the result."""
+    found = []
+    if not changed.selection.positive.size:
+        found.append(f"no component speaks for {changed.target} by the rule {changed.selection.rule}")
+    if not changed.selection.negative.size:
+        found.append(f"no component speaks against {changed.target} by the rule {changed.selection.rule}")
+    return found
+
+
+def run_windows(
+    path: str | Path, *, target: str, out: str | Path, settings: RunSettings | None = None, predictor: Predictor | None = None,
+    stages: Stages | None = None,
+) -> Iterator[RunResult]:
+    """Run the job on every window that covers a file, each into its own folder ``out/NNNN.Ns``; yield the results one by one."""
+    settings, predictor = settings or RunSettings(), predictor or load_predictor()
+    for start in window_starts(path, seconds=predictor.window_seconds):
+        yield run(
+            path,
+            target=target,
+            out=Path(out) / f"{start:07.1f}s",
+            settings=replace(settings, start=start),
+            predictor=predictor,
+            stages=stages,
+        )

@@ -1,0 +1,19 @@
+"""What a result came from: the versions of everything that it depends on."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("emomod", "torch", "numpy", "scipy", "scikit-image", "soundfile", "soxr")
+
+
+def package_version(name: str) -> str | None:
+    """Return the version of an installed distribution, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {name: package_version(name) or "not installed" for name in PACKAGES}

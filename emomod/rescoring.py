@@ -1,0 +1,122 @@
+"""Did the change do what was said? Scores of written files, and controls that change the same amount elsewhere.
+
+A score is read back from the file: decoded, through the whole front end, through the model. Controls are sounds made with the same gains
+on other components: "count" gives the same gains to as many random components, "energy" to random components that hold the same
+share of the sound's energy. Their p-value is (1 + controls that moved at least as far the intended way) / (1 + controls), as for
+any permutation test (Phipson & Smyth, Stat. Appl. Genet. Mol. Biol. 9(1), 2010).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.audio import quantise, read_clip
+from emomod.checks import check_choice, check_count, check_rng
+from emomod.components.base import Components
+from emomod.model.predictor import Predict, score_spectrogram
+from emomod.modification import CEILING
+from emomod.spectrogram import compute_spectrogram
+
+CONTROL_KINDS = ("count", "energy")
+
+
+def score_waveform(predict: Predict, y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the scores [n_names] of a waveform [n_samples], mono at 22 050 Hz."""
+    return score_spectrogram(predict, compute_spectrogram(y).log_spectrogram)
+
+
+def score_file(predict: Predict, path: str | Path, *, start: float = 0.0, seconds: float = 10.0) -> NDArray[np.float64]:
+    """Return the scores [n_names] of a written file, read back through the whole chain."""
+    return score_waveform(predict, read_clip(path, start=start, seconds=seconds).y)
+
+
+def snr_db(reference: NDArray[np.floating], y: NDArray[np.floating]) -> float:
+    """Signal-to-noise ratio of ``y`` against ``reference`` in dB; infinity where they are equal."""
+    truth, error = np.asarray(reference, dtype=np.float64), np.asarray(y, dtype=np.float64) - reference
+    noise = float((error**2).sum())
+    return float("inf") if noise == 0.0 else float(10.0 * np.log10((truth**2).sum() / noise))
+
+
+@dataclass(frozen=True, eq=False)
+class ControlShifts:
+    """How far random changes of the same size moved every score."""
+
+    kind: str  # count or energy
+    shifts: NDArray[np.float64]  # [n_controls, n_names]
+    energy_ratio: float  # median of (energy of the changed components) / (the same in the real version)
+
+    def p_values(self, shift: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Two-sided permutation p-values [n_names] of shifts [n_names]."""
+        as_far = (np.abs(self.shifts) >= np.abs(shift)).sum(axis=0)
+        values: NDArray[np.float64] = (1.0 + as_far) / (1.0 + len(self.shifts))
+        return values
+
+    def p_value(self, shift: float, *, column: int, direction: float) -> float:
+        """One-sided permutation p-value of one score's shift in the intended ``direction`` (+1 or -1)."""
+        return float((1.0 + (self.shifts[:, column] * direction >= shift * direction).sum()) / (1.0 + len(self.shifts)))
+
+    def share_beaten(self, shift: float, *, column: int, direction: float) -> float:
+        """Share of the controls that moved less far than ``shift`` in ``direction``."""
+        return float((self.shifts[:, column] * direction < shift * direction).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreShift:
+    """What one version of a clip did to every score."""
+
+    names: tuple[str, ...]
+    version: str
+    before: NDArray[np.float64]  # [n_names], of the written original
+    after: NDArray[np.float64]  # [n_names], of the written version
+    controls: tuple[ControlShifts, ...]
+
+    @property
+    def shift(self) -> NDArray[np.float64]:
+        """[n_names], after minus before."""
+        return self.after - self.before
+
+
+def _same_count(gains: NDArray[np.float64], energies: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    return rng.permutation(gains)
+
+
+def _same_energy(gains: NDArray[np.float64], energies: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Give each changed gain to random components whose energy comes nearest to that of the components that had it."""
+    drawn, order = np.ones_like(gains), rng.permutation(gains.size)
+    for value in np.unique(gains[gains != 1.0]):
+        wanted, reached = energies[gains == value].sum(), np.cumsum(energies[order])
+        taken = 1 + int(np.argmin(np.abs(reached - wanted))) if order.size else 0
+        drawn[order[:taken]] = value
+        order = order[taken:]
+    return drawn
+
+
+_DRAW: dict[str, Callable[..., NDArray[np.float64]]] = {"count": _same_count, "energy": _same_energy}
+
+
+def draw_control(gains: NDArray[np.float64], energies: NDArray[np.float64], *, kind: str, rng: np.random.Generator | int) -> NDArray[np.float64]:
+    """Return gains [K] like ``gains``, on random components of the same count or the same energy [K]."""
+    return _DRAW[check_choice("kind", kind, CONTROL_KINDS)](gains, energies, check_rng(rng))
+
+
+def control_shifts(
+    predict: Predict, components: Components, gains: NDArray[np.float64], *, kind: str, n_controls: int, seed: int, bits: int
+) -> ControlShifts:
+    """Render, quantise and score ``n_controls`` random changes like ``gains`` [K]; return their shifts."""
+    check_count("n_controls", n_controls)
+    energies, changed = components.energies(), gains != 1.0
+    before = score_waveform(predict, _written(components.render(np.ones_like(gains)), bits))
+    shifts, ratios = [], []
+    for index in range(n_controls):
+        drawn = draw_control(gains, energies, kind=kind, rng=np.random.default_rng([seed, index]))
+        shifts.append(score_waveform(predict, _written(components.render(drawn), bits)) - before)
+        ratios.append(energies[drawn != 1.0].sum() / max(energies[changed].sum(), np.finfo(float).tiny))
+    return ControlShifts(kind, np.array(shifts), float(np.median(ratios)))
+
+
+def _written(y: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    """Return ``y`` as it would be read back from a file, scaled down where it would clip."""
+    return quantise(y * np.float32(min(1.0, CEILING / np.abs(y).max())), bits=bits)

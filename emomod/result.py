@@ -1,0 +1,137 @@
+"""What the main job gives back: the folder it wrote, the explanation, and the shifts measured on the written files."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emomod.component_weights import Selection
+from emomod.explanation import Explanation
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.notebook import page_html, player_html, table_html
+from emomod.rescoring import ScoreShift
+
+CONTROL_FIELDS = ("p_value", "share_beaten", "mean_shift", "shift_05", "shift_95", "energy_ratio", "n")
+
+
+def scores_by_level(names: tuple[str, ...], scores: NDArray[np.floating]) -> dict[str, dict[str, float]]:
+    """Return ``{"midlevel": {name: score}, "emotion": {name: score}}`` of scores [n_names]."""
+    named = {name: float(score) for name, score in zip(names, scores, strict=True)}
+    levels = {"midlevel": MIDLEVEL_NAMES, "emotion": EMOTION_NAMES}
+    return {level: {name: named[name] for name in known if name in named} for level, known in levels.items()}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model hears in a file."""
+
+    file: str
+    midlevel: dict[str, float]  # 0..1; empty for a model without a mid-level layer
+    emotion: dict[str, float]  # 0..1
+    n_windows: int  # averaged
+
+    def as_dict(self) -> dict[str, Any]:
+        """The prediction for JSON."""
+        return {"file": self.file, "midlevel": self.midlevel, "emotion": self.emotion, "n_windows": self.n_windows}
+
+    def _repr_html_(self) -> str:
+        return table_html(("score", "0..1"), [*self.midlevel.items(), *self.emotion.items()], caption=self.file)
+
+
+@dataclass(frozen=True, eq=False)
+class Modification:
+    """Versions of a clip, as written to files and read back."""
+
+    target: str
+    gain_db: float
+    selection: Selection
+    waveforms: dict[str, NDArray[np.float32]]  # [n_samples] by version, as written
+    shifts: tuple[ScoreShift, ...]  # enhanced, weakened
+    static_gain_db: float  # given to all versions alike
+    identity_snr_db: float  # of the written original against the clip
+
+    def shift_of(self, version: str) -> ScoreShift:
+        """The shifts of one version."""
+        return next(shift for shift in self.shifts if shift.version == version)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Figures for JSON: shifts by version and name, and controls of the target by version and kind."""
+        return {
+            "target": self.target,
+            "gain_db": self.gain_db,
+            "rule": self.selection.rule,
+            "n_positive": int(self.selection.positive.size),
+            "n_negative": int(self.selection.negative.size),
+            "static_gain_db": self.static_gain_db,
+            "identity_snr_db": self.identity_snr_db,
+            "shifts": {shift.version: dict(zip(shift.names, shift.shift.tolist(), strict=True)) for shift in self.shifts},
+            "controls": {shift.version: self._controls(shift) for shift in self.shifts},
+        }
+
+    def _controls(self, shift: ScoreShift) -> dict[str, dict[str, float]]:
+        column, direction = shift.names.index(self.target), DIRECTIONS[shift.version]
+        observed, found = float(shift.shift[column]), {}
+        for control in shift.controls:
+            moved = control.shifts[:, column]
+            figures = (
+                control.p_value(observed, column=column, direction=direction),
+                control.share_beaten(observed, column=column, direction=direction),
+                float(moved.mean()),
+                *(float(value) for value in np.quantile(moved, (0.05, 0.95))),
+                control.energy_ratio,
+                len(moved),
+            )
+            found[control.kind] = dict(zip(CONTROL_FIELDS, figures, strict=True))
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a score: level, before, after, shift and two-sided p-values against each kind of control."""
+        rows = []
+        for column, name in enumerate(self.shifts[0].names):
+            row: dict[str, Any] = {"name": name, "level": "midlevel" if name in MIDLEVEL_NAMES else "emotion"}
+            row["before"] = float(self.shifts[0].before[column])
+            for shift in self.shifts:
+                row[shift.version] = float(shift.after[column])
+                row[f"shift_{shift.version}"] = float(shift.shift[column])
+                for control in shift.controls:
+                    row[f"p_{control.kind}_{shift.version}"] = float(control.p_values(shift.shift)[column])
+            rows.append(row)
+        return rows
+
+    def write_csv(self, path: str | Path) -> None:
+        """Write ``rows`` as CSV, scores to six decimals."""
+        rows = self.rows()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(
+                {key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+            )
+
+    def _repr_html_(self) -> str:
+        players = "".join(player_html(y, title=name) for name, y in self.waveforms.items())
+        header = ("score", "before", "enhanced", "weakened")
+        rows = [tuple(row[key] for key in ("name", *header[1:])) for row in self.rows()]
+        return players + table_html(header, rows, caption=f"{self.target}, {self.gain_db:g} dB")
+
+
+DIRECTIONS = {"enhanced": 1.0, "weakened": -1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """Everything that ``emomod run`` found and wrote."""
+
+    folder: Path  # where the files are
+    explanation: Explanation
+    modification: Modification
+    log_spectrogram: torch.Tensor  # [n_bands, n_frames] of the clip
+    sentence: str
+    record: dict[str, Any]  # the content of run.json
+
+    def _repr_html_(self) -> str:
+        return page_html((self.folder / "report.html").read_text(encoding="utf-8"))

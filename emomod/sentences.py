@@ -1,0 +1,100 @@
+"""An explanation in one or two plain sentences."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emomod.component_weights import Selection
+from emomod.components.base import Location
+from emomod.explanation import Effects, Explanation
+from emomod.labels import EMOTION_NAMES, spoken
+
+HIGH, LOW = 0.6, 0.4  # scores are ratings x 0.1 on 0..1
+MOMENTS = 3  # components named for each side
+BANDS = ((200.0, "below 200 Hz"), (2000.0, "between 200 Hz and 2 kHz"), (np.inf, "above 2 kHz"))
+
+
+def degree(score: float) -> str:
+    """Say how high a score is.
+
+    >>> degree(0.88), degree(0.5), degree(0.1)
+    ('high', 'middling', 'low')
+    """
+    return "high" if score >= HIGH else "low" if score <= LOW else "middling"
+
+
+def signed(value: float) -> str:
+    """Write a change with its sign.
+
+    >>> signed(0.391), signed(-0.052)
+    ('+.39', '-.05')
+    """
+    return f"{value:+.2f}".replace("0.", ".", 1)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def places(locations: Sequence[Location]) -> str:
+    """Say where components lie, grouped by register.
+
+    >>> places([Location(1.0, 1.4, 1.2, 40, 150), Location(3.2, 3.6, 3.4, 40, 150), Location(5, 6, 5.5, 3000, 9000)])
+    '1.2 s and 3.4 s (below 200 Hz); 5.5 s (above 2 kHz)'
+    """
+    groups: dict[str, list[float]] = {}
+    for location in locations:
+        middle = float(np.sqrt(location.low * location.high))
+        groups.setdefault(next(words for limit, words in BANDS if middle < limit), []).append(location.centre)
+    return "; ".join(
+        f"{_listed([f'{centre:.1f} s' for centre in sorted(set(centres))])} ({words})" for words, centres in groups.items()
+    )
+
+
+def component_sentence(explanation: Explanation, selection: Selection, locations: Sequence[Location]) -> str:
+    """Say which components carry the selection's target."""
+    name = spoken(selection.target)
+    if not selection.positive.size and not selection.negative.size:
+        return f"No part of the sound stands out for or against {name} (rule {selection.rule})."
+    sides = {"is carried by what sounds at": selection.positive, "held back by what sounds at": selection.negative}
+    parts = [
+        f"{verb} {places([locations[index] for index in chosen[:MOMENTS]])}" for verb, chosen in sides.items() if chosen.size
+    ]
+    verb = "is " if not selection.positive.size else ""
+    return f"{name.capitalize()} {verb}{', and '.join(parts)}."
+
+
+def effect_sentence(explanation: Explanation, emotion: str) -> str:
+    """Say which mid-level feature makes an emotion what it is."""
+    score = explanation.score(emotion)
+    opening = f"{spoken(emotion).capitalize()} is {degree(score)} ({score:.2f})"
+    if explanation.effects is None:
+        return f"{opening}; this model has no mid-level features to explain it with."
+    feature, effect = main_cause(explanation.effects, emotion, degree(explanation.score(emotion)))
+    cause = f"{spoken(feature)} is {degree(explanation.score(feature))} ({explanation.score(feature):.2f})"
+    return f"{opening} mainly because {cause}, which adds {signed(effect)}."
+
+
+def main_cause(effects: Effects, emotion: str, degree: str) -> tuple[str, float]:
+    """The mid-level feature with the largest effect that makes the emotion "high" or "low" (else of either sign)."""
+    ordered = effects.of(emotion)
+    towards = {name: value for name, value in ordered.items() if degree == "middling" or (value > 0) == (degree == "high")}
+    return next(iter((towards or ordered).items()))
+
+
+def consequence_sentence(explanation: Explanation, feature: str) -> str:
+    """Say how high a mid-level feature is and which emotion it moves most."""
+    score = explanation.score(feature)
+    opening = f"{spoken(feature).capitalize()} is {degree(score)} ({score:.2f})"
+    if explanation.effects is None:
+        return f"{opening}."
+    by_emotion = {emotion: explanation.effects.of(emotion)[feature] for emotion in EMOTION_NAMES}
+    emotion = max(by_emotion, key=lambda name: abs(by_emotion[name]))
+    return f"{opening}; of the emotions it moves {emotion} most ({signed(by_emotion[emotion])})."
+
+
+def explain_in_words(explanation: Explanation, selection: Selection, locations: Sequence[Location]) -> str:
+    """Return one or two sentences on the selection's target: why it is what it is, and where in the sound that lies."""
+    target = selection.target
+    first = effect_sentence(explanation, target) if target in EMOTION_NAMES else consequence_sentence(explanation, target)
+    return f"{first} {component_sentence(explanation, selection, locations)}"

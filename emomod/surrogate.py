@@ -1,0 +1,155 @@
+"""A local linear model of the scores over masks, from sufficient statistics that do not grow with the number of masks.
+
+Conventions: masks [n, K] are 0/1, scores are [n, T]. The model is weighted ridge regression with an intercept that is not
+penalised: it minimises sum_i v_i (y_i - a - x_i b)^2 + alpha |b|^2, as LIME does (Ribeiro, Singh, Guestrin, KDD 2016, where v_i is
+the kernel of the distance to the unchanged sound).
+
+Standard errors: with P = (X'VX + alpha D)^-1, where D is the identity but 0 for the intercept, the estimate is P X'Vy, so that for
+noise of equal variance s^2 its covariance is s^2 P X'V^2X P; s^2 is the weighted residual sum of squares over
+sum(v) - trace(P X'V^2X). For unit weights and alpha = 0 this is ordinary least squares.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.linalg import cho_factor, cho_solve
+
+from emomod.checks import check_number
+from emomod.errors import InputError
+
+Array = NDArray[np.float64]
+
+
+def cosine_kernel(masks: NDArray[np.bool_], *, width: float) -> Array:
+    """Return LIME's weights [n] of masks: exp(-d^2 / 2 width^2), d = 1 - sqrt(share of components that are on)."""
+    distance = 1.0 - np.sqrt(masks.mean(axis=1))
+    kernel: Array = np.exp(-(distance**2) / (2.0 * width**2))
+    return kernel
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """How well predictions fit scores: cross products between the T targets, so that linear mixtures of targets follow."""
+
+    residual: Array  # [T, T], weighted cross products of residuals
+    total: Array  # [T, T], weighted cross products of scores about their mean
+
+    @property
+    def r2(self) -> Array:
+        """Coefficient of determination [T]; NaN for a target that does not vary."""
+        total, residual = np.diag(self.total), np.diag(self.residual)
+        varies = total > 1e-14
+        return np.where(varies, 1.0 - residual / np.where(varies, total, 1.0), np.nan)
+
+    def mixed(self, mixing: Array) -> "Quality":
+        """Quality for targets that are ``mixing`` [U, T] of these."""
+        return Quality(mixing @ self.residual @ mixing.T, mixing @ self.total @ mixing.T)
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """Linear models of T targets over K components that share one design."""
+
+    intercepts: Array  # [T], score with all components off
+    weights: Array  # [T, K], change of the score when a component is turned on
+    unscaled_variances: Array  # [K], variance of a weight for residual variance 1
+    residual_covariance: Array  # [T, T]
+    degrees_of_freedom: float
+    fit: Quality  # on the masks of the fit
+
+    @property
+    def standard_errors(self) -> Array:
+        """[T, K], of the weights."""
+        return np.sqrt(np.outer(np.diag(self.residual_covariance).clip(min=0.0), self.unscaled_variances))
+
+    @property
+    def p_values(self) -> Array:
+        """[T, K], two-sided, of the hypothesis that a weight is zero."""
+        errors = self.standard_errors
+        t = np.divide(np.abs(self.weights), errors, out=np.zeros_like(errors), where=errors > 0)
+        t = np.where((errors == 0) & (self.weights != 0), np.inf, t)
+        values: Array = 2.0 * stats.t.sf(t, self.degrees_of_freedom)
+        return values
+
+    def predict(self, masks: ArrayLike) -> Array:
+        """Return scores [n, T] of masks [n, K]."""
+        return np.asarray(masks, dtype=np.float64) @ self.weights.T + self.intercepts
+
+    def mixed(self, mixing: Array, *, offsets: Array) -> "Surrogate":
+        """Return the surrogate of targets that are ``mixing`` [U, T] of these plus ``offsets`` [U]; exact."""
+        return Surrogate(
+            intercepts=mixing @ self.intercepts + offsets,
+            weights=mixing @ self.weights,
+            unscaled_variances=self.unscaled_variances,
+            residual_covariance=mixing @ self.residual_covariance @ mixing.T,
+            degrees_of_freedom=self.degrees_of_freedom,
+            fit=self.fit.mixed(mixing),
+        )
+
+
+class Statistics:
+    """Sums over masks and scores; memory is O((K + T)^2), however many masks there are."""
+
+    def __init__(self, n_components: int, n_targets: int) -> None:
+        n = n_components + 1  # the last column is the intercept
+        self._gram, self._gram_squared = np.zeros((n, n)), np.zeros((n, n))
+        self._cross, self._scores = np.zeros((n, n_targets)), np.zeros((n_targets, n_targets))
+        self._mean: Array | None = None
+
+    def add(self, masks: NDArray[np.bool_], scores: ArrayLike, kernel: ArrayLike | None = None) -> None:
+        """Take in masks [n, K], scores [n, T] and kernel weights [n] (default: 1)."""
+        x = np.column_stack([masks, np.ones(len(masks))]).astype(np.float64)
+        y = np.asarray(scores, dtype=np.float64)
+        if not np.isfinite(y).all():
+            raise InputError(f"scores must be finite, got {int((~np.isfinite(y)).sum())} of NaN or infinity")
+        if self._mean is None:  # sums are kept about a fixed point near the mean, so that no digits are lost
+            self._mean = y.mean(axis=0)
+        y = y - self._mean
+        v = np.ones(len(x)) if kernel is None else np.asarray(kernel, dtype=np.float64)
+        weighted = x * v[:, None]
+        self._gram += weighted.T @ x
+        self._gram_squared += weighted.T @ weighted
+        self._cross += weighted.T @ y
+        self._scores += (y * v[:, None]).T @ y
+
+    def solve(self, *, alpha: float = 1.0) -> Surrogate:
+        """Fit all targets with one factorisation; InputError where there are fewer masks than components."""
+        check_number("alpha", alpha, low=0.0)
+        if self._mean is None:
+            raise InputError("statistics must hold at least one batch of masks before they are solved")
+        penalty = np.full(len(self._gram), alpha)
+        penalty[-1] = 0.0
+        try:
+            factor = cho_factor(self._gram + np.diag(penalty))
+        except np.linalg.LinAlgError:
+            raise InputError("masks must tell all components apart: draw more of them, or give alpha > 0") from None
+        inverse = cho_solve(factor, np.eye(len(penalty)))
+        smoother = inverse @ self._gram_squared
+        freedom = float(self._gram[-1, -1] - np.trace(smoother))
+        if freedom < 1.0:
+            raise InputError(f"n_perturbations must exceed the number of components ({len(penalty) - 1}) and the intercept")
+        coefficients = inverse @ self._cross
+        quality = self._quality(coefficients)
+        return Surrogate(
+            intercepts=coefficients[-1] + self._mean,
+            weights=coefficients[:-1].T.copy(),
+            unscaled_variances=np.einsum("ij,ji->i", smoother, inverse)[:-1],
+            residual_covariance=quality.residual / freedom,
+            degrees_of_freedom=freedom,
+            fit=quality,
+        )
+
+    def _quality(self, coefficients: Array) -> Quality:
+        explained = self._cross.T @ coefficients
+        residual = self._scores - explained - explained.T + coefficients.T @ self._gram @ coefficients
+        sums = self._cross[-1]
+        return Quality(residual, self._scores - np.outer(sums, sums) / self._gram[-1, -1])
+
+
+def quality_on(surrogate: Surrogate, masks: ArrayLike, scores: ArrayLike) -> Quality:
+    """Return how well ``surrogate`` predicts scores [n, T] of masks [n, K] that it has not seen."""
+    y = np.asarray(scores, dtype=np.float64)
+    residual, spread = y - surrogate.predict(masks), y - y.mean(axis=0)
+    return Quality(residual.T @ residual, spread.T @ spread)
