@@ -5,7 +5,7 @@ with the intercept, to the emotion. Level 2 is a surrogate's weights, see compon
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.component_weights import ComponentWeights
+from emomod.components.base import Location
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import MidToEmotion
@@ -48,6 +49,7 @@ class Explanation:
     effects: Effects | None  # None for a model without a mid-level layer
     weights: ComponentWeights
     segments: NDArray[np.intp]  # [n_bands, n_frames], the component of each cell
+    locations: tuple[Location, ...]  # where each component lies in the clip
     record: dict[str, Any]  # clip (path, sha256, start), settings, seed, model, versions
 
     def score(self, name: str) -> float:
@@ -57,6 +59,7 @@ class Explanation:
     def save(self, folder: str | Path) -> tuple[Path, Path]:
         """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder; return their paths."""
         arrays = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
+        arrays["locations"] = np.array([astuple(location) for location in self.locations])
         arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}
         text: dict[str, Any] = {"format": FORMAT, "names": list(self.names), "clip_r2": self.weights.clip_r2}
         if self.effects:
@@ -92,4 +95,6 @@ def load_explanation(folder: str | Path) -> Explanation:
     }
     weights = ComponentWeights(names=names, clip_r2=text["clip_r2"], **groups["weights"])
     effects = Effects(layer=text["layer"], **groups["effects"]) if groups["effects"] else None
-    return Explanation(names, arrays["scores"], effects, weights, arrays["segments"].astype(np.intp), text["record"])
+    locations = tuple(Location(*row) for row in arrays["locations"].tolist())
+    segments = arrays["segments"].astype(np.intp)
+    return Explanation(names, arrays["scores"], effects, weights, segments, locations, text["record"])

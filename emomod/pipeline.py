@@ -93,7 +93,8 @@ def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stag
         "lime": settings.lime.as_dict(),
         "versions": package_versions(),
     }
-    explanation = Explanation(predictor.names, scores, effects, weights, components.segments, record)
+    located = tuple(components.locations())
+    explanation = Explanation(predictor.names, scores, effects, weights, components.segments, located, record)
     return _Explained(clip, components, explanation, predictor)
 
 
@@ -187,7 +188,7 @@ def run(
     explained = _explain(path, settings, predictor, stages)
     with new_folder(out) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings.modify, stages=stages)
-        sentence = explain_in_words(explained.explanation, changed.selection, explained.components.locations())
+        sentence = explain_in_words(explained.explanation, changed.selection)
         explained.explanation.save(folder)
         record = _record(explained, changed, settings=settings, sentence=sentence)
         spectrogram = explained.components.spectrogram.log_spectrogram

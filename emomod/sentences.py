@@ -51,14 +51,14 @@ def places(locations: Sequence[Location]) -> str:
     )
 
 
-def component_sentence(explanation: Explanation, selection: Selection, locations: Sequence[Location]) -> str:
+def component_sentence(explanation: Explanation, selection: Selection) -> str:
     """Say which components carry the selection's target."""
     name = spoken(selection.target)
     if not selection.positive.size and not selection.negative.size:
         return f"No part of the sound stands out for or against {name} (rule {selection.rule})."
     sides = {"is carried by what sounds at": selection.positive, "held back by what sounds at": selection.negative}
     parts = [
-        f"{verb} {places([locations[index] for index in chosen[:MOMENTS]])}" for verb, chosen in sides.items() if chosen.size
+        f"{verb} {places([explanation.locations[index] for index in chosen[:MOMENTS]])}" for verb, chosen in sides.items() if chosen.size
     ]
     verb = "is " if not selection.positive.size else ""
     return f"{name.capitalize()} {verb}{', and '.join(parts)}."
@@ -93,8 +93,8 @@ def consequence_sentence(explanation: Explanation, feature: str) -> str:
     return f"{opening}; of the emotions it moves {emotion} most ({signed(by_emotion[emotion])})."
 
 
-def explain_in_words(explanation: Explanation, selection: Selection, locations: Sequence[Location]) -> str:
+def explain_in_words(explanation: Explanation, selection: Selection) -> str:
     """Return one or two sentences on the selection's target: why it is what it is, and where in the sound that lies."""
     target = selection.target
     first = effect_sentence(explanation, target) if target in EMOTION_NAMES else consequence_sentence(explanation, target)
-    return f"{first} {component_sentence(explanation, selection, locations)}"
+    return f"{first} {component_sentence(explanation, selection)}"

@@ -1,0 +1,1 @@
+"""emomod on the command line: one small file for each command."""

@@ -1,0 +1,45 @@
+"""Explain what a music-emotion model hears, change the sound, prove the change."""
+
+import argparse
+import os
+import sys
+
+from emomod import __version__
+from emomod.cli import corpus, doctor, explain, modify, predict, run, train
+from emomod.cli.options import Parser, finish_progress
+from emomod.errors import EmomodError
+
+COMMANDS = (run, predict, explain, modify, corpus, train, doctor)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = Parser("emomod", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"emomod {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command", parser_class=Parser)
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return the exit code: 0, or 1 after one line on standard error."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        code: int = arguments.run(arguments)
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (EmomodError, OSError) as error:
+        finish_progress()
+        print(f"emomod: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        finish_progress()
+        print("emomod: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Options and output that commands share."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NoReturn
+
+from emomod.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports wrong usage like any other bad input: one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError with the command's name."""
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def clip_path(name: str) -> Path:
+    """Return the path of a clip; "demo" is the clip that ships with emomod, unless there is a file of that name."""
+    if name == "demo" and not Path(name).exists():
+        return Path(str(files("emomod.data") / "demo.flac"))
+    return Path(name)
+
+
+def add_clip(parser: argparse.ArgumentParser) -> None:
+    """The clip and its window."""
+    parser.add_argument("clip", type=clip_path, metavar="CLIP", help='wav, flac, ogg or mp3; "demo" is the bundled clip')
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """Where the window begins."""
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="where the 10 s window begins (default 0)")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The model and where it runs."""
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint other than the one that ships")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+
+
+def add_output(parser: argparse.ArgumentParser, *, folder: bool = True) -> None:
+    """Where results go."""
+    if folder:
+        parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results, made anew")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """The seed."""
+    parser.add_argument("--seed", type=int, default=0, help="of masks and controls (default 0)")
+
+
+def add_lime(parser: argparse.ArgumentParser) -> None:
+    """How masks are drawn; defaults are those of LimeSettings."""
+    group = parser.add_argument_group("explanation")
+    group.add_argument("--preset", choices=("default", "parity"), default="default", help="parity: as the 2019 system")
+    group.add_argument("--masks", type=int, metavar="N", help="mixtures that the model scores (default 2048)")
+    group.add_argument("--design", help="iid, paired or hadamard (default)")
+    group.add_argument("--off", help='what a component that is off is: "-6dB" (default), another cut, or "silence"')
+    group.add_argument("--batch-size", type=int, metavar="N", help="mixtures scored at a time; changes no result (default 16)")
+
+
+def add_modification(parser: argparse.ArgumentParser) -> None:
+    """What is turned up and down."""
+    parser.add_argument("--target", required=True, metavar="NAME", help="the mid-level feature or emotion to change")
+    group = parser.add_argument_group("modification")
+    group.add_argument("--gain-db", type=float, default=6.0, metavar="DB", help="up and down by this much (default 6)")
+    group.add_argument("--sides", default="positive", help="components that change: positive (default), negative, both")
+    group.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6, top:30")
+    group.add_argument("--bits", type=int, default=24, help="of the written files: 16 or 24 (default)")
+    group.add_argument("--controls", type=int, default=99, metavar="N", help="random changes to compare with (default 99)")
+
+
+def lime_settings(arguments: argparse.Namespace) -> Any:
+    """Return the LimeSettings that the arguments ask for."""
+    from dataclasses import replace
+
+    from emomod.attribution.lime import PARITY, LimeSettings
+
+    given = {
+        "n_perturbations": arguments.masks,
+        "design": arguments.design,
+        "off": arguments.off,
+        "batch_size": arguments.batch_size,
+    }
+    preset = PARITY if arguments.preset == "parity" else LimeSettings()
+    return replace(preset, seed=arguments.seed, **{name: value for name, value in given.items() if value is not None})
+
+
+def modify_settings(arguments: argparse.Namespace) -> Any:
+    """Return the ModifySettings that the arguments ask for."""
+    from emomod.pipeline import ModifySettings
+
+    parity = getattr(arguments, "preset", "default") == "parity"
+    return ModifySettings(
+        gain_db=arguments.gain_db,
+        sides=arguments.sides,
+        rule=arguments.rule or ("ratio:1e-6" if parity else "bh:0.05"),
+        bits=arguments.bits,
+        n_controls=arguments.controls,
+        seed=arguments.seed,
+    )
+
+
+def announcer() -> Callable[[str], None]:
+    """Return what prints progress on standard error: one line that is rewritten on a terminal, else a line a stage."""
+    terminal, seen = sys.stderr.isatty(), set[str]()
+
+    def announce(text: str) -> None:
+        if terminal:
+            print(f"\r\033[Kemomod: {text}", end="", file=sys.stderr, flush=True)
+        elif (stage := text.partition(":")[0]) not in seen:
+            seen.add(stage)
+            print(f"emomod: {stage}", file=sys.stderr, flush=True)
+
+    return announce
+
+
+def finish_progress() -> None:
+    """End the line that progress was written on."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON on standard output."""
+    from emomod.output import finite
+
+    print(json.dumps(finite(value), indent=1, allow_nan=False))

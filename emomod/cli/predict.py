@@ -1,0 +1,45 @@
+"""emomod predict: what the model hears in files."""
+
+import argparse
+import sys
+from typing import Any
+
+from emomod.cli.options import add_model, add_output, clip_path, print_json
+from emomod.errors import EmomodError
+
+
+def add(commands: Any) -> None:
+    """Print the mid-level features and emotions that the model hears in sound files."""
+    parser = commands.add_parser("predict", help=add.__doc__, description=add.__doc__)
+    parser.add_argument("clips", nargs="+", type=clip_path, metavar="FILE", help="wav, flac, ogg or mp3")
+    add_output(parser, folder=False)
+    add_model(parser)
+    parser.set_defaults(run=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Predict every file; files that cannot be used are named on standard error and make the exit code 1."""
+    from emomod.model.predictor import load_predictor
+    from emomod.pipeline import predict
+
+    predictor, found, failed = load_predictor(arguments.checkpoint, device=arguments.device), [], 0
+    for clip in arguments.clips:
+        try:
+            found.append(predict(clip, predictor=predictor).as_dict())
+        except EmomodError as error:
+            failed += 1
+            print(f"emomod: {error}", file=sys.stderr)
+    if arguments.json:
+        print_json(found)
+    elif found:
+        print("\n\n".join(table(prediction) for prediction in found))
+    return 1 if failed else 0
+
+
+def table(prediction: dict[str, Any]) -> str:
+    """Return the scores of one file as lines with bars."""
+    lines = [f"{prediction['file']} ({prediction['n_windows']} window{'s' if prediction['n_windows'] > 1 else ''})"]
+    for level in ("midlevel", "emotion"):
+        for name, score in prediction[level].items():
+            lines.append(f"  {name:18} {score:6.3f}  {'#' * round(30 * min(1.0, max(0.0, score)))}")
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""emomod run: the whole job on one clip."""
+
+import argparse
+from typing import Any
+
+from emomod.cli.options import (
+    add_clip,
+    add_lime,
+    add_model,
+    add_modification,
+    add_output,
+    add_seed,
+    add_start,
+    announcer,
+    finish_progress,
+    lime_settings,
+    modify_settings,
+    print_json,
+)
+
+
+def add(commands: Any) -> None:
+    """Explain a clip, write enhanced and weakened versions, re-score them, write a report."""
+    parser = commands.add_parser("run", help=add.__doc__, description=add.__doc__)
+    add_clip(parser)
+    add_modification(parser)
+    add_output(parser)
+    add_start(parser)
+    parser.add_argument("--all-windows", action="store_true", help="do every window of a long clip, a folder each")
+    add_seed(parser)
+    add_lime(parser)
+    add_model(parser)
+    parser.set_defaults(run=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the job and print its result."""
+    from emomod.model.predictor import load_predictor
+    from emomod.pipeline import RunSettings, run, run_windows
+    from emomod.stages import Stages
+
+    settings = RunSettings(arguments.start, lime_settings(arguments), modify_settings(arguments))
+    job: dict[str, Any] = {
+        "target": arguments.target,
+        "out": arguments.out,
+        "settings": settings,
+        "predictor": load_predictor(arguments.checkpoint, device=arguments.device),
+        "stages": Stages(announcer()),
+    }
+    results = run_windows(arguments.clip, **job) if arguments.all_windows else [run(arguments.clip, **job)]
+    records = [(result.record, result.folder) for result in results]
+    finish_progress()
+    if arguments.json:
+        print_json([record for record, _ in records] if arguments.all_windows else records[0][0])
+    else:
+        print("\n\n".join(summary(record, folder) for record, folder in records))
+    return 0
+
+
+def summary(record: dict[str, Any], folder: Any) -> str:
+    """Return what a person wants to know of a run."""
+    target, before = record["target"], record["predictions"]["before"]
+    level = "midlevel" if target in before["midlevel"] else "emotion"
+    lines = [record["sentence"], "", f"{target}: {before[level][target]:.3f} as it is"]
+    for version, shifts in record["shifts"].items():
+        beaten = ", ".join(
+            f"{100 * control['share_beaten']:.0f} % of {control['n']} ({kind})"
+            for kind, control in record["controls"][version].items()
+        )
+        after = record["predictions"][version][level][target]
+        lines.append(f"  {version:9} {after:.3f} ({shifts[target]:+.3f}), further than random changes: {beaten}")
+    lines += [f"warning: {warning}" for warning in record["warnings"]]
+    return "\n".join([*lines, "", f"{folder}/report.html ({record['seconds']['total']:.0f} s)"])
