@@ -3,10 +3,11 @@
 torchaudio's wheel carries a compiled part that is built for one build of torch. Beside another build (the CUDA wheel of
 torchaudio beside a CPU torch is the usual case) its import fails in that library, although functional, transforms,
 models and pipelines are plain Python on top of torch. Then, and only then, the compiled part is replaced by a stand-in
-that says it is absent; torchaudio falls back on its own Python code, and what needs the compiled part says so when called.
+that says it is absent: torchaudio falls back on its own Python code, and what cannot do without refuses when called.
 A machine on which torchaudio imports is left alone.
 """
 
+import shlex
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -17,7 +18,8 @@ from typing import Any, Literal, NoReturn
 from emomod.errors import EmomodError
 
 EXTENSION = "torchaudio._extension"
-INSTALL = 'pip install "emomod[separation]"'
+PIP_INSTALL = f"{shlex.quote(sys.executable)} -m pip install"  # into the environment that runs
+INSTALL = f'{PIP_INSTALL} "emomod[separation]"'
 
 State = Literal["absent", "native", "python-only"]
 
@@ -38,7 +40,7 @@ class _AbsentExtension(ModuleType):
 
 
 def _refusal(name: str) -> Callable[..., NoReturn]:
-    def refuse(*arguments: object, **options: object) -> NoReturn:
+    def refuse(*_arguments: object, **_options: object) -> NoReturn:
         raise EmomodError(
             f"{name} needs torchaudio's compiled part, which does not fit this build of torch; "
             "install torch and torchaudio of one build"

@@ -1,0 +1,237 @@
+"""Say what emomod finds on this machine, what is missing, and the command that cures it.
+
+States: "ok"; "info", worth knowing but nothing to do; "missing", an optional part that is not there; "problem", a part
+that emomod does not work without. Nothing that is missing makes a diagnosis fail: libraries are imported one by one.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from emomod.errors import EmomodError
+from emomod.torchaudio_import import INSTALL as INSTALL_TORCHAUDIO
+from emomod.torchaudio_import import PIP_INSTALL, torchaudio_state
+
+OLDEST_PYTHON = (3, 11)
+LIBRARIES = ("numpy", "scipy", "scikit-image", "safetensors", "soxr", "matplotlib", "jinja2")
+MODULES = {"scikit-image": "skimage"}  # where the module is not called as the distribution
+REINSTALL = f"{PIP_INSTALL} --force-reinstall {{}}"
+INSTALL_TRAINING = f'{PIP_INSTALL} "emomod[train]"'
+INSTALL_SYNTHESISER = {
+    "linux": "sudo apt-get install fluidsynth fluid-soundfont-gm",
+    "darwin": "brew install fluid-synth, and name a General MIDI soundfont",
+}
+RESTORE_WEIGHTS = "git restore emomod/model/weights, or install emomod again: they ship with it"
+OTHER_CHECKPOINT = "name a checkpoint that this version of emomod wrote, or none for the one that ships with it"
+
+State = Literal["ok", "info", "missing", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one part."""
+
+    name: str
+    state: State
+    detail: str
+    cure: str | None = None  # a command, or what to do
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, in the order in which to read and cure them."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether emomod works here; optional parts may be missing."""
+        return all(finding.state != "problem" for finding in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The diagnosis in the form of JSON."""
+        return {"healthy": self.healthy, "findings": [asdict(finding) for finding in self.findings]}
+
+    def as_text(self) -> str:
+        """The diagnosis for people: a line a finding, with the cure on a line of its own below it."""
+        width = max((len(finding.name) for finding in self.findings), default=0)
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{finding.state:<8} {finding.name:<{width}}  {finding.detail}")
+            if finding.cure:
+                lines.append(f"{'':<8} {'':<{width}}  cure: {finding.cure}")
+        return "\n".join(lines)
+
+
+def diagnose(checkpoint: str | Path | None = None) -> Diagnosis:
+    """Look at Python, the libraries, the device, the weights (by default those that ship) and optional programs."""
+    looks: list[tuple[str, Callable[[], Finding]]] = [
+        ("python", _python),
+        ("emomod", _emomod),
+        ("torch", _torch),
+        ("device", _device),
+        *((name, _library_look(name)) for name in LIBRARIES),
+        ("soundfile", _soundfile),
+        ("checkpoint", lambda: _checkpoint(checkpoint)),
+        ("torchaudio", _torchaudio),
+        ("mido", _mido),
+        ("fluidsynth", _fluidsynth),
+        ("soundfont", _soundfont),
+    ]
+    return Diagnosis(tuple(_safely(name, look) for name, look in looks))
+
+
+def _safely(name: str, look: Callable[[], Finding]) -> Finding:
+    """Turn whatever goes wrong while looking into a finding."""
+    try:
+        return look()
+    except Exception as error:  # a broken library can raise anything, and the other findings are wanted all the same
+        return Finding(name, "problem", f"cannot be used ({_one_line(error)})", REINSTALL.format(name))
+
+
+def _one_line(error: Exception) -> str:
+    kind = "" if isinstance(error, EmomodError) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split())[:200]
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        return Finding("python", "problem", detail, "install Python 3.11 or newer, then: make setup")
+    return Finding("python", "ok", detail)
+
+
+def _emomod() -> Finding:
+    try:
+        return Finding("emomod", "ok", version("emomod"))
+    except PackageNotFoundError:
+        return Finding("emomod", "info", "used from its folder, not installed", "make setup")
+
+
+def _library_look(name: str) -> Callable[[], Finding]:
+    return lambda: _library(name)
+
+
+def _library(name: str) -> Finding:
+    """A library that emomod cannot do without; it is imported, since an installed one may be broken."""
+    try:
+        module = import_module(MODULES.get(name, name))
+        return Finding(name, "ok", str(getattr(module, "__version__", None) or version(name)))
+    except ModuleNotFoundError:
+        return Finding(name, "problem", "is not installed", f"{PIP_INSTALL} {name}")
+
+
+def _torch() -> Finding:
+    found = _library("torch")
+    if found.state != "ok":
+        return found
+    torch = import_module("torch")
+    if torch.version.cuda and not torch.cuda.is_available():
+        detail = (
+            f"{found.detail}, a build for CUDA {torch.version.cuda} without a GPU that it can use; it works on the CPU"
+        )
+        return Finding("torch", "info", detail)
+    return found
+
+
+def _device() -> Finding:
+    try:
+        torch = import_module("torch")
+    except Exception:  # torch has a finding of its own, which says why
+        return Finding("device", "info", "unknown without torch")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = torch.get_num_threads()
+    if torch.cuda.is_available():
+        return Finding("device", "ok", f"cuda: {torch.cuda.get_device_name()}; cpu: {cores} cores, {threads} threads")
+    return Finding("device", "ok", f"cpu: {cores} cores, {threads} threads")
+
+
+def _soundfile() -> Finding:
+    found = _library("soundfile")
+    if found.state != "ok":
+        return found
+    soundfile = import_module("soundfile")
+    detail = f"{found.detail} with libsndfile {soundfile.__libsndfile_version__}"
+    if "MP3" not in soundfile.available_formats():
+        cure = f"{PIP_INSTALL} --upgrade soundfile, or install libsndfile 1.1 or newer"
+        return Finding("soundfile", "missing", f"{detail}, which cannot read mp3", cure)
+    return Finding("soundfile", "ok", f"{detail}, reads mp3")
+
+
+def _checkpoint(path: str | Path | None) -> Finding:
+    cure = RESTORE_WEIGHTS if path is None else OTHER_CHECKPOINT
+    try:
+        loaded = import_module("emomod.model.checkpoint").load_checkpoint(path)
+    except ModuleNotFoundError as error:  # that library has a finding of its own
+        return Finding("checkpoint", "problem", f"cannot be read without {error.name}")
+    except Exception as error:  # whatever a broken library or file raises, the weights cannot be used
+        return Finding("checkpoint", "problem", _one_line(error), cure)
+    card = loaded.card
+    detail = f"{card['name']}, sha256 {loaded.sha256[:12]}, {card['architecture']} of width {card['width']}"
+    figures = _figures(card["figures"])
+    return Finding("checkpoint", "ok", f"{detail}; {figures}" if figures else detail)
+
+
+def _figures(figures: Any) -> str:
+    """The figures of a card that are single numbers, in words."""
+    if not isinstance(figures, dict):
+        return ""
+    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+    return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in numbers.items())
+
+
+def _torchaudio() -> Finding:
+    """Optional: only source separation uses it."""
+    purpose = "for sources as components"
+    try:
+        state = torchaudio_state()
+    except Exception as error:  # optional, so never a problem
+        return Finding("torchaudio", "missing", _one_line(error), REINSTALL.format("torch torchaudio"))
+    if state == "absent":
+        return Finding("torchaudio", "missing", f"optional, {purpose}", INSTALL_TORCHAUDIO)
+    if state == "native":
+        return Finding("torchaudio", "ok", f"{version('torchaudio')}, {purpose}")
+    detail = f"{version('torchaudio')}, {purpose}; its compiled part is of another build than torch and is left out"
+    return Finding("torchaudio", "ok", detail)
+
+
+def _mido() -> Finding:
+    try:
+        import_module("mido")
+    except ModuleNotFoundError:
+        return Finding("mido", "missing", "optional, to render the training corpus", INSTALL_TRAINING)
+    return Finding("mido", "ok", f"{version('mido')}, to render the training corpus")
+
+
+def _install_synthesiser() -> str:
+    return INSTALL_SYNTHESISER.get(sys.platform, "install FluidSynth and a General MIDI soundfont")
+
+
+def _fluidsynth() -> Finding:
+    program = shutil.which("fluidsynth")
+    if program is None:
+        return Finding("fluidsynth", "missing", "optional, to render the training corpus", _install_synthesiser())
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("fluidsynth", "missing", f"{program} does not run ({_one_line(error)})", _install_synthesiser())
+    words = (answer.stdout + answer.stderr).split("\n")[0].split()
+    return Finding("fluidsynth", "ok", f"{words[-1] if words else program}, to render the training corpus")
+
+
+def _soundfont() -> Finding:
+    try:
+        found = import_module("emomod.training.fluidsynth").find_soundfont()
+    except ModuleNotFoundError as error:  # that library has a finding of its own
+        return Finding("soundfont", "info", f"cannot be looked for without {error.name}")
+    except Exception:  # no soundfont, or a broken library, which has a finding of its own
+        return Finding("soundfont", "missing", "optional, a General MIDI one for FluidSynth", _install_synthesiser())
+    return Finding("soundfont", "ok", str(found))

@@ -1,0 +1,103 @@
+"""A diagnosis of this machine, and of machines on which one thing after another is missing."""
+
+import json
+import shutil
+import sys
+from importlib import import_module
+
+import pytest
+
+from emomod import doctor
+from emomod.doctor import Diagnosis, Finding, diagnose
+
+PARTS = ["python", "emomod", "torch", "device", *doctor.LIBRARIES, "soundfile", "checkpoint", "torchaudio", "mido"]
+
+
+def finding(diagnosis: Diagnosis, name: str) -> Finding:
+    return next(found for found in diagnosis.findings if found.name == name)
+
+
+@pytest.fixture
+def no_checkpoint(monkeypatch):
+    """Leave the weights out, which take time to load."""
+    monkeypatch.setattr(doctor, "_checkpoint", lambda path: Finding("checkpoint", "ok", str(path)))
+
+
+def test_this_machine_has_every_part_in_the_diagnosis():
+    diagnosis = diagnose()
+    assert [found.name for found in diagnosis.findings] == [*PARTS, "fluidsynth", "soundfont"]
+    assert not [found for found in diagnosis.findings if found.state == "problem"]
+    assert finding(diagnosis, "soundfile").detail.endswith("reads mp3")
+    assert "sha256 " in finding(diagnosis, "checkpoint").detail
+    assert json.loads(json.dumps(diagnosis.as_dict()))["healthy"] is True
+
+
+@pytest.mark.parametrize("library", ["numpy", "skimage", "safetensors", "soundfile", "torch", "matplotlib"])
+def test_a_library_that_is_missing_is_a_problem_with_the_command_that_cures_it(monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    diagnosis = diagnose()
+    found = finding(diagnosis, {"skimage": "scikit-image"}.get(library, library))
+    assert not diagnosis.healthy
+    assert found.state == "problem"
+    assert found.cure is not None
+    assert found.cure.endswith(f"-m pip install {found.name}")
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+@pytest.mark.parametrize(("module", "extra"), [("torchaudio", "separation"), ("mido", "train")])
+def test_an_optional_library_that_is_missing_is_no_problem(monkeypatch, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    diagnosis = diagnose()
+    assert diagnosis.healthy
+    assert finding(diagnosis, module).state == "missing"
+    assert f'"emomod[{extra}]"' in str(finding(diagnosis, module).cure)
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+@pytest.mark.parametrize(("system", "cure"), [("linux", "apt-get install fluidsynth"), ("darwin", "brew install")])
+def test_a_missing_synthesiser_is_cured_as_the_system_does_it(monkeypatch, system, cure):
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+    monkeypatch.setattr(sys, "platform", system)
+    diagnosis = diagnose()
+    assert diagnosis.healthy
+    assert finding(diagnosis, "fluidsynth").state == "missing"
+    assert cure in str(finding(diagnosis, "fluidsynth").cure)
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+def test_a_library_that_is_broken_does_not_end_the_diagnosis(monkeypatch):
+    def broken(name):
+        if name in ("scipy", "torch"):
+            raise OSError("undefined symbol:\n  PyInit")
+        return import_module(name)
+
+    monkeypatch.setattr(doctor, "import_module", broken)
+    diagnosis = diagnose()
+    assert finding(diagnosis, "scipy").detail == "cannot be used (OSError: undefined symbol: PyInit)"
+    assert str(finding(diagnosis, "scipy").cure).endswith("--force-reinstall scipy")
+    assert finding(diagnosis, "device").state == "info"
+    assert not diagnosis.healthy
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_a_problem(tmp_path):
+    (tmp_path / "mine.safetensors").write_bytes(b"text")
+    found = finding(diagnose(tmp_path / "mine.safetensors"), "checkpoint")
+    assert found.state == "problem"
+    assert "mine.safetensors: is not a safetensors file" in found.detail
+    assert found.cure == doctor.OTHER_CHECKPOINT
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+def test_an_old_python_is_a_problem(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 2))
+    found = finding(diagnose(), "python")
+    assert (found.state, found.cure) == ("problem", "install Python 3.11 or newer, then: make setup")
+
+
+def test_text_is_aligned_and_a_cure_has_its_own_line():
+    diagnosis = Diagnosis((Finding("torch", "ok", "2.6"), Finding("mido", "missing", "optional", "pip install mido")))
+    assert diagnosis.as_text().split("\n") == [
+        "ok       torch  2.6",
+        "missing  mido   optional",
+        "                cure: pip install mido",
+    ]
