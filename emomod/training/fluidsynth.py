@@ -16,12 +16,15 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from emomod.audio import SAMPLE_RATE
 from emomod.errors import InputError
-from emomod.spectrogram import SAMPLE_RATE
 from emomod.training.midi import VolumeOf, full_volume, write_midi
 from emomod.training.score import Score
 
-SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/default-GM.sf2")
+SOUNDFONTS = (
+    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
+    "/usr/share/sounds/sf2/default-GM.sf2",
+)
 INSTALL = "apt-get install fluidsynth fluid-soundfont-gm"
 GAIN = 0.15  # low enough that no clip is cut off
 RELEASE_SECONDS = 1.5  # silence after each clip, so that it does not ring into the next
@@ -48,13 +51,28 @@ def fluidsynth_version() -> str:
 
 
 def synthesise_midi(
-    midi: Path, wav: Path, *, soundfont: Path, sample_rate: int, gain: float = GAIN, effects: bool = False
+    midi: Path,
+    wav: Path,
+    *,
+    soundfont: Path,
+    sample_rate: int,
+    gain: float = GAIN,
+    effects: bool = False,
 ) -> Path:
     """Render a MIDI file into a stereo 16-bit WAV with FluidSynth; ``effects`` switches reverb and chorus on."""
     fluidsynth_version()
     switch = "1" if effects else "0"
     options = ["-R", switch, "-C", switch, "-g", f"{gain:g}", "-r", str(sample_rate)]
-    command = ["fluidsynth", "-ni", "-q", *options, "-F", str(wav), str(soundfont), str(midi)]
+    command = [
+        "fluidsynth",
+        "-ni",
+        "-q",
+        *options,
+        "-F",
+        str(wav),
+        str(soundfont),
+        str(midi),
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0 or not wav.is_file():
         raise InputError(f"fluidsynth could not render with {soundfont}: {answer.stderr.strip()[-300:]}")

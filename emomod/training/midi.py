@@ -1,13 +1,15 @@
 """Many scores in one standard MIDI file, each in its own stretch of time, so that a synthesiser starts only once.
 
-Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut where a stretch begins, so that nothing of
-a clip reaches the next one. Resolution: 0.1 ms.
+Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut where a stretch begins, so that
+nothing of a clip reaches the next one. Resolution: 0.1 ms.
 """
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import mido
+import numpy as np
 
 from emomod.errors import InputError
 from emomod.training.score import Part, Score
@@ -18,36 +20,37 @@ TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 // TEMPO
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
-Event = tuple[int, int, mido.Message]  # ticks, rank among events of the same tick, message
+Event = tuple[int, int, str, dict[str, int]]  # ticks, rank among events of the same tick, kind of message, its values
 VolumeOf = Callable[[Part], int]  # MIDI volume 0..127 of a part
 
 
 def full_volume(part: Part) -> int:
     """The volume controller that gives a part its own level: amplitude goes with the square of the controller."""
-    return max(1, round(127 * part.level**0.5))
+    return max(1, round(127 * float(np.sqrt(part.level))))
 
 
 def _reset(start: int) -> list[Event]:
     """All sound off, then all controllers reset, on every channel."""
     return [
-        (start, rank, mido.Message("control_change", channel=channel, control=control))
+        (start, rank, "control_change", {"channel": channel, "control": control})
         for channel in range(16)
         for rank, control in ((0, 120), (1, 121))
     ]
 
 
 def _part_events(part: Part, *, channel: int, start: int, stop: int, volume: int) -> list[Event]:
+    program = 0 if part.is_drums else part.program
     events: list[Event] = [
-        (start, 2, mido.Message("control_change", channel=channel, control=7, value=volume)),
-        (start, 2, mido.Message("program_change", channel=channel, program=0 if part.is_drums else part.program)),
+        (start, 2, "control_change", {"channel": channel, "control": 7, "value": volume}),
+        (start, 2, "program_change", {"channel": channel, "program": program}),
     ]
     for note in part.notes:
         begin = start + round(note.onset * TICKS_PER_SECOND)
         end = min(begin + max(1, round(note.duration * TICKS_PER_SECOND)), stop - 1)
         if begin < end:
-            on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)
-            events.append((begin, 4, on))
-            events.append((end, 3, mido.Message("note_off", channel=channel, note=note.pitch)))
+            key = {"channel": channel, "note": note.pitch}
+            events.append((begin, 4, "note_on", {**key, "velocity": note.velocity}))
+            events.append((end, 3, "note_off", key))
     return events
 
 
@@ -61,10 +64,19 @@ def _score_events(score: Score, *, start: int, stop: int, volume_of: VolumeOf) -
     return events
 
 
+def _mido() -> Any:
+    """The library that writes MIDI files; it comes with the extra "train"."""
+    try:
+        return import_module("mido")
+    except ImportError:
+        raise InputError('mido was not found; install it with: python -m pip install "emomod[train]"') from None
+
+
 def write_midi(
     path: str | Path, scores: Sequence[Score], *, slot_seconds: float, volume_of: VolumeOf = full_volume
 ) -> Path:
     """Write ``scores`` one after another, ``slot_seconds`` apart, as a MIDI file of one track; return its path."""
+    mido = _mido()
     slot = round(slot_seconds * TICKS_PER_SECOND)
     events: list[Event] = []
     for index, score in enumerate(scores):
@@ -72,8 +84,8 @@ def write_midi(
     events += _reset(len(scores) * slot)
     events.sort(key=lambda event: event[:2])
     track, now = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=TEMPO)]), 0
-    for ticks, _, message in events:
-        track.append(message.copy(time=ticks - now))
+    for ticks, _, kind, values in events:
+        track.append(mido.Message(kind, time=ticks - now, **values))
         now = ticks
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT)
     file.tracks.append(track)

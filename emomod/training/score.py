@@ -1,7 +1,7 @@
 """Music as it is played: notes with times in seconds, in parts, with the beats that they were meant against.
 
-Times are seconds from the start of the clip; pitches are MIDI keys 0..127 (60 is middle C); velocities are 1..127; programs
-are General MIDI 0..127. Everything is a frozen value, so that a label always belongs to exactly one performance.
+Times are seconds from the start of the clip; pitches are MIDI keys 0..127 (60 is middle C); velocities are 1..127;
+programs are General MIDI 0..127. Everything is frozen, so that a label always belongs to exactly one performance.
 """
 
 from dataclasses import dataclass

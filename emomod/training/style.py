@@ -1,0 +1,102 @@
+"""The plan of a clip: everything that is drawn once, before any note."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emomod.training.harmony import HarmonyStyle, draw_harmony_style
+from emomod.training.instruments import (
+    BASS_PROGRAMS,
+    ENSEMBLES,
+    HARMONY_PROGRAMS,
+    MELODY_PROGRAMS,
+)
+
+LINE_UPS = (
+    (("melody", "harmony", "bass", "drums"), 0.26),
+    (("melody", "harmony", "bass"), 0.24),
+    (("melody", "harmony"), 0.16),
+    (("harmony", "bass"), 0.07),
+    (("harmony", "bass", "drums"), 0.07),
+    (("harmony",), 0.06),
+    (("melody",), 0.05),
+    (("melody", "bass", "drums"), 0.04),
+    (("melody", "bass"), 0.05),
+)  # which parts play, and how often
+
+
+@dataclass(frozen=True)
+class Style:
+    """The plan of a clip."""
+
+    roles: tuple[str, ...]
+    programs: tuple[int, int, int]  # melody, harmony, bass
+    harmony: HarmonyStyle
+    beat_seconds: float
+    beats_per_bar: int
+    density: float  # 0..1, see RhythmStyle
+    syncopation: float  # 0..1
+    leaps: float  # 0..1, share of leaps in melodies
+    hold: float  # factor of duration that the players aim at: .15 staccato .. 1.1 legato
+    loudness: float  # velocity 0..1
+    jitter: float  # s, standard deviation of single onsets
+    drift: float  # standard deviation of the logarithm of each beat's length
+    foreign: float  # share of notes that get a neighbour a semitone, tritone or cluster away
+    displaced: float  # share of notes that are moved by a semitone or two
+    pedal: bool  # notes ring until the chord changes
+
+
+def draw_style(rng: np.random.Generator) -> Style:
+    """Draw a plan; nearly half of the clips are plain (tonal, in time), the others strained in some respects."""
+    strain = 0.0 if rng.random() < 0.42 else 1.0
+    line_up = LINE_UPS[rng.choice(len(LINE_UPS), p=[odds for _, odds in LINE_UPS])][0]
+    beats_per_bar = int(rng.choice((4, 3, 2), p=(0.72, 0.22, 0.06)))
+    return Style(
+        roles=line_up,
+        programs=_draw_programs(rng),
+        harmony=draw_harmony_style(rng, strain=strain, beats_per_bar=beats_per_bar),
+        beat_seconds=float(np.exp(rng.uniform(np.log(0.34), np.log(1.15)))),
+        beats_per_bar=beats_per_bar,
+        density=float(rng.beta(1.5, 2.6)),
+        syncopation=float(rng.beta(0.8, 2.0)),
+        leaps=float(rng.beta(0.8, 1.8)),
+        hold=float(np.exp(rng.uniform(np.log(0.12), np.log(1.15)))),
+        loudness=float(rng.uniform(0.35, 0.9)),
+        jitter=_maybe(
+            rng,
+            0.5 * strain,
+            low=0.015,
+            high=0.1,
+            otherwise=float(rng.uniform(0.0, 0.012)),
+        ),
+        drift=_maybe(
+            rng,
+            0.45 * strain,
+            low=0.03,
+            high=0.3,
+            otherwise=float(rng.choice((0.0, 0.008))),
+        ),
+        foreign=_maybe(rng, 0.45 * strain, low=0.1, high=0.9),
+        displaced=_maybe(rng, 0.3 * strain, low=0.08, high=0.7),
+        pedal=bool(rng.random() < 0.15),
+    )
+
+
+def _maybe(
+    rng: np.random.Generator,
+    chance: float,
+    *,
+    low: float,
+    high: float,
+    otherwise: float = 0.0,
+) -> float:
+    """A number from low..high with ``chance``, else ``otherwise``."""
+    return float(rng.uniform(low, high)) if rng.random() < chance else otherwise
+
+
+def _draw_programs(rng: np.random.Generator) -> tuple[int, int, int]:
+    """Programs of melody, harmony, bass: often an ensemble that exists, else any three."""
+    if rng.random() < 0.4:
+        return ENSEMBLES[rng.integers(len(ENSEMBLES))]
+    melody, harmony, bass = (int(rng.choice(pool)) for pool in (MELODY_PROGRAMS, HARMONY_PROGRAMS, BASS_PROGRAMS))
+    return melody, harmony, bass
