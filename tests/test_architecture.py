@@ -73,7 +73,7 @@ def test_a_stage_imports_earlier_stages_only(path):
     stage = stage_of(name_of(path))
     allowed = set(ORDER[: ORDER.index(stage) + 1]) - BESIDE.get(stage, set())
     found = {stage_of(name) for name in imported(path) if name.startswith("emomod.")}
-    assert found <= allowed, f"{stage} stands left of {', '.join(sorted(found - allowed))}"
+    assert found <= allowed, f"{stage} must not import {', '.join(sorted(found - allowed))}"
 
 
 @pytest.mark.parametrize("path", ALL_FILES, ids=relative)
