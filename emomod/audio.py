@@ -6,6 +6,7 @@ the file; files are written whole or not at all, as 16- or 24-bit WAV.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from emomod.errors import InputError
 SAMPLE_RATE = 22050  # Hz, of everything inside emomod
 MIN_SECONDS = 0.5
 SILENCE = 1e-4  # largest absolute sample below which a sound counts as silent: -80 dBFS
+TOLERATED_LOSS = 0.1  # s that a file may be shorter than its header says
+NOT_MPEG = 7  # libsndfile's error code for what is no MPEG stream; its text speaks of a missing file
+UNKNOWN_SIZE = 0x7FFF0000  # bytes; what is written as it is recorded promises at least this many
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 
 
@@ -51,11 +55,31 @@ def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
         with soundfile.SoundFile(path) as file:
             yield file
     except soundfile.LibsndfileError as error:
-        raise InputError(f"{path}: cannot be decoded as sound ({error.error_string.rstrip('.')})") from None
+        reason = f" ({error.error_string.rstrip('.')})" if error.code != NOT_MPEG else ""
+        raise InputError(f"{path}: cannot be decoded as sound{reason}") from None
+
+
+def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
+    """Frames of a file; an mp3 without a Xing or VBRI header is measured by its bytes, of which its tag is no sound."""
+    frames: int = file.frames
+    tag = re.search(r"ID3v2\S* header length\s*:\s*(\d+)", file.extra_info)
+    bitrate = re.search(r"bitrate\s*:\s*(\d+) kbps", file.extra_info)
+    if tag is None or bitrate is None:
+        return frames
+    with open(path, "rb") as raw:
+        raw.seek(int(tag[1]))
+        first_frame = raw.read(256)
+    if any(header in first_frame for header in (b"Xing", b"Info", b"VBRI")):
+        return frames
+    return frames - round(int(tag[1]) * 8 / (1000 * int(bitrate[1])) * file.samplerate)
 
 
 def _checked_length(path: str | Path, file: soundfile.SoundFile) -> float:
-    seconds = file.frames / file.samplerate
+    seconds = _n_frames(path, file) / file.samplerate
+    for promised, found in re.findall(r"(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info):
+        lost = seconds * (int(promised) / max(int(found), 1) - 1)
+        if lost > TOLERATED_LOSS and int(promised) < UNKNOWN_SIZE:
+            raise InputError(f"{path}: is cut off; it ends at {seconds:.2f} s of {seconds + lost:.2f} s")
     if seconds < MIN_SECONDS:
         raise InputError(f"{path}: must be at least {MIN_SECONDS} s long, got {seconds:.3f} s")
     return seconds
@@ -73,13 +97,14 @@ def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]
 
 def _read(path: str | Path, file: soundfile.SoundFile, start: float, seconds: float) -> NDArray[np.float32]:
     """Read one stretch as mono at 22 050 Hz."""
-    first = round(start * file.samplerate)
-    count = min(round(seconds * file.samplerate), file.frames - first)
-    file.seek(first)
-    samples = file.read(count, dtype="float32", always_2d=True)
-    if len(samples) < count - 0.1 * file.samplerate:
+    first, n_frames = round(start * file.samplerate), _n_frames(path, file)
+    count = min(round(seconds * file.samplerate), n_frames - first)
+    lead = min(first, file.samplerate // 5)  # an mp3 decoder is right only some frames after a jump
+    file.seek(first - lead)
+    samples = file.read(lead + count, dtype="float32", always_2d=True)[lead:]
+    if len(samples) < count - TOLERATED_LOSS * file.samplerate:
         found = (first + len(samples)) / file.samplerate
-        raise InputError(f"{path}: is cut off; it ends at {found:.2f} s of {file.frames / file.samplerate:.2f} s")
+        raise InputError(f"{path}: is cut off; it ends at {found:.2f} s of {n_frames / file.samplerate:.2f} s")
     y = soxr.resample(_mono(path, samples), file.samplerate, SAMPLE_RATE)
     return np.ascontiguousarray(y[: round(seconds * SAMPLE_RATE)], dtype=np.float32)
 
@@ -112,7 +137,9 @@ def window_starts(path: str | Path, *, seconds: float = 10.0) -> list[float]:
     """Starts (s) of the fewest windows of ``seconds`` that cover a file, evenly spread; [0.0] for a shorter file."""
     with _opened(path) as file:
         length = _checked_length(path, file)
-    return [float(start) for start in np.linspace(0.0, max(0.0, length - seconds), max(1, int(np.ceil(length / seconds))))]
+    return [
+        float(start) for start in np.linspace(0.0, max(0.0, length - seconds), max(1, int(np.ceil(length / seconds))))
+    ]
 
 
 def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:
@@ -147,7 +174,7 @@ def write_wav(path: str | Path, y: NDArray[np.floating], *, bits: int = 24) -> P
     try:
         soundfile.write(partial, quantise(y, bits=bits), SAMPLE_RATE, subtype=SUBTYPES[bits], format="WAV")
         os.replace(partial, target)
-    except OSError as error:
+    except (OSError, soundfile.LibsndfileError) as error:
         raise InputError(f"{target}: cannot be written ({error})") from None
     finally:
         partial.unlink(missing_ok=True)

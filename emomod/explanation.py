@@ -1,10 +1,13 @@
-"""A two-level explanation: what a model hears, which mid-level features make an emotion, which components make a feature.
+"""A two-level explanation: what a model hears, which mid-level features make an emotion, which components make a
+feature.
 
-Level 1 is exact: an emotion is a linear layer of the mid-level features, so ``effect = weight * feature`` and the effects sum,
-with the intercept, to the emotion. Level 2 is a surrogate's weights, see component_weights. Both levels chain through the layer.
+Level 1 is exact: an emotion is a linear layer of the mid-level features, so ``effect = weight * feature`` and the
+effects sum, with the intercept, to the emotion. Level 2 is a surrogate's weights, see component_weights. Both levels
+chain through the layer.
 """
 
 import json
+import zipfile
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -57,8 +60,10 @@ class Explanation:
         return float(self.scores[self.weights.index(name)])
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder; return their paths."""
-        arrays = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
+        """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder; return their
+        paths.
+        """
+        arrays: dict[str, Any] = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
         arrays["locations"] = np.array([astuple(location) for location in self.locations])
         arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}
         text: dict[str, Any] = {"format": FORMAT, "names": list(self.names), "clip_r2": self.weights.clip_r2}
@@ -84,7 +89,7 @@ def load_explanation(folder: str | Path) -> Explanation:
         text = json.loads(js.read_text())
         with np.load(npz, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{folder}: holds no explanation that can be read ({error})") from None
     if text.get("format") != FORMAT:
         raise InputError(f"{js}: format must be {FORMAT!r}, got {text.get('format')!r}")

@@ -12,7 +12,12 @@ from typing import Any
 
 from emomod.errors import InputError
 
-MARKS = ("run.json", "explanation.json", "modification.json", "windows.csv")  # a folder with one of these is ours to replace
+MARKS = (
+    "run.json",
+    "explanation.json",
+    "modification.json",
+    "windows.csv",
+)  # a folder with one of these is ours to replace
 
 
 def _writable_parent(out: Path) -> Path:
@@ -30,8 +35,10 @@ def _writable_parent(out: Path) -> Path:
 
 
 def check_output(out: str | Path) -> Path:
-    """Return ``out`` as an absolute path that may be written: new, empty, or an earlier output of emomod."""
-    folder = Path(out).absolute()
+    """Return ``out`` as an absolute path, links followed, that may be written: new, empty, or an earlier output of
+    emomod.
+    """
+    folder = Path(out).resolve()
     parent = _writable_parent(folder)
     if folder.exists() and any(folder.iterdir()) and not any((folder / mark).exists() for mark in MARKS):
         raise InputError(f"out: {folder} is not empty and not an earlier output of emomod; name a new folder")

@@ -1,12 +1,12 @@
 """A local linear model of the scores over masks, from sufficient statistics that do not grow with the number of masks.
 
-Conventions: masks [n, K] are 0/1, scores are [n, T]. The model is weighted ridge regression with an intercept that is not
-penalised: it minimises sum_i v_i (y_i - a - x_i b)^2 + alpha |b|^2, as LIME does (Ribeiro, Singh, Guestrin, KDD 2016, where v_i is
-the kernel of the distance to the unchanged sound).
+Conventions: masks [n, K] are 0/1, scores are [n, T]. The model is weighted ridge regression with an intercept that
+is not penalised: it minimises sum_i v_i (y_i - a - x_i b)^2 + alpha |b|^2, as LIME does (Ribeiro, Singh, Guestrin, KDD
+2016, where v_i is the kernel of the distance to the unchanged sound).
 
-Standard errors: with P = (X'VX + alpha D)^-1, where D is the identity but 0 for the intercept, the estimate is P X'Vy, so that for
-noise of equal variance s^2 its covariance is s^2 P X'V^2X P; s^2 is the weighted residual sum of squares over
-sum(v) - trace(P X'V^2X). For unit weights and alpha = 0 this is ordinary least squares.
+Standard errors: with P = (X'VX + alpha D)^-1, where D is the identity but 0 for the intercept, the estimate is P
+X'Vy, so that for noise of equal variance s^2 its covariance is s^2 P X'V^2X P; s^2 is the weighted residual sum of
+squares over sum(v) - trace(P X'V^2X). For unit weights and alpha = 0 this is ordinary least squares.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from emomod.checks import check_number
 from emomod.errors import InputError
 
 Array = NDArray[np.float64]
+SINGULAR = 1e-10  # share of a column that the others do not explain; what is below is rounding
 
 
 def cosine_kernel(masks: NDArray[np.bool_], *, width: float) -> Array:
@@ -31,7 +32,9 @@ def cosine_kernel(masks: NDArray[np.bool_], *, width: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """How well predictions fit scores: cross products between the T targets, so that linear mixtures of targets follow."""
+    """How well predictions fit scores: cross products between the T targets, so that linear mixtures of targets
+    follow.
+    """
 
     residual: Array  # [T, T], weighted cross products of residuals
     total: Array  # [T, T], weighted cross products of scores about their mean
@@ -123,13 +126,18 @@ class Statistics:
         penalty[-1] = 0.0
         try:
             factor = cho_factor(self._gram + np.diag(penalty))
+            pivots = np.diag(factor[0]) ** 2 / (np.diag(self._gram) + penalty)
+            if pivots.min() < SINGULAR:
+                raise np.linalg.LinAlgError
         except np.linalg.LinAlgError:
             raise InputError("masks must tell all components apart: draw more of them, or give alpha > 0") from None
         inverse = cho_solve(factor, np.eye(len(penalty)))
         smoother = inverse @ self._gram_squared
         freedom = float(self._gram[-1, -1] - np.trace(smoother))
         if freedom < 1.0:
-            raise InputError(f"n_perturbations must exceed the number of components ({len(penalty) - 1}) and the intercept")
+            raise InputError(
+                f"n_perturbations must exceed the number of components ({len(penalty) - 1}) and the intercept"
+            )
         coefficients = inverse @ self._cross
         quality = self._quality(coefficients)
         return Surrogate(

@@ -1,7 +1,7 @@
 """Save and load networks: one safetensors file that carries its own model card as JSON metadata.
 
-The card says what the weights are: architecture, width, score names, front end, training data and figures. A file whose card
-or weights do not fit this version of emomod is refused with the reason.
+The card says what the weights are: architecture, width, score names, front end, training data and figures. A file
+whose card or weights do not fit this version of emomod is refused with the reason.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class Checkpoint:
         layer = self.network.emotion
         if layer is None:
             return None
-        weights, intercepts = (tensor.detach().double().numpy() for tensor in (layer.weight, layer.bias))
+        weights, intercepts = (tensor.detach().cpu().double().numpy() for tensor in (layer.weight, layer.bias))
         return MidToEmotion(str(self.card.get("mid_to_emotion", self.card["name"])), weights, intercepts)
 
 
@@ -49,7 +49,9 @@ def default_checkpoint_path() -> Path:
 
 
 def save_checkpoint(path: str | Path, network: EmotionNetwork, card: dict[str, Any]) -> Path:
-    """Write ``network`` in half precision with ``card``, whose architecture, width, names and front end are filled in."""
+    """Write ``network`` in half precision with ``card``, whose architecture, width, names and front end are filled
+    in.
+    """
     full = card | {
         "architecture": network.architecture,
         "width": network.width,
@@ -62,8 +64,13 @@ def save_checkpoint(path: str | Path, network: EmotionNetwork, card: dict[str, A
         name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in network.state_dict().items()
     }
     target, partial = Path(path), Path(f"{path}.partial")
-    partial.write_bytes(save(tensors, metadata={"card": json.dumps(full)}))
-    os.replace(partial, target)
+    try:
+        partial.write_bytes(save(tensors, metadata={"card": json.dumps(full)}))
+        os.replace(partial, target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
     return target
 
 
@@ -97,7 +104,9 @@ def _read_card(source: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if missing := [key for key in CARD_KEYS if key not in card]:
         raise InputError(f"{source}: its card lacks {', '.join(missing)}")
     if card["architecture"] not in ARCHITECTURES:
-        raise InputError(f"{source}: architecture must be one of {', '.join(ARCHITECTURES)}, got {card['architecture']!r}")
+        raise InputError(
+            f"{source}: architecture must be one of {', '.join(ARCHITECTURES)}, got {card['architecture']!r}"
+        )
     if card["front_end"] != FRONT_END:
         differing = [key for key in FRONT_END if card["front_end"].get(key) != FRONT_END[key]]
         raise InputError(f"{source}: was trained on another front end; {', '.join(differing) or 'extra keys'} differ")
@@ -113,4 +122,3 @@ def _load_weights(source: Path, network: EmotionNetwork, tensors: dict[str, torc
             shapes = f"{list(tensor.shape)}, got {list(tensors[name].shape)}"
             raise InputError(f"{source}: {name} must have shape {shapes} (a checkpoint of another shape)")
     network.load_state_dict({name: tensors[name].to(tensor.dtype) for name, tensor in wanted.items()})
-

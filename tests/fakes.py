@@ -1,0 +1,99 @@
+"""Small stand-ins for tests: a linear model, short sounds, a network of a twentieth of the width, the shared data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+from emomod.audio import SAMPLE_RATE
+from emomod.component_weights import ComponentWeights
+from emomod.components.segments import SegmentComponents
+from emomod.labels import MIDLEVEL_NAMES
+from emomod.model.checkpoint import save_checkpoint
+from emomod.model.mid_to_emotion import MidToEmotion
+from emomod.model.network import EmotionNetwork
+from emomod.spectrogram import compute_spectrogram
+
+CARD: dict[str, Any] = {"name": "tiny", "window_seconds": 2.0, "training_data": "none", "figures": {}}
+
+
+@dataclass(frozen=True, eq=False)
+class LinearPredict:
+    """Scores that are sums over cells of weight times magnitude, so that they are linear in the gains of components."""
+
+    weights: torch.Tensor  # [n, n_bands, n_frames]
+    names: tuple[str, ...] = MIDLEVEL_NAMES
+    mid_to_emotion: MidToEmotion | None = None
+    device: torch.device = torch.device("cpu")
+
+    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+        magnitudes = 10.0 ** spectrograms.double() - 1.0
+        scores = torch.einsum("nbt,cbt->nc", magnitudes, self.weights[:, :, : spectrograms.shape[2]])
+        if self.mid_to_emotion is None:
+            return scores
+        return torch.cat([scores, torch.from_numpy(self.mid_to_emotion.emotions(scores.numpy()))], dim=1)
+
+
+def tones(seconds: float = 1.0, *, seed: int = 0) -> NDArray[np.float32]:
+    """Short notes of three partials every quarter of a second, over faint noise; peak 0.5."""
+    rng, time = np.random.default_rng(seed), np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    y = 0.01 * rng.standard_normal(time.size)
+    for onset in np.arange(0.0, seconds, 0.25):
+        frequency, since = rng.uniform(100, 1000), np.maximum(time - onset, 0)
+        for partial in (1, 2, 5):
+            y += np.where(time >= onset, np.exp(-6 * since) * np.sin(2 * np.pi * frequency * partial * since), 0) / partial
+    return (0.5 * y / np.abs(y).max()).astype(np.float32)
+
+
+def grid_components(seconds: float = 1.0, *, rows: int = 4, columns: int = 3) -> SegmentComponents:
+    """``tones`` cut into a grid of rows x columns."""
+    spectrogram = compute_spectrogram(tones(seconds))
+    n_bands, n_frames = spectrogram.shape
+    bands, frames = np.arange(n_bands) * rows // n_bands, np.arange(n_frames) * columns // n_frames
+    return SegmentComponents(spectrogram, bands[:, None] * columns + frames)
+
+
+def linear_predict(
+    components: SegmentComponents, weights: NDArray[np.float64], layer: MidToEmotion | None = None,
+    names: tuple[str, ...] = MIDLEVEL_NAMES,
+) -> LinearPredict:
+    """A model for which turning component k fully off lowers score c by ``weights[c, k]``."""
+    magnitudes = 10.0 ** components.spectrogram.log_spectrogram.double() - 1.0
+    sums = np.bincount(components.segments.ravel(), weights=magnitudes.numpy().ravel())
+    return LinearPredict(torch.from_numpy((weights / sums)[:, components.segments]), names, layer)
+
+
+def component_weights(weights: NDArray[np.float64], p_values: NDArray[np.float64], names: tuple[str, ...]) -> ComponentWeights:
+    """ComponentWeights of which only weights and p-values matter."""
+    zeros = np.zeros(len(names))
+    return ComponentWeights(names, weights, np.ones_like(weights), p_values, zeros, zeros, zeros, 0.5)
+
+
+def tiny_checkpoint(path: Path, *, architecture: str = "a2mid2e-joint", seed: int = 0, **card: Any) -> Path:
+    """Write a network of width 0.05 with random weights, loud enough that its scores differ."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = EmotionNetwork(architecture, width=0.05)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_var.fill_(0.05)  # type: ignore[union-attr]
+    return save_checkpoint(path, network, CARD | card)
+
+
+def sound_file(folder: Path, *, seconds: float = 2.0, name: str = "clip.wav", seed: int = 0) -> Path:
+    """Write ``tones`` as a file."""
+    soundfile.write(folder / name, tones(seconds, seed=seed), SAMPLE_RATE)
+    return folder / name
+
+
+def shared(name: str) -> Path:
+    """Path of a file of the shared data; skips the test where it is absent."""
+    path = Path(__file__).parents[2] / "shared" / "data" / name
+    if not path.exists():
+        pytest.skip(f"../shared/data/{name} is not here")
+    return path

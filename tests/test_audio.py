@@ -1,0 +1,232 @@
+import hashlib
+import itertools
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emomod.audio import (
+    SAMPLE_RATE, file_sha256, quantise, read_clip, read_windows, window_starts, write_wav,
+)  # fmt: skip
+from emomod.errors import InputError
+
+INSIDE = slice(1000, -1000)  # away from the ends, where a resampling filter or a codec has nothing to look at
+
+
+def sine(seconds, rate, *, frequency=440.0, start=0.0):
+    return 0.5 * np.sin(2 * np.pi * frequency * (start + np.arange(round(seconds * rate)) / rate))
+
+
+def written(path, samples, rate, **kwargs):
+    soundfile.write(path, samples, rate, **kwargs)
+    return path
+
+
+@pytest.mark.parametrize(("name", "tolerance"), (("a.wav", 1e-4), ("a.flac", 1e-4), ("a.ogg", 0.03), ("a.mp3", 0.03)))
+def test_read_clip_against_theory_a_sine_in_every_format(tmp_path, name, tolerance):
+    path = written(tmp_path / name, sine(2.0, 44100), 44100)
+    clip = read_clip(path)
+    assert clip.seconds == pytest.approx(2.0, abs=0.03)  # codecs pad
+    assert clip.file_seconds == pytest.approx(2.0, abs=0.03)
+    assert clip.y.dtype == np.float32
+    assert clip.sha256 == file_sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    truth = sine(clip.seconds, SAMPLE_RATE)[: clip.y.size]
+    np.testing.assert_allclose(clip.y[INSIDE], truth[INSIDE], atol=tolerance)
+
+
+@pytest.mark.parametrize("rate", (8000, 22050, 44100, 48000, 96000, 192000))
+def test_read_clip_against_theory_any_rate(tmp_path, rate):
+    clip = read_clip(written(tmp_path / "a.wav", sine(1.0, rate), rate, subtype="FLOAT"))
+    assert clip.y.size == SAMPLE_RATE
+    np.testing.assert_allclose(clip.y[INSIDE], sine(1.0, SAMPLE_RATE)[INSIDE], atol=1e-3)
+
+
+@pytest.mark.parametrize("n_channels", (1, 2, 8))
+def test_read_clip_against_theory_channels_are_averaged(tmp_path, rng, n_channels):
+    samples = rng.uniform(-1, 1, (SAMPLE_RATE, n_channels)).astype(np.float32)
+    clip = read_clip(written(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT"))
+    np.testing.assert_allclose(clip.y, samples.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), (("a.wav", 1e-4), ("a.flac", 1e-4), ("a.mp3", 0.03)))
+@pytest.mark.parametrize(("start", "seconds", "expected"), ((1.5, 1.0, 1.0), (0.0, 0.5, 0.5), (3.25, 10.0, 0.75)))
+def test_read_clip_against_theory_from_a_start(tmp_path, name, tolerance, start, seconds, expected):
+    clip = read_clip(written(tmp_path / name, sine(4.0, 44100), 44100), start=start, seconds=seconds)
+    assert clip.start == start
+    assert clip.seconds == pytest.approx(expected, abs=0.03)
+    truth = sine(clip.seconds, SAMPLE_RATE, start=start)[: clip.y.size]
+    np.testing.assert_allclose(clip.y[INSIDE], truth[INSIDE], atol=tolerance)
+
+
+def test_read_clip_against_itself_ogg_from_a_start(tmp_path, rng):
+    path = written(tmp_path / "a.ogg", rng.uniform(-0.5, 0.5, 4 * 44100), 44100)
+    part, whole = read_clip(path, start=1.5, seconds=1.0).y, read_clip(path).y[round(1.5 * SAMPLE_RATE) :]
+    np.testing.assert_allclose(part[INSIDE], whole[: part.size][INSIDE], atol=1e-3)
+
+
+def id3_tag(size):
+    """An ID3v2 tag of ``size`` bytes, as a picture of the cover makes it."""
+    content = size - 10
+    return b"ID3\x03\x00\x00" + bytes(content >> shift & 127 for shift in (21, 14, 7, 0)) + bytes(content)
+
+
+@pytest.mark.parametrize("has_header", (True, False))
+@pytest.mark.parametrize("size", (2180, 100_000))
+def test_read_clip_regression_a_tag_is_no_sound(tmp_path, rng, has_header, size):
+    options = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
+    frames = written(tmp_path / "a.mp3", rng.uniform(-0.5, 0.5, 4 * 44100), 44100, **options).read_bytes()
+    bare = frames if has_header else frames[frames.index(frames[:2], 4) :]  # the first frame is the header
+    (tmp_path / "a.mp3").write_bytes(id3_tag(size) + bare)
+    clip = read_clip(tmp_path / "a.mp3", start=1.0)
+    assert clip.file_seconds == pytest.approx(4.0, abs=0.06)
+    assert clip.seconds == pytest.approx(3.0, abs=0.06)
+    assert len(window_starts(tmp_path / "a.mp3", seconds=3.0)) == 2
+
+
+BROKEN = {
+    "missing": (None, "there is no such file"),
+    "empty": (b"", "the file is empty"),
+    "text": (b"this is no music, whatever its name says\n" * 99, r"bad\.mp3: cannot be decoded as sound$"),
+    "riff without sound": (b"RIFF\x00\x00\x00\x00WAVE", "cannot be decoded as sound"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("reader", (read_clip, window_starts, lambda path: list(read_windows(path))))
+def test_reading_iv_what_is_no_sound(tmp_path, content, message, reader):
+    path = tmp_path / "bad.mp3"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        reader(path)
+
+
+CANCELLING = np.stack([sine(1.0, 44100), -sine(1.0, 44100)], axis=1)
+UNFIT = {
+    "silence": (np.zeros(44100), "is silent from 0 s to 1 s"),
+    "below -80 dBFS": (1e-4 * sine(1.0, 44100), "is silent"),
+    "10 ms": (sine(0.01, 44100), "must be at least 0.5 s long, got 0.010 s"),
+    "NaN": (np.where(np.arange(44100) < 3, np.nan, 0.1), "holds 3 samples of NaN or infinity"),
+    "infinity": (np.where(np.arange(44100) == 9, np.inf, 0.1), "holds 1 samples of NaN or infinity"),
+    "channels that cancel": (CANCELLING, "its channels cancel out when they are mixed to mono"),
+}
+
+
+@pytest.mark.parametrize(("samples", "message"), UNFIT.values(), ids=UNFIT)
+@pytest.mark.parametrize("reader", (read_clip, lambda path: list(read_windows(path))))
+def test_reading_iv_sound_that_cannot_be_used(tmp_path, samples, message, reader):
+    path = written(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")
+    with pytest.raises(InputError, match=message.split(" from ")[0]):
+        reader(path)
+
+
+@pytest.mark.parametrize("name", ("a.wav", "a.aiff", "a.flac", "a.mp3"))
+@pytest.mark.parametrize("share", (0.9, 0.5, 0.2))
+@pytest.mark.parametrize("seed", (0, 1))
+def test_read_clip_iv_cut_off(tmp_path, name, share, seed):
+    noise = np.random.default_rng(seed).uniform(-0.5, 0.5, (4 * 44100, 1 + seed))
+    whole = written(tmp_path / name, noise, 44100).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InputError, match=r"is cut off; it ends at \d\.\d\d s of 4\.00 s|flac decoder lost sync"):
+        read_clip(tmp_path / name)
+
+
+@pytest.mark.parametrize("size", (b"\xff\xff\xff\xff", b"\x00\xf0\xff\x7f"))
+def test_read_clip_regression_a_recorder_that_did_not_know_the_length(tmp_path, size):
+    path = written(tmp_path / "a.wav", sine(1.0, 44100), 44100)
+    content = path.read_bytes()
+    at = content.index(b"data") + 4
+    path.write_bytes(content[:at] + size + content[at + 4 :])
+    assert read_clip(path).seconds == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    (
+        ({"start": 0.6}, r"start must leave 0.5 s of .* \(1.00 s long\), got 0.6"),
+        ({"start": 7.0}, "start must leave"),
+        ({"start": -1.0}, "start must be a finite number"),
+        ({"start": np.nan}, "start must be a finite number"),
+        ({"seconds": 0.1}, "seconds must be a finite number in 0.5"),
+    ),
+)
+def test_read_clip_iv_window(tmp_path, window, message):
+    path = written(tmp_path / "a.wav", sine(1.0, 44100), 44100)
+    with pytest.raises(InputError, match=message):
+        read_clip(path, **window)
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("audio") / "long.wav", sine(37.3, 8000), 8000)
+
+
+@given(seconds=st.floats(0.5, 60))
+@settings(max_examples=25)
+def test_window_starts_against_theory_they_cover_the_file(long_file, seconds):
+    starts = window_starts(long_file, seconds=seconds)
+    assert len(starts) == max(1, int(np.ceil(37.3 / seconds)))  # the fewest that can
+    assert starts[0] == 0.0
+    assert max(starts[-1] + seconds, 37.3) == pytest.approx(max(37.3, seconds))
+    steps = np.diff(starts)
+    assert (steps <= seconds + 1e-9).all()
+    np.testing.assert_allclose(steps, steps[:1].repeat(steps.size), rtol=1e-9)
+
+
+def test_read_windows_against_read_clip(long_file):
+    starts = window_starts(long_file, seconds=10.0)
+    for start, y in itertools.zip_longest(starts, read_windows(long_file, seconds=10.0)):
+        assert np.array_equal(y, read_clip(long_file, start=start, seconds=10.0).y)
+
+
+def test_read_windows_against_theory_silent_windows_are_left_out(tmp_path):
+    samples = np.concatenate([sine(1.0, SAMPLE_RATE), np.zeros(SAMPLE_RATE), sine(1.0, SAMPLE_RATE)])
+    path = written(tmp_path / "a.wav", samples, SAMPLE_RATE)
+    assert [y.size for y in read_windows(path, seconds=1.0)] == [SAMPLE_RATE] * 2
+
+
+@pytest.mark.parametrize("bits", (16, 24))
+def test_quantise_against_theory(rng, bits):
+    step = 2.0 ** -(bits - 1)
+    exact = (np.array([-1.0, -step, 0.0, step, 0.5, 1 - step])).astype(np.float32)
+    np.testing.assert_array_equal(quantise(exact, bits=bits), exact)
+    np.testing.assert_array_equal(quantise(np.ones(1, np.float32), bits=bits), [np.float32(1 - step)])
+    y = rng.uniform(-1 + step, 1 - step, 1000).astype(np.float32)
+    assert np.abs(quantise(y, bits=bits).astype(float) - y).max() <= step / 2 + 2**-25
+
+
+@pytest.mark.parametrize("bits", (16, 24))
+def test_write_wav_against_itself_the_file_gives_back_what_quantise_says(tmp_path, rng, bits):
+    y = rng.uniform(-1, 1, 2 * SAMPLE_RATE).astype(np.float32)
+    clip = read_clip(write_wav(tmp_path / "a.wav", y, bits=bits))
+    np.testing.assert_array_equal(clip.y, quantise(y, bits=bits))
+    assert soundfile.info(tmp_path / "a.wav").subtype == f"PCM_{bits}"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize(
+    ("y", "bits", "message"),
+    (
+        (np.array([0.0, 1.5]), 16, "must stay within -1..1, got a peak of 1.5"),
+        (np.array([0.0, np.nan]), 16, "must be finite"),
+        (np.zeros((2, 2)), 16, r"shape \[n_samples\]"),
+        (np.zeros(0), 16, r"shape \[n_samples\]"),
+        (np.zeros(4, dtype=np.int16), 16, "floating point in -1..1"),
+        (np.zeros(4), 8, "bits must be one of 16, 24"),
+    ),
+)
+def test_write_wav_iv_leaves_nothing_behind(tmp_path, y, bits, message):
+    with pytest.raises(InputError, match=message):
+        write_wav(tmp_path / "a.wav", y, bits=bits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_write_wav_iv_no_place_to_write(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        write_wav(tmp_path / "none" / "a.wav", np.zeros(9))
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_wav(tmp_path / "folder.wav", np.zeros(9))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.wav"]
