@@ -1,9 +1,11 @@
 """Does the change do what was said? Every mid-level feature (and emotion) as the target, on given clips.
 
-    python benchmarks/closed_loop.py demo ../shared/data/clips/soundtracks_set1_001.mp3 --out docs/results/closed_loop.md
+    python benchmarks/closed_loop.py demo ../shared/data/clips/soundtracks_set1_001.mp3 --out
+    docs/results/closed_loop.md
 
-Each clip is explained once; then every target is enhanced and weakened by the gain, written, read back and re-scored beside random
-controls. A target counts when it moves up when enhanced and down when weakened, each further than 95 % of both kinds of control.
+Each clip is explained once; then every target is enhanced and weakened by the gain, written, read back and re-scored
+beside random controls. A target counts when it moves up when enhanced and down when weakened, each further than 95 %
+of both kinds of control.
 """
 
 import argparse
@@ -40,7 +42,9 @@ def measure(clip: str, predictor: Predictor, settings: ModifySettings) -> list[d
     explanation = explain(path, predictor=predictor)
     for target in SCORE_NAMES:
         with tempfile.TemporaryDirectory() as folder:
-            changed = modify(path, explanation, target=target, out=Path(folder) / "out", settings=settings, predictor=predictor)
+            changed = modify(
+                path, explanation, target=target, out=Path(folder) / "out", settings=settings, predictor=predictor
+            )
         r2 = float(explanation.weights.neighbourhood_r2[explanation.weights.index(target)])
         rows.append({"clip": Path(path).name} | judge(changed) | {"surrogate_r2": r2})
         print(rows[-1], file=sys.stderr, flush=True)
@@ -52,18 +56,18 @@ def markdown(rows: list[dict[str, Any]], settings: ModifySettings, model: str) -
     lines = [
         "# Closed loop: every score as the target",
         "",
-        f"Model {model}; {settings.gain_db:g} dB on {settings.sides} components by {settings.rule}; {settings.n_controls} random changes",
-        "of the same count and as many of the same energy beside each version; all scores are of written files, read back.",
-        f'"beaten" is the smaller share over the two kinds of control; a target passes with both shares >= {WANTED:g} and both signs right.',
-        "Made by `python benchmarks/closed_loop.py`.",
+        f"Model {model}; {settings.gain_db:g} dB on {settings.sides} components by {settings.rule}. Beside each",
+        f"version stand {settings.n_controls} random changes of the same count and as many of the same energy; all scores",
+        'are of written files, read back. "beaten" is the smaller share over the two kinds of control; a target passes',
+        f"with both shares >= {WANTED:g} and both signs right. Made by `python benchmarks/closed_loop.py`.",
         "",
         "| clip | target | components | surrogate R2 | enhanced | beaten | weakened | beaten | passes |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         cells = (
-            f"{row['clip']} | {row['target']} | {row['n_positive']} | {row['surrogate_r2']:.2f} | {row['shift_enhanced']:+.3f}",
-            f"{row['beaten_enhanced']:.2f} | {row['shift_weakened']:+.3f} | {row['beaten_weakened']:.2f}",
+            f"{row['clip']} | {row['target']} | {row['n_positive']} | {row['surrogate_r2']:.2f}",
+            *(f"{row[f'shift_{version}']:+.3f} | {row[f'beaten_{version}']:.2f}" for version in DIRECTIONS),
             "yes" if row["passed"] else "no",
         )
         lines.append(f"| {' | '.join(cells)} |")

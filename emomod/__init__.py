@@ -33,7 +33,28 @@ _HOMES = {
     "run": "pipeline",
     "run_windows": "pipeline",
 }
-__all__ = sorted(_HOMES)
+__all__ = [
+    "EMOTION_NAMES",
+    "MIDLEVEL_NAMES",
+    "PARITY",
+    "EmomodError",
+    "Explanation",
+    "InputError",
+    "LimeSettings",
+    "ModifySettings",
+    "RunSettings",
+    "explain",
+    "load_explanation",
+    "load_predictor",
+    "modify",
+    "predict",
+    "published_layer",
+    "read_clip",
+    "run",
+    "run_windows",
+    "score_file",
+    "select_components",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,8 @@
 """Level 2 of an explanation: how much each component raises or lowers each score, and which components stand out.
 
-Selection rules, written ``name:number``: "bh:0.05" keeps the components whose weight differs from zero at a false discovery rate
-of 5 % (Benjamini & Hochberg 1995); "ratio:1e-6" keeps those with p-value / |weight| below the threshold, as the 2019 paper did
-(its slides say 1e-5); "top:30" keeps the 30 largest weights.
+Selection rules, written ``name:number``: "bh:0.05" keeps the components whose weight differs from zero at a false
+discovery rate of 5 % (Benjamini & Hochberg 1995); "ratio:1e-6" keeps those with p-value / |weight| below the
+threshold, as the 2019 paper did (its slides say 1e-5); "top:30" keeps the 30 largest weights.
 """
 
 from dataclasses import dataclass
@@ -47,19 +47,20 @@ class Selection:
 
 
 def r2_at_clip(truth: NDArray[np.float64], surrogate: NDArray[np.float64]) -> float:
-    """The 2019 notebook's R2: over the T targets, between model and surrogate at the unchanged clip; NaN for one target."""
+    """Return the 2019 notebook's R2: over T targets, of the surrogate at the unchanged clip; NaN for one target."""
     spread = ((truth - truth.mean()) ** 2).sum()
     return float(1.0 - ((truth - surrogate) ** 2).sum() / spread) if spread > 0 else float("nan")
 
 
 def weights_of_scores(
-    surrogate: Surrogate, held_out: Quality, *, names: tuple[str, ...], layer: MidToEmotion | None, at_clip: NDArray[np.float64]
+    surrogate: Surrogate,
+    held_out: Quality,
+    *,
+    names: tuple[str, ...],
+    layer: MidToEmotion | None,
+    at_clip: NDArray[np.float64],
 ) -> ComponentWeights:
-    """Return the weights on all ``names``; with a ``layer`` the surrogate's targets are chained on to the emotions, exactly.
-
-    An emotion's weights are ``layer.weights @ midlevel weights``, and its standard errors follow from the covariance of the
-    mid-level residuals. at_clip [T of the surrogate]: the model's scores of the unchanged clip.
-    """
+    """Return the weights on all ``names``; a ``layer`` chains the surrogate on to the emotions, exactly."""
     clip_r2 = r2_at_clip(at_clip, surrogate.intercepts + surrogate.weights.sum(axis=1))
     if layer is not None:
         n_midlevel = layer.weights.shape[1]
@@ -96,7 +97,7 @@ def _false_discovery(p_values: NDArray[np.float64], rate: float) -> NDArray[np.b
 
 
 def select_components(weights: ComponentWeights, *, target: str, rule: str = "bh:0.05") -> Selection:
-    """Return the components that speak for (positive) and against (negative) the score ``target``; see the rules above."""
+    """Return the components that speak for (positive) and against (negative) ``target``; see the rules above."""
     row = weights.index(target)
     values, p_values = weights.weights[row], weights.p_values[row]
     name, number = _parse_rule(rule)

@@ -60,9 +60,7 @@ class Explanation:
         return float(self.scores[self.weights.index(name)])
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder; return their
-        paths.
-        """
+        """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder."""
         arrays: dict[str, Any] = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
         arrays["locations"] = np.array([astuple(location) for location in self.locations])
         arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}

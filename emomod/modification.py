@@ -1,7 +1,7 @@
 """Turn chosen components up or down and write the versions of a clip.
 
-Gains are decibels of amplitude: +6.02 doubles an amplitude. All versions of a clip share one static gain, chosen so that none
-clips; there is no limiter.
+Gains are decibels of amplitude: +6.02 doubles an amplitude. All versions of a clip share one static gain, chosen so
+that none clips; there is no limiter.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,8 @@ class Plan:
 def plan_gains(selection: Selection, *, n_components: int, gain_db: float, sides: str = "positive") -> Plan:
     """Return the gains that enhance and weaken the selection's target by ``gain_db`` (0..40 dB).
 
-    Enhancing turns positive components up and negative ones down, weakening does the opposite; ``sides`` says which take part.
+    Enhancing turns positive components up and negative ones down, weakening does the opposite; ``sides`` says which
+    take part.
     """
     check_number("gain_db", gain_db, low=0.0, high=MAX_GAIN_DB)
     check_choice("sides", sides, SIDES)
@@ -56,7 +57,9 @@ def plan_gains(selection: Selection, *, n_components: int, gain_db: float, sides
         sign[selection.positive] = 1.0
     if sides != "positive":
         sign[selection.negative] = -1.0
-    isolated = [np.isin(np.arange(n_components), side).astype(float) for side in (selection.positive, selection.negative)]
+    isolated = [
+        np.isin(np.arange(n_components), side).astype(float) for side in (selection.positive, selection.negative)
+    ]
     up, down = amplitude(gain_db) ** sign, amplitude(gain_db) ** -sign
     return Plan(gain_db, sides, np.ones(n_components), up, down, *isolated)
 

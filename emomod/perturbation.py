@@ -1,12 +1,13 @@
 """Random on/off patterns of components, and what "off" means.
 
-Conventions: masks are bool [n_perturbations, n_components], True where a component sounds as it is; the first row is all on.
-Masks come in blocks; block b depends on (seed, b) alone, so a longer run begins with the masks of a shorter one and batch
-sizes change nothing.
+Conventions: masks are bool [n_perturbations, n_components], True where a component sounds as it is; the first row is
+all on. Masks come in blocks; block b depends on (seed, b) alone, so a longer run begins with the masks of a shorter
+one and batch sizes change nothing.
 
-Designs: "iid" draws every entry with probability 1/2, as LIME does (Ribeiro et al., KDD 2016); "paired" follows each row by its
-complement (Covert & Lee, AISTATS 2021); "hadamard" takes the rows of a Hadamard matrix and their complements, a two-level
-fold-over design in which no main effect is mixed with another or with an interaction of two (Box & Hunter, Technometrics 3, 1961).
+Designs: "iid" draws every entry with probability 1/2, as LIME does (Ribeiro et al., KDD 2016); "paired" follows each
+row by its complement (Covert & Lee, AISTATS 2021); "hadamard" takes the rows of a Hadamard matrix and their
+complements, a two-level fold-over design in which no main effect is mixed with another or with an interaction of two
+(Box & Hunter, Technometrics 3, 1961).
 """
 
 import re
@@ -48,7 +49,9 @@ def _paired(n_components: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _hadamard(n_components: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    order = 1 << n_components.bit_length()  # the smallest power of two above n_components: the constant column is not used
+    order = (
+        1 << n_components.bit_length()
+    )  # the smallest power of two above n_components: the constant column is not used
     columns = 1 + rng.permutation(order - 1)[:n_components]
     half = hadamard(order, dtype=np.int8)[:, columns] > 0
     half = half[rng.permutation(order)] ^ (rng.random(n_components) < 0.5)

@@ -1,6 +1,5 @@
 """The main job and its parts: predict, explain, modify, and all of it in one run."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -62,7 +61,7 @@ class _Explained:
 
 
 def predict(path: str | Path, *, predictor: Predictor | None = None) -> Prediction:
-    """Return what the model hears in a sound file; a file longer than the window is averaged over evenly spread windows."""
+    """Return what the model hears in a file; a long file is averaged over evenly spread windows."""
     predictor = predictor or load_predictor()
     scores = [score_waveform(predictor, y) for y in read_windows(path, seconds=predictor.window_seconds)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
@@ -73,7 +72,9 @@ def explain(
     path: str | Path, *, start: float = 0.0, settings: LimeSettings | None = None, predictor: Predictor | None = None
 ) -> Explanation:
     """Return the two-level explanation, for all scores, of the window of a sound file that begins at ``start`` (s)."""
-    return _explain(path, RunSettings(start, settings or LimeSettings()), predictor or load_predictor(), Stages()).explanation
+    return _explain(
+        path, RunSettings(start, settings or LimeSettings()), predictor or load_predictor(), Stages()
+    ).explanation
 
 
 def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stages: Stages) -> _Explained:
@@ -107,10 +108,7 @@ def modify(
     settings: ModifySettings | None = None,
     predictor: Predictor | None = None,
 ) -> Modification:
-    """Write enhanced, weakened and isolated versions of an explained clip into the folder ``out``; re-score what was written.
-
-    Raises InputError when ``path`` or ``predictor`` are not those that were explained.
-    """
+    """Write versions of an explained clip into the folder ``out``; re-score what was written."""
     settings, predictor = settings or ModifySettings(), predictor or load_predictor()
     told = explanation.record["clip"]
     clip = read_clip(path, start=told["start"], seconds=predictor.window_seconds)
@@ -151,9 +149,7 @@ def _modify(
 def _judge(explained: _Explained, plan: Plan, version: str, folder: Path, settings: ModifySettings) -> ScoreShift:
     """Score a written version, the written original, and the controls."""
     predictor, seconds = explained.predictor, explained.clip.seconds
-    before, after = (
-        score_file(predictor, folder / f"{name}.wav", seconds=seconds) for name in ("original", version)
-    )
+    before, after = (score_file(predictor, folder / f"{name}.wav", seconds=seconds) for name in ("original", version))
     controls = tuple(
         control_shifts(
             predictor,
@@ -178,9 +174,11 @@ def run(
     predictor: Predictor | None = None,
     stages: Stages | None = None,
 ) -> RunResult:
-    """Explain ``target`` in one window of a clip, write enhanced and weakened versions, re-score them, write a report into ``out``.
+    """Explain ``target`` in one window of a clip, write enhanced and weakened versions, re-score them, write a
+    report into ``out``.
 
-    ``out`` is new, empty, or an earlier output; it is written whole or not at all. Raises InputError for input that cannot be used.
+    ``out`` is new, empty, or an earlier output; it is written whole or not at all. Raises InputError for input that
+    cannot be used.
     """
     settings, predictor, stages = settings or RunSettings(), predictor or load_predictor(), stages or Stages()
     predictor.check_name(target)
@@ -233,10 +231,15 @@ def _warnings(changed: Modification) -> list[str]:
 
 
 def run_windows(
-    path: str | Path, *, target: str, out: str | Path, settings: RunSettings | None = None, predictor: Predictor | None = None,
+    path: str | Path,
+    *,
+    target: str,
+    out: str | Path,
+    settings: RunSettings | None = None,
+    predictor: Predictor | None = None,
     stages: Stages | None = None,
 ) -> Iterator[RunResult]:
-    """Run the job on every window that covers a file, each into its own folder ``out/NNNN.Ns``; yield the results one by one."""
+    """Run the job on every window of a file, each into its folder ``out/NNNN.Ns``; yield results one by one."""
     settings, predictor = settings or RunSettings(), predictor or load_predictor()
     for start in window_starts(path, seconds=predictor.window_seconds):
         yield run(

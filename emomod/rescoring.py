@@ -1,9 +1,10 @@
 """Did the change do what was said? Scores of written files, and controls that change the same amount elsewhere.
 
-A score is read back from the file: decoded, through the whole front end, through the model. Controls are sounds made with the same gains
-on other components: "count" gives the same gains to as many random components, "energy" to random components that hold the same
-share of the sound's energy. Their p-value is (1 + controls that moved at least as far the intended way) / (1 + controls), as for
-any permutation test (Phipson & Smyth, Stat. Appl. Genet. Mol. Biol. 9(1), 2010).
+A score is read back from the file: decoded, through the whole front end, through the model. Controls are sounds made
+with the same gains on other components: "count" gives the same gains to as many random components, "energy" to
+random components that hold the same share of the sound's energy. Their p-value is (1 + controls that moved at least
+as far the intended way) / (1 + controls), as for any permutation test (Phipson & Smyth, Stat. Appl. Genet. Mol.
+Biol. 9(1), 2010).
 """
 
 from collections.abc import Callable
@@ -79,11 +80,13 @@ class ScoreShift:
         return self.after - self.before
 
 
-def _same_count(gains: NDArray[np.float64], energies: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+def _same_count(gains: NDArray[np.float64], _: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     return rng.permutation(gains)
 
 
-def _same_energy(gains: NDArray[np.float64], energies: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+def _same_energy(
+    gains: NDArray[np.float64], energies: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Give each changed gain to random components whose energy comes nearest to that of the components that had it."""
     drawn, order = np.ones_like(gains), rng.permutation(gains.size)
     for value in np.unique(gains[gains != 1.0]):
@@ -97,13 +100,22 @@ def _same_energy(gains: NDArray[np.float64], energies: NDArray[np.float64], rng:
 _DRAW: dict[str, Callable[..., NDArray[np.float64]]] = {"count": _same_count, "energy": _same_energy}
 
 
-def draw_control(gains: NDArray[np.float64], energies: NDArray[np.float64], *, kind: str, rng: np.random.Generator | int) -> NDArray[np.float64]:
+def draw_control(
+    gains: NDArray[np.float64], energies: NDArray[np.float64], *, kind: str, rng: np.random.Generator | int
+) -> NDArray[np.float64]:
     """Return gains [K] like ``gains``, on random components of the same count or the same energy [K]."""
     return _DRAW[check_choice("kind", kind, CONTROL_KINDS)](gains, energies, check_rng(rng))
 
 
 def control_shifts(
-    predict: Predict, components: Components, gains: NDArray[np.float64], *, kind: str, n_controls: int, seed: int, bits: int
+    predict: Predict,
+    components: Components,
+    gains: NDArray[np.float64],
+    *,
+    kind: str,
+    n_controls: int,
+    seed: int,
+    bits: int,
 ) -> ControlShifts:
     """Render, quantise and score ``n_controls`` random changes like ``gains`` [K]; return their shifts."""
     check_count("n_controls", n_controls)

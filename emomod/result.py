@@ -68,7 +68,9 @@ class Modification:
             "n_negative": int(self.selection.negative.size),
             "static_gain_db": self.static_gain_db,
             "identity_snr_db": self.identity_snr_db,
-            "shifts": {shift.version: dict(zip(shift.names, shift.shift.tolist(), strict=True)) for shift in self.shifts},
+            "shifts": {
+                shift.version: dict(zip(shift.names, shift.shift.tolist(), strict=True)) for shift in self.shifts
+            },
             "controls": {shift.version: self._controls(shift) for shift in self.shifts},
         }
 
@@ -109,7 +111,8 @@ class Modification:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(
-                {key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+                {key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()}
+                for row in rows
             )
 
     def _repr_html_(self) -> str:

@@ -47,7 +47,8 @@ def places(locations: Sequence[Location]) -> str:
         middle = float(np.sqrt(location.low * location.high))
         groups.setdefault(next(words for limit, words in BANDS if middle < limit), []).append(location.centre)
     return "; ".join(
-        f"{_listed([f'{centre:.1f} s' for centre in sorted(set(centres))])} ({words})" for words, centres in groups.items()
+        f"{_listed([f'{centre:.1f} s' for centre in sorted(set(centres))])} ({words})"
+        for words, centres in groups.items()
     )
 
 
@@ -58,7 +59,9 @@ def component_sentence(explanation: Explanation, selection: Selection) -> str:
         return f"No part of the sound stands out for or against {name} (rule {selection.rule})."
     sides = {"is carried by what sounds at": selection.positive, "held back by what sounds at": selection.negative}
     parts = [
-        f"{verb} {places([explanation.locations[index] for index in chosen[:MOMENTS]])}" for verb, chosen in sides.items() if chosen.size
+        f"{verb} {places([explanation.locations[index] for index in chosen[:MOMENTS]])}"
+        for verb, chosen in sides.items()
+        if chosen.size
     ]
     verb = "is " if not selection.positive.size else ""
     return f"{name.capitalize()} {verb}{', and '.join(parts)}."
@@ -78,7 +81,9 @@ def effect_sentence(explanation: Explanation, emotion: str) -> str:
 def main_cause(effects: Effects, emotion: str, degree: str) -> tuple[str, float]:
     """The mid-level feature with the largest effect that makes the emotion "high" or "low" (else of either sign)."""
     ordered = effects.of(emotion)
-    towards = {name: value for name, value in ordered.items() if degree == "middling" or (value > 0) == (degree == "high")}
+    towards = {
+        name: value for name, value in ordered.items() if degree == "middling" or (value > 0) == (degree == "high")
+    }
     return next(iter((towards or ordered).items()))
 
 
@@ -96,5 +101,7 @@ def consequence_sentence(explanation: Explanation, feature: str) -> str:
 def explain_in_words(explanation: Explanation, selection: Selection) -> str:
     """Return one or two sentences on the selection's target: why it is what it is, and where in the sound that lies."""
     target = selection.target
-    first = effect_sentence(explanation, target) if target in EMOTION_NAMES else consequence_sentence(explanation, target)
+    first = (
+        effect_sentence(explanation, target) if target in EMOTION_NAMES else consequence_sentence(explanation, target)
+    )
     return f"{first} {component_sentence(explanation, selection)}"

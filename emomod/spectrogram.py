@@ -58,12 +58,15 @@ def filterbank() -> NDArray[np.float32]:
     rising = (bins - start) / np.maximum(centre - start, 1)
     falling = (stop - bins) / (stop - centre)
     triangles = np.where(bins < centre, rising, falling).clip(min=0.0)
-    return (triangles / triangles.sum(axis=0)).astype(np.float32)
+    normalised: NDArray[np.float32] = (triangles / triangles.sum(axis=0)).astype(np.float32)
+    return normalised
 
 
 @lru_cache(maxsize=1)
 def _spread() -> torch.Tensor:
-    """Weights [n_fft // 2 + 1, n_bands], rows of unit sum: how band gains reach STFT bins (outer bins: nearest band)."""
+    """Weights [n_fft // 2 + 1, n_bands], rows of unit sum: how band gains reach STFT bins (outer bins: nearest
+    band).
+    """
     triangles = np.vstack([filterbank() / filterbank().max(axis=0), np.zeros((1, N_BANDS))])
     covered = np.flatnonzero(triangles.sum(axis=1))
     nearest = np.clip(np.arange(len(triangles)), covered[0], covered[-1])
@@ -74,7 +77,8 @@ def _spread() -> torch.Tensor:
 
 def band_frequencies() -> NDArray[np.float64]:
     """Centre frequencies [n_bands] of the filters, in Hz."""
-    return np.argmax(filterbank(), axis=0) * SAMPLE_RATE / N_FFT
+    frequencies: NDArray[np.float64] = np.argmax(filterbank(), axis=0) * SAMPLE_RATE / N_FFT
+    return frequencies
 
 
 @lru_cache(maxsize=1)
@@ -96,7 +100,9 @@ def stft(y: ArrayLike) -> torch.Tensor:
     waveform = torch.from_numpy(check_waveform(y).copy())
     whole_hops = -(-waveform.numel() // HOP_LENGTH) * HOP_LENGTH
     padded = torch.nn.functional.pad(waveform, (0, whole_hops - waveform.numel()))
-    return torch.stft(padded, N_FFT, HOP_LENGTH, window=_window(), center=True, pad_mode="constant", return_complex=True)
+    return torch.stft(
+        padded, N_FFT, HOP_LENGTH, window=_window(), center=True, pad_mode="constant", return_complex=True
+    )
 
 
 def n_frames_of(n_samples: int) -> int:
@@ -146,7 +152,9 @@ class Spectrogram:
         bands = cells * (10.0**self.log_spectrogram - 1.0)
         seen = self.transform[:, : cells.shape[1]]
         changed = torch.zeros_like(self.transform)
-        changed[:-1, : cells.shape[1]] = torch.polar(torch.ones(()), seen[:-1].angle()) * (_inverse_filterbank() @ bands)
+        changed[:-1, : cells.shape[1]] = torch.polar(torch.ones(()), seen[:-1].angle()) * (
+            _inverse_filterbank() @ bands
+        )
         return changed
 
 

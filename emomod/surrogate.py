@@ -32,9 +32,7 @@ def cosine_kernel(masks: NDArray[np.bool_], *, width: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """How well predictions fit scores: cross products between the T targets, so that linear mixtures of targets
-    follow.
-    """
+    """How well predictions fit scores, as cross products between T targets, so that mixtures of targets follow."""
 
     residual: Array  # [T, T], weighted cross products of residuals
     total: Array  # [T, T], weighted cross products of scores about their mean

@@ -1,8 +1,9 @@
 """LIME: weights of components from the model's scores of many mixtures with components turned off.
 
-Ribeiro, Singh, Guestrin: "Why Should I Trust You?", KDD 2016; for spectrograms: Mishra, Sturm, Dixon: Local Interpretable
-Model-agnostic Explanations for Music Content Analysis, ISMIR 2017. By default "off" is a cut of 6 dB, so that the weights speak of
-mixtures near the sound and in the language of gains; ``PARITY`` does what the 2019 system did.
+Ribeiro, Singh, Guestrin: "Why Should I Trust You?", KDD 2016; for spectrograms: Mishra, Sturm, Dixon: Local
+Interpretable Model-agnostic Explanations for Music Content Analysis, ISMIR 2017. By default "off" is a cut of 6 dB,
+so that the weights speak of mixtures near the sound and in the language of gains; ``PARITY`` does what the 2019
+system did.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -78,7 +79,9 @@ class _Sampler:
         if scores.shape != expected:
             raise EmomodError(f"the model must give scores of shape {expected}, got {scores.shape}")
         if not np.isfinite(scores).all():
-            raise EmomodError(f"the model must give finite scores, got {int((~np.isfinite(scores)).sum())} that are not")
+            raise EmomodError(
+                f"the model must give finite scores, got {int((~np.isfinite(scores)).sum())} that are not"
+            )
         return scores
 
 

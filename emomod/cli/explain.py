@@ -50,8 +50,12 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         scores = dict(zip(explanation.names, explanation.scores.tolist(), strict=True))
         r2 = dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True))
-        effects = {emotion: explanation.effects.of(emotion) for emotion in EMOTION_NAMES} if explanation.effects else None
-        print_json({"sentence": sentence, "scores": scores, "effects": effects, "surrogate_r2": r2, **explanation.record})
+        effects = (
+            {emotion: explanation.effects.of(emotion) for emotion in EMOTION_NAMES} if explanation.effects else None
+        )
+        print_json(
+            {"sentence": sentence, "scores": scores, "effects": effects, "surrogate_r2": r2, **explanation.record}
+        )
     else:
         print(f"{sentence}\n\n{arguments.out}/explanation.npz, explanation.json")
     return 0

@@ -40,6 +40,7 @@ def execute(arguments: argparse.Namespace) -> int:
         print_json(changed.as_dict())
     else:
         for row in changed.rows():
-            print(f"{row['name']:18} {row['before']:6.3f}  up {row['shift_enhanced']:+.3f}  down {row['shift_weakened']:+.3f}")
+            shifts = f"up {row['shift_enhanced']:+.3f}  down {row['shift_weakened']:+.3f}"
+            print(f"{row['name']:18} {row['before']:6.3f}  {shifts}")
         print(f"\n{arguments.out}: " + ", ".join(f"{name}.wav" for name in changed.waveforms))
     return 0

@@ -28,12 +28,16 @@ def clip_path(name: str) -> Path:
 
 def add_clip(parser: argparse.ArgumentParser) -> None:
     """The clip and its window."""
-    parser.add_argument("clip", type=clip_path, metavar="CLIP", help='wav, flac, ogg or mp3; "demo" is the bundled clip')
+    parser.add_argument(
+        "clip", type=clip_path, metavar="CLIP", help='wav, flac, ogg or mp3; "demo" is the bundled clip'
+    )
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
     """Where the window begins."""
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="where the 10 s window begins (default 0)")
+    parser.add_argument(
+        "--start", type=float, default=0.0, metavar="S", help="where the 10 s window begins (default 0)"
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +65,9 @@ def add_lime(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--masks", type=int, metavar="N", help="mixtures that the model scores (default 2048)")
     group.add_argument("--design", help="iid, paired or hadamard (default)")
     group.add_argument("--off", help='what a component that is off is: "-6dB" (default), another cut, or "silence"')
-    group.add_argument("--batch-size", type=int, metavar="N", help="mixtures scored at a time; changes no result (default 16)")
+    group.add_argument(
+        "--batch-size", type=int, metavar="N", help="mixtures scored at a time; changes no result (default 16)"
+    )
 
 
 def add_modification(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +78,9 @@ def add_modification(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--sides", default="positive", help="components that change: positive (default), negative, both")
     group.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6, top:30")
     group.add_argument("--bits", type=int, default=24, help="of the written files: 16 or 24 (default)")
-    group.add_argument("--controls", type=int, default=99, metavar="N", help="random changes to compare with (default 99)")
+    group.add_argument(
+        "--controls", type=int, default=99, metavar="N", help="random changes to compare with (default 99)"
+    )
 
 
 def lime_settings(arguments: argparse.Namespace) -> Any:

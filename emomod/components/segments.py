@@ -1,8 +1,8 @@
 """Components that are segments of the spectrogram: each cell belongs to exactly one.
 
-The default segmentation and its parameters are those of Haunschmid, Chowdhury, Widmer 2019 (arXiv:1905.11760): Felzenszwalb &
-Huttenlocher, Efficient Graph-Based Image Segmentation, IJCV 59(2), 2004, with scale 25 and min_size 40 on the spectrogram
-divided by its maximum.
+The default segmentation and its parameters are those of Haunschmid, Chowdhury, Widmer 2019 (arXiv:1905.11760):
+Felzenszwalb & Huttenlocher, Efficient Graph-Based Image Segmentation, IJCV 59(2), 2004, with scale 25 and min_size
+40 on the spectrogram divided by its maximum.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from skimage.segmentation import felzenszwalb
 
+from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_gains, check_segments
 from emomod.components.base import Location
-from emomod.spectrogram import HOP_LENGTH, SAMPLE_RATE, Spectrogram, band_frequencies, cell_energies
+from emomod.spectrogram import HOP_LENGTH, Spectrogram, band_frequencies, cell_energies
 
 
 def felzenszwalb_segments(log_spectrogram: torch.Tensor, *, scale: float = 25, min_size: int = 40) -> NDArray[np.intp]:
@@ -31,7 +32,7 @@ class SegmentComponents:
 
     spectrogram: Spectrogram
     segments: NDArray[np.intp]  # [n_bands, n_frames], labelled 0..n_components-1
-    device: torch.device = torch.device("cpu")
+    device: torch.device | str = "cpu"  # where ``mix`` runs
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "segments", check_segments(self.segments, shape=self.spectrogram.shape))
@@ -62,7 +63,7 @@ class SegmentComponents:
     def energies(self) -> NDArray[np.float64]:
         """Energy [K] of each segment."""
         cells = cell_energies(self.spectrogram)
-        return np.bincount(self.segments.ravel(), weights=cells.ravel(), minlength=self.n_components)
+        return np.bincount(self.segments.ravel(), weights=cells.ravel(), minlength=self.n_components).astype(np.float64)
 
     def locations(self) -> list[Location]:
         """Where each segment lies; times are frame centres, frequencies band centres."""
@@ -72,12 +73,12 @@ class SegmentComponents:
             rows, frames = np.nonzero(self.segments == label)
             seconds = frames * HOP_LENGTH / SAMPLE_RATE
             centre = np.average(seconds, weights=cells[rows, frames] + np.finfo(float).tiny)
-            extent = (float(value) for value in (seconds.min(), seconds.max(), centre))
-            found.append(Location(*extent, low=float(bands[rows.min()]), high=float(bands[rows.max()])))
+            extent = (seconds.min(), seconds.max(), centre, bands[rows.min()], bands[rows.max()])
+            found.append(Location(*(float(value) for value in extent)))
         return found
 
 
 def cut_segments(spectrogram: Spectrogram, *, device: torch.device | str = "cpu") -> SegmentComponents:
     """Return the Felzenszwalb segments of a sound as components whose ``mix`` runs on ``device``."""
     segments = felzenszwalb_segments(spectrogram.log_spectrogram)
-    return SegmentComponents(spectrogram, segments, torch.device(device))
+    return SegmentComponents(spectrogram, segments, device)

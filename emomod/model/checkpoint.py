@@ -49,9 +49,7 @@ def default_checkpoint_path() -> Path:
 
 
 def save_checkpoint(path: str | Path, network: EmotionNetwork, card: dict[str, Any]) -> Path:
-    """Write ``network`` in half precision with ``card``, whose architecture, width, names and front end are filled
-    in.
-    """
+    """Write ``network`` in half precision with ``card``; its architecture, width, names and front end are filled in."""
     full = card | {
         "architecture": network.architecture,
         "width": network.width,
@@ -82,7 +80,7 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
     try:
         with safe_open(source, framework="pt") as stored:
             metadata = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{source}: is not a safetensors file ({error})") from None
     card = _read_card(source, metadata)

@@ -40,7 +40,8 @@ class MidToEmotion:
 def published_layer() -> MidToEmotion:
     """The layer of the 2019 system, read off its published effects plot (half-pixel precision).
 
-    Haunschmid, Chowdhury, Widmer: Two-level Explanations in Music Emotion Recognition, 2019, arXiv:1905.11760, notebook.
+    Haunschmid, Chowdhury, Widmer: Two-level Explanations in Music Emotion Recognition, 2019, arXiv:1905.11760,
+    notebook.
     """
     stored = json.loads((files("emomod.model") / "weights" / "published_layer.json").read_text())
     return MidToEmotion("published-2019", np.array(stored["weights"]), np.array(stored["intercepts"]))

@@ -1,8 +1,8 @@
 """The VGG-style network of the 2019 system, from a log spectrogram to mid-level features and emotions.
 
 Three variants (Chowdhury, Vall, Haunschmid, Widmer: Towards Explainable Music Emotion Recognition, ISMIR 2019):
-"a2e" gives emotions only; "a2mid2e" gives mid-level features and, from them by a separately trained linear layer, emotions;
-"a2mid2e-joint" is the same network with both parts trained on the sum of both losses.
+"a2e" gives emotions only; "a2mid2e" gives mid-level features and, from them by a separately trained linear layer,
+emotions; "a2mid2e-joint" is the same network with both parts trained on the sum of both losses.
 """
 
 import torch
@@ -45,8 +45,8 @@ def _trunk(width: float, dropout: float) -> nn.Sequential:
 class EmotionNetwork(nn.Module):
     """Log spectrograms to scores.
 
-    Shape: input float32 [n, n_bands, n_frames] (any number of frames); output [n, 15], mid-level features then emotions,
-    or [n, 8], emotions only, for "a2e".
+    Shape: input float32 [n, n_bands, n_frames] (any number of frames); output [n, 15], mid-level features then
+    emotions, or [n, 8], emotions only, for "a2e".
     """
 
     def __init__(self, architecture: str = "a2mid2e-joint", *, width: float = 1.0, dropout: float = 0.3) -> None:

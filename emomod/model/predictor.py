@@ -31,7 +31,9 @@ class Predict(Protocol):
         """Where the spectrograms should be."""
         ...
 
-    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor: ...
+    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+        """Return scores [n, n_names] on any device."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ class Predictor:
 
 
 def best_device() -> str:
-    """"cuda" where an NVIDIA GPU can be used, else "cpu"."""
+    """Return the PyTorch device to use: cuda where an NVIDIA GPU can be used, else cpu."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -76,7 +78,7 @@ def load_predictor(checkpoint: str | Path | None = None, *, device: str | None =
     """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is)."""
     chosen = torch.device(check_choice("device", device or best_device(), ("cpu", "cuda")))
     loaded = load_checkpoint(checkpoint)
-    loaded.network.to(chosen, memory_format=torch.channels_last)
+    loaded.network.to(chosen).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(loaded, chosen)
 
 
