@@ -5,7 +5,6 @@ Pearson r on validation are kept. After each epoch the whole state goes to disk,
 """
 
 import csv
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from emomod.model.mid_to_emotion import published_layer
 from emomod.model.network import EmotionNetwork
 from emomod.training.augmentation import augment
 from emomod.training.corpus import Corpus
+from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 
 Log = Callable[[str], None]
 
@@ -115,7 +115,7 @@ def predict_midlevel(
 
 
 def fit_network(corpus: Corpus, settings: TrainingSettings, *, state_path: Path, log: Log = lambda _: None) -> Fit:
-    """Train on ``corpus``; the state is in ``state_path`` until the end, a table of epochs stays beside it (.csv)."""
+    """Train on ``corpus``; the state stays in ``state_path``, a table of epochs beside it (.csv)."""
     split = split_clips(len(corpus.labels), seed=settings.seed)
     run = _Run(corpus, split, settings, state_path)
     run.resume()
@@ -123,7 +123,6 @@ def fit_network(corpus: Corpus, settings: TrainingSettings, *, state_path: Path,
         log(run.train_epoch())
     network = run.best_network()
     predicted = predict_midlevel(network, corpus.spectrograms[split.test])
-    state_path.unlink(missing_ok=True)
     return Fit(network, run.best_epoch, run.best_r, pearson_r(predicted, corpus.labels[split.test]))
 
 
@@ -148,14 +147,17 @@ class _Run:
         """Go on from the state on disk, if there is one of the same settings."""
         if not self.state_path.is_file():
             return
-        stored = torch.load(self.state_path, weights_only=True)
-        if stored["settings"] != asdict(self.settings):
+        stored = load_state(self.state_path)
+        if stored.record.get("settings") != asdict(self.settings):
             raise InputError(f"{self.state_path}: belongs to a run with other settings; remove it to start anew")
-        self.network.load_state_dict(stored["network"])
-        self.optimiser.load_state_dict(stored["optimiser"])
-        self.schedule.load_state_dict(stored["schedule"])
-        self.epoch, self.best_epoch, self.table = stored["epoch"], stored["best_epoch"], stored["table"]
-        self.best_r, self.best_state = np.array(stored["best_r"]), stored["best_state"]
+        self.network.load_state_dict(stored.network)
+        restore_moments(self.optimiser, stored.moments)
+        self.schedule.load_state_dict(stored.record["schedule"])
+        for group, rate in zip(self.optimiser.param_groups, stored.record["group"], strict=True):
+            group.update(rate)
+        self.epoch, self.best_epoch = stored.record["epoch"], stored.record["best_epoch"]
+        self.best_r, self.best_state = np.array(stored.record["best_r"]), stored.best
+        self.table = stored.record["table"]
 
     def train_epoch(self) -> str:
         """Train one epoch, keep the best, write the state; return a line for the log."""
@@ -194,20 +196,21 @@ class _Run:
 
     def _write(self) -> None:
         """The whole state, then the table of epochs beside it."""
-        state = {
+        schedule = {key: value for key, value in self.schedule.state_dict().items() if not callable(value)}
+        groups = [
+            {key: value for key, value in group.items() if key != "params"} for group in self.optimiser.param_groups
+        ]
+        record = {
             "settings": asdict(self.settings),
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "schedule": schedule,
+            "group": groups,
             "epoch": self.epoch,
             "best_epoch": self.best_epoch,
             "best_r": self.best_r.tolist(),
-            "best_state": self.best_state,
             "table": self.table,
         }
-        partial = self.state_path.with_name(f"{self.state_path.name}.partial")
-        torch.save(state, partial)
-        os.replace(partial, self.state_path)
+        moments = optimiser_moments(self.optimiser)
+        save_state(self.state_path, FitState(self.network.state_dict(), self.best_state, moments, record))
         with self.state_path.with_suffix(".csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["epoch", "loss", "mean_r", *MIDLEVEL_NAMES])
@@ -216,4 +219,5 @@ class _Run:
     def best_network(self) -> EmotionNetwork:
         """The network of the best epoch, in evaluation mode."""
         self.network.load_state_dict(self.best_state)
+        self.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return self.network.eval()

@@ -1,7 +1,7 @@
 """Many scores in one standard MIDI file, each in its own stretch of time, so that a synthesiser starts only once.
 
-Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut where a stretch begins, so that
-nothing of a clip reaches the next one. Resolution: 0.1 ms.
+Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut 20 ms before a stretch begins, so that
+nothing of a clip reaches the next one; scores must leave that time free. Resolution: 0.1 ms.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from emomod.training.score import Part, Score
 TICKS_PER_BEAT = 5000
 TEMPO = 500000  # microseconds a beat: 10 000 ticks a second
 TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 // TEMPO
+RESET_AHEAD = TICKS_PER_SECOND // 50
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
@@ -30,9 +31,9 @@ def full_volume(part: Part) -> int:
 
 
 def _reset(start: int) -> list[Event]:
-    """All sound off, then all controllers reset, on every channel."""
+    """All sound off, then all controllers reset, on every channel, a little before ``start``."""
     return [
-        (start, rank, "control_change", {"channel": channel, "control": control})
+        (max(0, start - RESET_AHEAD), rank, "control_change", {"channel": channel, "control": control})
         for channel in range(16)
         for rank, control in ((0, 120), (1, 121))
     ]
@@ -46,7 +47,7 @@ def _part_events(part: Part, *, channel: int, start: int, stop: int, volume: int
     ]
     for note in part.notes:
         begin = start + round(note.onset * TICKS_PER_SECOND)
-        end = min(begin + max(1, round(note.duration * TICKS_PER_SECOND)), stop - 1)
+        end = min(begin + max(1, round(note.duration * TICKS_PER_SECOND)), stop - RESET_AHEAD)
         if begin < end:
             key = {"channel": channel, "note": note.pitch}
             events.append((begin, 4, "note_on", {**key, "velocity": note.velocity}))

@@ -52,10 +52,12 @@ def train(
     corpus = load_corpus(corpus_dir)
     if corpus.description["composer_version"] != COMPOSER_VERSION:
         raise InputError(f"{corpus_dir}: was made by another version of the composer; render it again")
-    fit = fit_network(corpus, settings, state_path=target.with_name(f"{target.name}.state"), log=log)
+    state_path = target.with_name(f"{target.name}.state")
+    fit = fit_network(corpus, settings, state_path=state_path, log=log)
     carried = _carry_over(fit.network, corpus, n_clips=n_carry_over, log=log)
     card = _card(corpus, settings, fit=fit, carried=carried) | {"n_carry_over": n_carry_over}
     save_checkpoint(target, fit.network, card)
+    state_path.unlink(missing_ok=True)
     return card
 
 
@@ -102,6 +104,7 @@ def _card(
         "training_data": f"{n_clips} clips of {made['seconds']:g} s, {LICENCES[synthesiser]}; labels from the scores",
         "corpus": {key: value for key, value in corpus.description.items() if key != "front_end"},
         "training": asdict(settings) | {"best_epoch": fit.best_epoch},
+        "n_test": n_clips // 10,
         "carry_over_synthesiser": _other_synthesiser(corpus),
         "figures": figures,
         "limitations": LIMITATIONS,
