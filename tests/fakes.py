@@ -81,7 +81,7 @@ def tiny_checkpoint(path: Path, *, architecture: str = "a2mid2e-joint", seed: in
         network = EmotionNetwork(architecture, width=0.05)
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_var.fill_(0.05)  # type: ignore[union-attr]
+                module.running_var.fill_(0.17)  # type: ignore[union-attr]
     return save_checkpoint(path, network, CARD | card)
 
 

@@ -1,0 +1,104 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from fakes import CARD, tiny_checkpoint
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from emomod.errors import InputError
+from emomod.model.checkpoint import load_checkpoint, save_checkpoint
+from emomod.model.network import ARCHITECTURES, EmotionNetwork
+from emomod.spectrogram import FRONT_END
+
+
+def rewritten(path, *, card=None, tensors=None, metadata=None):
+    """Change what a checkpoint holds: keys of the card, tensors (None removes one), or all of its metadata."""
+    with safe_open(path, framework="pt") as stored:
+        kept, text = {name: stored.get_tensor(name) for name in stored.keys()}, stored.metadata()["card"]
+    kept = {name: tensor for name, tensor in (kept | (tensors or {})).items() if tensor is not None}
+    full = {key: value for key, value in (json.loads(text) | (card or {})).items() if value is not None}
+    save_file(kept, path, metadata={"card": json.dumps(full)} if metadata is None else metadata)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_checkpoint_against_itself_round_trip_in_half_precision(tmp_path, architecture):
+    network = EmotionNetwork(architecture, width=0.05).eval()
+    path = save_checkpoint(tmp_path / "a.safetensors", network, CARD)
+    loaded = load_checkpoint(path)
+    for name, tensor in network.state_dict().items():
+        expected = tensor.half().float() if tensor.is_floating_point() else tensor
+        assert torch.equal(loaded.network.state_dict()[name], expected)
+    assert not loaded.network.training
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    told = {"architecture": architecture, "width": 0.05, "names": list(network.names), "front_end": FRONT_END}
+    assert loaded.card == CARD | told
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_checkpoint_against_itself_its_layer_is_the_networks_last(tmp_path):
+    loaded = load_checkpoint(tiny_checkpoint(tmp_path / "a.safetensors", mid_to_emotion="fitted"))
+    layer, last = loaded.mid_to_emotion, loaded.network.emotion
+    assert layer is not None
+    assert last is not None
+    assert layer.name == "fitted"
+    assert layer.weights.dtype == np.float64
+    np.testing.assert_array_equal(layer.weights, last.weight.detach().numpy())
+    np.testing.assert_array_equal(layer.intercepts, last.bias.detach().numpy())
+    assert load_checkpoint(tiny_checkpoint(tmp_path / "b.safetensors", architecture="a2e")).mid_to_emotion is None
+
+
+HEAD = "head.weight"
+MISFITS = {
+    "card lacks keys": ({"card": {"name": None, "figures": None}}, "its card lacks name, figures"),
+    "no card": ({"metadata": {}}, "carries no emomod card"),
+    "card is no JSON": ({"metadata": {"card": "{"}}, "its card is not JSON"),
+    "other architecture": ({"card": {"architecture": "vgg"}}, "architecture must be one of a2e, .*, got 'vgg'"),
+    "wider": ({"card": {"width": 0.1}}, r"trunk\S+ must have shape .* \(a checkpoint of another shape\)"),
+    "another shape": ({"tensors": {HEAD: torch.zeros(7, 99)}}, r"head.weight must have shape \[7, 13\], got \[7, 99\]"),
+    "front end": (
+        {"card": {"front_end": FRONT_END | {"n_bands": 80, "hop_length": 512}}},
+        "trained on another front end; hop_length, n_bands differ",
+    ),
+    "more front end": ({"card": {"front_end": FRONT_END | {"whitened": True}}}, "another front end; extra keys differ"),
+    "names": ({"card": {"names": ["groove"]}}, "its scores must be melodiousness, .*, tender, got groove"),
+    "a tensor less": ({"tensors": {HEAD: None}}, "weights are of another network; head.weight is in one"),
+    "a tensor more": ({"tensors": {"extra": torch.zeros(1)}}, "weights are of another network; extra is in one"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MISFITS.values(), ids=MISFITS)
+def test_load_checkpoint_iv(tmp_path, change, message):
+    path = tiny_checkpoint(tmp_path / "a.safetensors")
+    rewritten(path, **change)
+    with pytest.raises(InputError, match=rf"a\.safetensors: .*{message}"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", (b"", b"no safetensors at all", b"\x00" * 64))
+def test_load_checkpoint_iv_not_safetensors(tmp_path, content):
+    with pytest.raises(InputError, match="there is no such checkpoint"):
+        load_checkpoint(tmp_path / "a.safetensors")
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match="is not a safetensors file"):
+        load_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_load_checkpoint_iv_cut_off(tmp_path):
+    path = tiny_checkpoint(tmp_path / "a.safetensors")
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(InputError, match="is not a safetensors file"):
+        load_checkpoint(path)
+
+
+def test_save_checkpoint_iv_leaves_nothing_behind(tmp_path):
+    network = EmotionNetwork(width=0.05)
+    with pytest.raises(InputError, match="card must have .*; window_seconds, training_data, figures missing"):
+        save_checkpoint(tmp_path / "a.safetensors", network, {"name": "a"})
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "folder", tmp_path / "none" / "a.safetensors"):
+        with pytest.raises(InputError, match="cannot be written"):
+            save_checkpoint(path, network, CARD)
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]
