@@ -1,0 +1,282 @@
+"""Pictures of arrays: spectrograms with components, effects, shifts and controls.
+
+Conventions: orange speaks for, blue speaks against, grey is neutral; spectrograms are grey, loud is dark, so that
+colour always means something. Time is in seconds, frequency in Hz on the bands' logarithmic axis. Every drawing is a
+matplotlib Figure that belongs to nobody (no pyplot); ``png_bytes`` and ``svg_text`` turn it into something to show.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from numpy.typing import ArrayLike, NDArray
+
+from emomod.audio import SAMPLE_RATE
+from emomod.labels import MIDLEVEL_NAMES, spoken
+from emomod.spectrogram import HOP_LENGTH, band_frequencies
+
+ORANGE, BLUE, GREY = "#e66100", "#0072b2", "#8c8c8c"
+COLOURS = {"positive": ORANGE, "negative": BLUE, "enhanced": ORANGE, "weakened": BLUE}
+DIVERGING = LinearSegmentedColormap.from_list("emomod", [BLUE, "#f4f4f4", ORANGE])
+LOUDNESS_MAP = "gray_r"
+TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
+WIDTH = 8.0  # inches; with DPI, twice the 800 pixels at which pictures are meant to be read
+DPI = 200
+ZOOM = 6  # pixels of a cell in the pictures of components
+FRAME_SECONDS = HOP_LENGTH / SAMPLE_RATE
+
+
+def png_bytes(figure: Figure, *, dpi: int = DPI) -> bytes:
+    """Return a figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def svg_text(figure: Figure) -> str:
+    """Return a figure as an SVG document; the same figure gives the same text."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "emomod"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def pixels_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return pixels [n_rows, n_columns, 4], the first row on top, as a PNG file."""
+    buffer = io.BytesIO()
+    imsave(buffer, pixels, format="png")
+    return buffer.getvalue()
+
+
+def hz_label(frequency: float) -> str:
+    """Write a frequency for an axis.
+
+    >>> hz_label(200), hz_label(2000)
+    ('200', '2k')
+    """
+    return f"{frequency / 1000:g}k" if frequency >= 1000 else f"{frequency:g}"
+
+
+def rows_of(frequencies: ArrayLike) -> NDArray[np.float64]:
+    """Return where frequencies (Hz) lie on the axis of bands, in (fractional) rows from the bottom."""
+    centres = band_frequencies()
+    rows: NDArray[np.float64] = np.interp(np.log(frequencies), np.log(centres), np.arange(centres.size))
+    return rows
+
+
+def time_span(n_frames: int) -> tuple[float, float]:
+    """Return the times (s) of a picture's left and right edge; each of its ``n_frames`` is centred on its time."""
+    return -0.5 * FRAME_SECONDS, (n_frames - 0.5) * FRAME_SECONDS
+
+
+def _loudest(log_spectrogram: NDArray[np.floating]) -> float:
+    return max(float(np.quantile(log_spectrogram, 0.998)), 1e-6)
+
+
+def spectrogram_pixels(log_spectrogram: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return a spectrogram [n_bands, n_frames] as pixels [n_bands, n_frames, 4], low frequencies at the bottom."""
+    coloured = ScalarMappable(Normalize(0.0, _loudest(log_spectrogram), clip=True), LOUDNESS_MAP)
+    pixels: NDArray[np.uint8] = coloured.to_rgba(log_spectrogram[::-1], bytes=True)
+    return pixels
+
+
+def _borders(labels: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """True for the pixels at the edge of their label's area."""
+    padded = np.pad(labels, 1, constant_values=-1)
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    edges: NDArray[np.bool_] = np.any([neighbour != labels for neighbour in neighbours], axis=0)
+    return edges
+
+
+def component_pixels(
+    segments: NDArray[np.intp], weights: NDArray[np.floating], *, chosen: ArrayLike, colour: str
+) -> NDArray[np.uint8]:
+    """Return the ``chosen`` components as pixels [ZOOM * n_bands, ZOOM * n_frames, 4], clear elsewhere.
+
+    segments [n_bands, n_frames]; weights [K]. Components are outlined, and filled the stronger the larger their
+    absolute weight is beside the largest of all K.
+    """
+    picked = np.asarray(chosen, dtype=np.intp)
+    strength = np.abs(weights[picked]) / max(float(np.abs(weights).max()), 1e-12)
+    fill, outline = np.zeros(weights.size), np.zeros(weights.size)
+    fill[picked], outline[picked] = 0.06 + 0.74 * strength, 0.4 + 0.6 * strength
+    labels = segments[::-1].repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
+    opacity = np.where(_borders(labels), outline[labels], fill[labels])
+    pixels = np.empty((*labels.shape, 4), dtype=np.uint8)
+    pixels[..., :3] = np.round(255.0 * np.array(to_rgb(colour)))
+    pixels[..., 3] = np.round(255.0 * opacity)
+    return pixels
+
+
+def _time_frequency_axes(axes: Axes, n_bands: int, n_frames: int) -> None:
+    start, end = time_span(n_frames)
+    ticks = [hz for hz in TICKS_HZ if rows_of(hz) <= n_bands - 1]
+    axes.set_yticks(rows_of(ticks), [hz_label(hz) for hz in ticks], fontsize=8)
+    axes.set(xlim=(max(start, 0.0), end), ylim=(-0.5, n_bands - 0.5), xlabel="time (s)", ylabel="frequency (Hz)")
+
+
+def _show(axes: Axes, pixels: NDArray[np.uint8], n_bands: int, n_frames: int) -> None:
+    extent = (*time_span(n_frames), -0.5, n_bands - 0.5)
+    axes.imshow(pixels, extent=extent, aspect="auto", origin="upper", interpolation="antialiased")
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_spectrogram(log_spectrogram: NDArray[np.floating], *, title: str = "The sound: darker is louder") -> Figure:
+    """Draw a log spectrogram [n_bands, n_frames]."""
+    figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
+    axes = figure.subplots()
+    _show(axes, spectrogram_pixels(log_spectrogram), *log_spectrogram.shape)
+    _time_frequency_axes(axes, *log_spectrogram.shape)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def draw_components(
+    log_spectrogram: NDArray[np.floating],
+    segments: NDArray[np.intp],
+    weights: NDArray[np.floating],
+    *,
+    positive: NDArray[np.intp],
+    negative: NDArray[np.intp],
+    name: str,
+) -> Figure:
+    """Draw a log spectrogram [n_bands, n_frames] with the components for and against a score; weights [K]."""
+    title = f"For {spoken(name)} (orange, {positive.size} parts) and against it (blue, {negative.size} parts)"
+    figure = draw_spectrogram(log_spectrogram, title=title)
+    axes = figure.axes[0]
+    for side, chosen in (("negative", negative), ("positive", positive)):
+        pixels = component_pixels(segments, weights, chosen=chosen, colour=COLOURS[side])
+        _show(axes, pixels, *log_spectrogram.shape)
+    largest = max(float(np.abs(weights).max()), 1e-12)
+    bar = figure.colorbar(ScalarMappable(Normalize(-largest, largest), DIVERGING), ax=axes, aspect=30, pad=0.015)
+    bar.set_label("weight of a part on the score")
+    return figure
+
+
+def draw_weight_maps(segments: NDArray[np.intp], weights: NDArray[np.floating], *, titles: Sequence[str]) -> Figure:
+    """Draw the weights [n_maps, K] of components in time and frequency, one small map a row, all on one scale."""
+    n_columns = min(4, len(titles))
+    n_rows = -(-len(titles) // n_columns)
+    figure = Figure(figsize=(WIDTH, 0.5 + 1.5 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    scale = Normalize(*(float(np.abs(weights).max() or 1.0) * np.array([-1.0, 1.0])))
+    for axes, title, row in zip(panels, titles, weights, strict=False):
+        _show(axes, ScalarMappable(scale, DIVERGING).to_rgba(row[segments][::-1], bytes=True), *segments.shape)
+        _time_frequency_axes(axes, *segments.shape)
+        axes.set_title(title, fontsize=7.5, loc="left")
+        axes.tick_params(labelsize=7)
+        axes.label_outer()
+        axes.set_yticks(rows_of([100, 1000, 5000]), ["100", "1k", "5k"])
+        axes.set(xlabel="", ylabel="")
+    for axes in panels[len(titles) :]:
+        axes.set_visible(False)
+    figure.supxlabel("time (s)", fontsize=9)
+    figure.supylabel("frequency (Hz)", fontsize=9)
+    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=panels, aspect=40, pad=0.015, label="weight")
+    return figure
+
+
+def _bar_colours(values: NDArray[np.floating]) -> list[str]:
+    return [ORANGE if value >= 0 else BLUE for value in values]
+
+
+def _effect_panel(axes: Axes, effects: NDArray[np.floating], base: float, *, limit: float) -> None:
+    values = np.append(effects, base)
+    rows = np.arange(values.size)
+    axes.barh(rows, values, color=[*_bar_colours(effects), GREY], height=0.7)
+    axes.axvline(0.0, color="black", linewidth=0.8)
+    for row, value in enumerate(values.tolist()):
+        words, side = f"{value:+.2f}".replace("-", "−"), "left" if value >= 0 else "right"
+        axes.text(value + np.copysign(0.03 * limit, value), row, words, ha=side, va="center", fontsize=7.5)
+    axes.set(xlim=(-limit, limit), ylim=(values.size - 0.4, -0.6))
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="y", labelsize=9, length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def draw_effects(effects: NDArray[np.floating], *, intercepts: NDArray[np.floating], emotions: Sequence[str]) -> Figure:
+    """Draw what each mid-level feature adds to each emotion: effects [n_emotions, 7], intercepts [n_emotions]."""
+    figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
+    panels = figure.subplots(2, -(-len(emotions) // 2), sharex=True, sharey=True).ravel()
+    limit = 1.6 * max(float(np.abs(effects).max()), float(np.abs(intercepts).max()), 1e-3)
+    for axes, emotion, row, base in zip(panels, emotions, effects, intercepts, strict=True):
+        _effect_panel(axes, row, float(base), limit=limit)
+        axes.set_title(f"{spoken(emotion)} = {row.sum() + base:.2f}", fontsize=10)
+    panels[0].set_yticks(range(len(MIDLEVEL_NAMES) + 1), [*(spoken(name) for name in MIDLEVEL_NAMES), "base"])
+    figure.suptitle("What each quality adds (orange) to each emotion or takes away (blue)", fontsize=12)
+    figure.supxlabel("part of the emotion's score (with the grey base the bars sum to it)", fontsize=9)
+    return figure
+
+
+def _arrows(axes: Axes, shifts: Mapping[str, NDArray[np.floating]]) -> None:
+    for offset, (version, values) in zip((-0.17, 0.17), shifts.items(), strict=True):
+        rows = np.arange(values.size) + offset
+        axes.hlines(rows, 0.0, values, color=COLOURS[version], linewidth=2.2)
+        axes.scatter(values, rows, color=COLOURS[version], s=26, zorder=3, label=version)
+
+
+def draw_shifts(
+    names: Sequence[str], before: NDArray[np.floating], shifts: Mapping[str, NDArray[np.floating]], *, target: str
+) -> Figure:
+    """Draw how far each version moved each score: before [n_names], shifts [n_names] of "enhanced" and "weakened"."""
+    figure = Figure(figsize=(WIDTH, 1.4 + 0.31 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    _arrows(axes, shifts)
+    rows = np.arange(len(names))
+    axes.scatter(np.zeros(len(names)), rows, color=GREY, s=20, zorder=2, label="original")
+    axes.axvline(0.0, color=GREY, linewidth=0.8, zorder=1)
+    marked = names.index(target)
+    axes.axhspan(marked - 0.5, marked + 0.5, color="#f0f0f0", zorder=0)
+    n_midlevel = sum(name in MIDLEVEL_NAMES for name in names)
+    if 0 < n_midlevel < len(names):
+        axes.axhline(n_midlevel - 0.5, color="black", linewidth=0.6)
+    axes.set_yticks(rows, [f"{spoken(name)}  {score:.2f}" for name, score in zip(names, before, strict=True)])
+    axes.get_yticklabels()[marked].set_fontweight("bold")
+    largest = 1.15 * max(*(float(np.abs(values).max()) for values in shifts.values()), 1e-3)
+    axes.set(
+        xlim=(-largest, largest),
+        ylim=(len(names) - 0.4, -0.6),
+        xlabel="change of the score (score of the original at the left)",
+    )
+    axes.set_title("How far each score moved", loc="left")
+    axes.legend(
+        frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 0.995), handletextpad=0.1, columnspacing=1.0
+    )
+    _plain(axes)
+    return figure
+
+
+def draw_controls(
+    observed: Mapping[str, float],
+    controls: Mapping[tuple[str, str], NDArray[np.floating]],
+    *,
+    target: str,
+    kinds: Mapping[str, str],
+) -> Figure:
+    """Draw how far the score ``target`` moved (``observed``, by version) beside random changes.
+
+    controls: shifts [n] by version and kind; kinds: what each kind of control is, in words.
+    """
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+    panels = figure.subplots(len(observed), len(kinds), sharex=True, sharey=True, squeeze=False)
+    everything = np.concatenate([np.array(list(observed.values())), *controls.values(), np.zeros(1)])
+    edges = np.linspace(everything.min(), everything.max() + 1e-9, 41)
+    for (version, kind), axes in zip(((v, k) for v in observed for k in kinds), panels.ravel(), strict=True):
+        axes.hist(controls[version, kind], bins=edges, color=GREY, label=f"random: {kinds[kind]}")
+        axes.axvline(observed[version], color=COLOURS[version], linewidth=2.5, label=version)
+        axes.axvline(0.0, color="black", linewidth=0.6, linestyle=":")
+        axes.set_title(f"{version}, beside random {kinds[kind]}", fontsize=9, loc="left")
+        _plain(axes)
+    figure.suptitle(f"How far {spoken(target)} moved (line) and how far random changes moved it (grey)", fontsize=12)
+    figure.supxlabel(f"change of {spoken(target)}", fontsize=9)
+    figure.supylabel("number of random changes", fontsize=9)
+    return figure
