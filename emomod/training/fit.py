@@ -8,7 +8,6 @@ import csv
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -103,15 +102,20 @@ def pearson_r(predicted: NDArray[np.floating], labels: NDArray[np.floating]) -> 
     return r
 
 
+def predict_midlevel(network: EmotionNetwork, spectrograms: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Mid-level scores [n, 7] of log spectrograms [n, n_bands, n_frames]."""
+    return predict_scores(network, spectrograms)[:, : len(MIDLEVEL_NAMES)]
+
+
 @torch.inference_mode()
-def predict_midlevel(
+def predict_scores(
     network: EmotionNetwork, spectrograms: NDArray[np.floating], *, batch_size: int = 16
-) -> NDArray[Any]:
-    """Mid-level scores [n, 7] of log spectrograms [n, n_bands, n_frames], in float32."""
+) -> NDArray[np.float32]:
+    """Scores [n, n_names] of log spectrograms [n, n_bands, n_frames], in float32."""
     network.eval()
     batches = np.array_split(spectrograms, max(1, -(-len(spectrograms) // batch_size)))
     scores = [network(torch.from_numpy(batch.astype(np.float32))) for batch in batches]
-    return np.asarray(torch.cat(scores)[:, : len(MIDLEVEL_NAMES)].numpy())
+    return np.asarray(torch.cat(scores).numpy())
 
 
 def fit_network(corpus: Corpus, settings: TrainingSettings, *, state_path: Path, log: Log = lambda _: None) -> Fit:

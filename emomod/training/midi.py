@@ -1,4 +1,4 @@
-"""Many scores in one standard MIDI file, each in its own stretch of time, so that a synthesiser starts only once.
+"""Standard MIDI files: read a score, or write many, each in its own stretch of time, for one run of a synthesiser.
 
 Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut 20 ms before a stretch begins, so that
 nothing of a clip reaches the next one; scores must leave that time free. Resolution: 0.1 ms.
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from emomod.errors import InputError
-from emomod.training.score import Part, Score
+from emomod.training.score import Note, Part, Score
 
 TICKS_PER_BEAT = 5000
 TEMPO = 500000  # microseconds a beat: 10 000 ticks a second
 TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 // TEMPO
 RESET_AHEAD = TICKS_PER_SECOND // 50
-DRUM_CHANNEL = 9
+DRUM_CHANNEL, PEDAL = 9, 64
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 Event = tuple[int, int, str, dict[str, int]]  # ticks, rank among events of the same tick, kind of message, its values
@@ -92,3 +92,50 @@ def write_midi(
     file.tracks.append(track)
     file.save(path)
     return Path(path)
+
+
+def read_midi(path: str | Path, *, seconds: float) -> Score:
+    """Read the first ``seconds`` of a MIDI file as one part of harmony; sustain pedals are honoured.
+
+    All channels but the drums' are played by the first program that the file names. Beats are not known: half a second
+    each. Raises InputError when the file cannot be read or has no note in that time.
+    """
+    mido = _mido()
+    try:
+        messages = list(mido.MidiFile(path))
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read as MIDI ({error})") from None
+    programs = [message.program for message in messages if message.type == "program_change"]
+    notes = tuple(note for note in _read_notes(messages) if note.onset < seconds)
+    beats = tuple(0.5 * beat for beat in range(2 * int(np.ceil(seconds)) + 2))
+    return Score((Part("harmony", (programs or [0])[0], notes),), seconds, beats)
+
+
+def _read_notes(messages: Sequence[Any]) -> list[Note]:
+    """The notes of messages with times in seconds since the one before."""
+    now, pedals = 0.0, dict.fromkeys(range(16), False)
+    sounding: dict[tuple[int, int], tuple[float, int, bool]] = {}  # onset, velocity, key still down
+    notes: list[Note] = []
+
+    def end(key: tuple[int, int]) -> None:
+        onset, velocity, _ = sounding.pop(key)
+        notes.append(Note(onset, max(now - onset, 0.01), key[1], velocity))
+
+    for message in messages:
+        now += message.time
+        if message.type in ("note_on", "note_off") and message.channel != DRUM_CHANNEL:
+            key, starts = (message.channel, message.note), message.type == "note_on" and message.velocity > 0
+            if key in sounding and (starts or not pedals[message.channel]):
+                end(key)
+            elif key in sounding:
+                sounding[key] = (*sounding[key][:2], False)
+            if starts:
+                sounding[key] = (now, message.velocity, True)
+        elif message.type == "control_change" and message.control == PEDAL:
+            pedals[message.channel] = message.value >= 64
+            if message.value < 64:
+                for key in [k for k, held in sounding.items() if k[0] == message.channel and not held[2]]:
+                    end(key)
+    for key in list(sounding):
+        end(key)
+    return sorted(notes, key=lambda note: (note.onset, note.pitch))
