@@ -107,8 +107,8 @@ def on_phrases(checkpoint: Checkpoint, folder: Path) -> str:
     ]
     text = (
         f"{len(phrases.scores)} phrases of game music for piano, the first 30 s of each, rendered dry; listeners rated "
-        "the sign of valence and arousal. Area under the ROC curve (.5 is chance) of the model's valence and energy, and "
-        "of one plain measure that needs no model. Nothing was trained, tuned or chosen on these phrases."
+        "the sign of valence and arousal. Area under the ROC curve (.5 is chance) of the model's valence and energy, "
+        "and of one plain measure that needs no model. Nothing was trained, tuned or chosen on these phrases."
     )
     return f"## Phrases that listeners rated\n\n{text}\n\n{table(['rating', 'this model', 'without a model'], rows)}"
 
