@@ -71,6 +71,14 @@ def test_a_stopped_rendering_goes_on_against_itself(folder, tmp_path):
     assert np.array_equal(load_corpus(out).spectrograms, load_corpus(folder).spectrograms)
 
 
+def test_a_corpus_grows_by_full_shards_against_itself(folder, tmp_path):
+    lines: list[str] = []
+    render_corpus(tmp_path / "small", replace(SMALL, n_clips=8))
+    render_corpus(tmp_path / "small", SMALL, log=lines.append)
+    assert len(lines) == 2
+    assert np.array_equal(load_corpus(tmp_path / "small").spectrograms, load_corpus(folder).spectrograms)
+
+
 def test_corpus_iv(folder, tmp_path):
     with pytest.raises(InputError, match="made otherwise"):
         render_corpus(folder, replace(SMALL, seed=9))
@@ -80,6 +88,9 @@ def test_corpus_iv(folder, tmp_path):
     with pytest.raises(InputError, match="cannot be a folder"):
         render_corpus(tmp_path / "photo.txt" / "x", SMALL)
     with pytest.raises(InputError, match="holds no corpus"):
+        load_corpus(tmp_path)
+    (tmp_path / "corpus.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
         load_corpus(tmp_path)
     with pytest.raises(InputError, match="n_clips must be"):
         CorpusSettings(0)

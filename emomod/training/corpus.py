@@ -145,18 +145,36 @@ def _described(settings: CorpusSettings, studio: Studio) -> dict[str, Any]:
 
 def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write corpus.json, or see that the one which is there describes the same corpus."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be a folder for a corpus ({error.strerror})") from None
     stored = folder / "corpus.json"
     if stored.is_file():
-        found = json.loads(stored.read_text())
-        if differing := [key for key in description if found.get(key) != description[key]]:
+        found, wanted = _comparable(_read_description(folder)), _comparable(description)
+        if differing := [key for key in wanted if found.get(key) != wanted[key]]:
             raise InputError(f"{folder}: holds a corpus made otherwise ({', '.join(differing)}); choose another folder")
-    elif any(folder.iterdir()):
+    elif folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder}: is neither empty nor a corpus; choose another folder")
-    stored.write_text(json.dumps(description, indent=1) + "\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stored.write_text(json.dumps(description, indent=1) + "\n")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be a folder for a corpus ({error.strerror})") from None
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    """What corpus.json says; InputError when it is not there or not readable."""
+    if not (folder / "corpus.json").is_file():
+        raise InputError(f"{folder}: holds no corpus; render one with `emomod corpus render`")
+    try:
+        description: dict[str, Any] = json.loads((folder / "corpus.json").read_text())
+        CorpusSettings(**description["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / 'corpus.json'}: cannot be read ({error})") from None
+    return description
+
+
+def _comparable(description: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal for a corpus to go on: all but the number of full shards."""
+    settings = description["settings"]
+    return description | {"settings": settings | {"n_clips": settings["n_clips"] % settings["shard_size"]}}
 
 
 def _render_shard(settings: CorpusSettings, shard: int, *, studio: Studio) -> dict[str, NDArray[Any]]:
@@ -199,9 +217,7 @@ def _write_table(folder: Path, corpus: Corpus) -> None:
 def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
     """Load a whole corpus (0.09 MB a clip); InputError when it is not there or not complete."""
     source = Path(folder)
-    if not (source / "corpus.json").is_file():
-        raise InputError(f"{source}: holds no corpus; render one with `emomod corpus render`")
-    description = json.loads((source / "corpus.json").read_text())
+    description = _read_description(source)
     settings = CorpusSettings(**description["settings"])
     if missing := [n for n in range(settings.n_shards) if not (source / f"shard_{n:04d}.npz").is_file()]:
         raise InputError(f"{source}: the corpus is not complete, {len(missing)} shards are missing; render it again")

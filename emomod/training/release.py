@@ -27,8 +27,8 @@ LIMITATIONS = (
     "Trained on short, computer-composed General MIDI clips only: no recorded music, no sung words, no ratings by "
     "listeners. The labels are measures of the score, mapped by rank among such clips to .1-.9, so a score is a rank "
     "among these clips and not a listener's rating. Emotions are the published linear layer of 2019 on top, read off a "
-    "plot and made for other mid-level scores; they are not validated here. Use it to try the tools, not to make "
-    "claims about music or listeners."
+    "plot and made for other mid-level scores; they are not validated on recordings. Use it to try the tools, not to "
+    "make claims about music or listeners."
 )
 
 
