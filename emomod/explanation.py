@@ -85,7 +85,7 @@ def load_explanation(folder: str | Path) -> Explanation:
     npz, js = Path(folder) / "explanation.npz", Path(folder) / "explanation.json"
     try:
         text = json.loads(js.read_text())
-        with np.load(npz, allow_pickle=False) as stored:
+        with npz.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{folder}: holds no explanation that can be read ({error})") from None

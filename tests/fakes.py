@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
 from emomod.component_weights import ComponentWeights
+from emomod.components.base import Location
 from emomod.components.segments import SegmentComponents
+from emomod.explanation import Explanation, compute_effects
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
 from emomod.model.mid_to_emotion import MidToEmotion
@@ -97,3 +99,14 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"../shared/data/{name} is not here")
     return path
+
+
+def explanation(scores: dict[str, float], *, layer: MidToEmotion | None = None, n_components: int = 4) -> Explanation:
+    """An explanation with the given scores; component k has weight 1 - k on every score and lies at k + 0.5 s."""
+    names = tuple(scores)
+    weights = np.tile(1.0 - np.arange(n_components), (len(names), 1))
+    effects = None if layer is None else compute_effects(layer, np.array([scores[name] for name in MIDLEVEL_NAMES]))
+    locations = tuple(Location(k, k + 1, k + 0.5, 100.0 * 8**k, 150.0 * 8**k) for k in range(n_components))
+    found = component_weights(weights, np.full_like(weights, 1e-6), names)
+    segments = np.arange(n_components, dtype=np.intp)[None, :]
+    return Explanation(names, np.array(list(scores.values())), effects, found, segments, locations, {"seed": 440})

@@ -1,0 +1,93 @@
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from fakes import explanation, grid_components, linear_predict
+
+from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.errors import InputError
+from emomod.explanation import Explanation, compute_effects, load_explanation
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
+from emomod.model.mid_to_emotion import published_layer
+
+MIDLEVEL = np.array([0.637723, 0.886127, 0.529747, 0.895867, 0.247777, 0.854901, 0.131224])  # the published example
+
+
+def explained(rng, *, two_levels):
+    components, layer = grid_components(), published_layer() if two_levels else None
+    names = SCORE_NAMES if two_levels else EMOTION_NAMES
+    predict = linear_predict(components, rng.normal(size=(7 if two_levels else 8, 12)), layer, names)
+    weights = explain_with_lime(predict, components, settings=LimeSettings(n_perturbations=64, n_held_out=8))
+    effects = compute_effects(layer, MIDLEVEL) if layer else None
+    located, record = tuple(components.locations()), {"clip": {"path": "a b.wav", "start": 1.5}, "seed": 440, "none": None}
+    return Explanation(names, rng.random(len(names)), effects, weights, components.segments, located, record)
+
+
+def same(one, other):
+    """Equal to the bit, whatever the kind of value."""
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+    if hasattr(one, "__dataclass_fields__"):
+        return type(one) is type(other) and all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    return one == other
+
+
+@pytest.mark.parametrize("two_levels", (True, False))
+def test_explanation_against_itself_round_trip(tmp_path, rng, two_levels):
+    saved = explained(rng, two_levels=two_levels)
+    assert saved.save(tmp_path) == (tmp_path / "explanation.npz", tmp_path / "explanation.json")
+    loaded = load_explanation(tmp_path)
+    assert same(saved, loaded)
+    assert (loaded.effects is not None) == two_levels
+    assert loaded.score("energy") == saved.scores[saved.names.index("energy")]
+
+
+def test_effects_against_the_notebook():
+    effects = compute_effects(published_layer(), MIDLEVEL)
+    energy = effects.of("energy")
+    assert list(energy)[:2] == ["articulation", "tonal_stability"]  # largest absolute effect first
+    assert sorted(energy) == sorted(MIDLEVEL_NAMES)
+    assert sum(energy.values()) + effects.intercepts[EMOTION_NAMES.index("energy")] == pytest.approx(0.67731, abs=2e-3)
+
+
+def test_explanation_against_itself_nothing_is_pickled(tmp_path, rng):
+    explained(rng, two_levels=True).save(tmp_path)
+    with np.load(tmp_path / "explanation.npz", allow_pickle=False) as stored:
+        assert all(stored[name].dtype != object for name in stored.files)
+
+
+def damaged(folder, name, content):
+    explanation({"valence": 0.5}).save(folder)
+    (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    (
+        ("explanation.json", b"{", "holds no explanation that can be read"),
+        ("explanation.json", b"{}", "format must be 'emomod explanation 1', got None"),
+        ("explanation.json", json.dumps({"format": "emomod explanation 99"}).encode(), "got 'emomod explanation 99'"),
+        ("explanation.npz", b"", "holds no explanation that can be read"),
+        ("explanation.npz", b"text", "holds no explanation that can be read"),
+        ("explanation.npz", b"PK\x03\x04cut off", "holds no explanation that can be read"),
+    ),
+)
+def test_load_explanation_iv(tmp_path, name, content, message):
+    damaged(tmp_path, name, content)
+    with pytest.raises(InputError, match=message):
+        load_explanation(tmp_path)
+
+
+def test_load_explanation_iv_missing_or_pickled(tmp_path):
+    with pytest.raises(InputError, match="holds no explanation"):
+        load_explanation(tmp_path)
+    explanation({"valence": 0.5}).save(tmp_path)
+    np.savez(tmp_path / "explanation.npz", scores=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(InputError, match="holds no explanation"):
+        load_explanation(tmp_path)
+
+
+def test_score_iv():
+    with pytest.raises(InputError, match="target must be one of valence, got 'groove'"):
+        explanation({"valence": 0.5}).score("groove")

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import torch
+from fakes import LinearPredict, grid_components
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emomod.audio import write_wav
+from emomod.errors import InputError
+from emomod.rescoring import ControlShifts, control_shifts, draw_control, score_file, score_waveform, snr_db
+
+BITS = 16
+
+
+@pytest.fixture(scope="module")
+def components():
+    return grid_components(rows=6, columns=4)
+
+
+@pytest.fixture(scope="module")
+def predict(components):
+    """Hears components 5 and 6 alone, as a share of the whole sound: the first score is for them, the second against."""
+    magnitudes = 10.0 ** components.spectrogram.log_spectrogram.double() - 1.0
+    heard = torch.from_numpy(np.isin(components.segments, [5, 6]).astype(float)) / magnitudes.sum()
+    return LinearPredict(torch.stack([heard, -heard]), ("liked", "disliked"))
+
+
+def changed(chosen, factor, n=24):
+    gains = np.ones(n)
+    gains[list(chosen)] = factor
+    return gains
+
+
+def test_score_file_against_score_waveform(tmp_path, predict, components):
+    y = components.render(np.ones(24))
+    path = write_wav(tmp_path / "a.wav", y, bits=24)
+    np.testing.assert_allclose(score_file(predict, path), score_waveform(predict, y), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("noise", "expected"), ((0.1, 20.0), (0.001, 60.0), (1.0, 0.0)))
+def test_snr_against_theory(noise, expected):
+    reference = np.tile([1.0, -1.0], 500)
+    assert snr_db(reference, reference + noise) == pytest.approx(expected)
+    assert snr_db(reference, reference) == np.inf
+
+
+SHIFTS = ControlShifts("count", np.array([[0.1, -0.1], [0.3, -0.3], [-0.5, 0.5], [0.2, 0.0]]), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("shift", "direction", "p_value", "share"),
+    (
+        (0.3, 1.0, 2 / 5, 3 / 4),  # one control moved as far up
+        (0.31, 1.0, 1 / 5, 1.0),  # none did
+        (-1.0, 1.0, 5 / 5, 0.0),
+        (-0.5, -1.0, 2 / 5, 3 / 4),
+        (0.05, -1.0, 2 / 5, 3 / 4),  # one control moved further down
+    ),
+)
+def test_p_value_against_theory(shift, direction, p_value, share):
+    assert SHIFTS.p_value(shift, column=0, direction=direction) == pytest.approx(p_value)
+    assert SHIFTS.share_beaten(shift, column=0, direction=direction) == pytest.approx(share)
+
+
+def test_p_values_against_theory_two_sided():
+    np.testing.assert_allclose(SHIFTS.p_values(np.array([0.3, -0.05])), [3 / 5, 4 / 5])
+
+
+def test_p_value_against_theory_calibrated(rng):
+    found = [
+        ControlShifts("count", rng.normal(size=(19, 1)), 1.0).p_value(float(rng.normal()), column=0, direction=1.0)
+        for _ in range(2000)
+    ]
+    for level in (0.05, 0.25, 0.5):
+        assert np.mean(np.array(found) <= level + 1e-9) == pytest.approx(level, abs=0.03)
+
+
+@given(seed=st.integers(0, 999), n_up=st.integers(0, 6), n_down=st.integers(0, 6))
+@settings(max_examples=25)
+def test_draw_control_against_theory_same_count(seed, n_up, n_down):
+    gains, energies = changed(range(n_up), 2.0), np.random.default_rng(seed).random(24)
+    gains[6 : 6 + n_down] = 0.5
+    drawn = draw_control(gains, energies, kind="count", rng=seed)
+    assert np.array_equal(np.sort(drawn), np.sort(gains))
+    assert np.array_equal(drawn, draw_control(gains, energies, kind="count", rng=seed))
+
+
+@given(seed=st.integers(0, 999), n_up=st.integers(1, 10), n_down=st.integers(0, 6))
+@settings(max_examples=25)
+def test_draw_control_against_theory_same_energy(seed, n_up, n_down):
+    energies = np.random.default_rng(seed).random(200) + 0.5
+    gains = changed(range(n_up), 2.0, n=200)
+    gains[100 : 100 + n_down] = 0.5
+    drawn = draw_control(gains, energies, kind="energy", rng=seed)
+    for factor in np.unique(gains):
+        assert energies[drawn == factor].sum() == pytest.approx(energies[gains == factor].sum(), abs=2 * 1.5)  # a component or two
+    assert set(drawn) == set(gains)
+
+
+def test_draw_control_against_theory_every_component_has_its_turn():
+    gains, energies = changed([3, 4], 2.0), np.ones(24)
+    for kind in ("count", "energy"):
+        drawn = np.array([draw_control(gains, energies, kind=kind, rng=seed) for seed in range(600)])
+        share = (drawn != 1.0).mean(axis=0)
+        assert np.abs(share - 2 / 24).max() < 5 * np.sqrt(2 / 24 / 600)
+
+
+@pytest.mark.parametrize("kind", ("count", "energy"))
+@pytest.mark.parametrize(("factor", "direction"), ((2.0, 1.0), (0.5, -1.0)))
+def test_controls_against_a_planted_model(predict, components, kind, factor, direction):
+    gains = changed([5, 6], factor)
+    controls = control_shifts(predict, components, gains, kind=kind, n_controls=19, seed=0, bits=BITS)
+    shift = score_waveform(predict, components.render(gains)) - score_waveform(predict, components.render(np.ones(24)))
+    assert shift[0] * direction > 0
+    assert controls.shifts.shape == (19, 2)
+    assert controls.p_value(shift[0], column=0, direction=direction) <= 0.05
+    assert controls.share_beaten(shift[0], column=0, direction=direction) >= 0.95
+    assert controls.p_value(shift[1], column=1, direction=direction) >= 0.95  # the score that they speak against
+    assert controls.p_values(shift)[1] <= 0.05
+    assert 0.3 < controls.energy_ratio < 3 or kind == "count"
+
+
+@pytest.mark.parametrize("kind", ("count", "energy"))
+def test_controls_against_theory_no_change_proves_nothing(predict, components, kind):
+    controls = control_shifts(predict, components, np.ones(24), kind=kind, n_controls=3, seed=0, bits=BITS)
+    assert not controls.shifts.any()
+    assert controls.p_value(0.0, column=0, direction=1.0) == 1.0
+    assert (controls.p_values(np.zeros(2)) == 1.0).all()
+    assert controls.share_beaten(0.0, column=0, direction=1.0) == 0.0
+
+
+def test_controls_against_itself_more_of_them_begin_with_the_same(predict, components):
+    few, many, other = (
+        control_shifts(predict, components, changed([5], 2.0), kind="count", n_controls=n, seed=seed, bits=BITS).shifts
+        for n, seed in ((2, 0), (4, 0), (4, 1))
+    )
+    assert np.array_equal(many[:2], few)
+    assert not np.array_equal(many, other)
+
+
+def test_controls_against_theory_loud_changes_do_not_clip(predict, components):
+    controls = control_shifts(predict, components, changed([5, 6], 50.0), kind="count", n_controls=2, seed=0, bits=BITS)
+    assert np.isfinite(controls.shifts).all()
+
+
+def test_controls_iv(predict, components):
+    with pytest.raises(InputError, match="kind must be one of count, energy, got 'size'"):
+        draw_control(np.ones(3), np.ones(3), kind="size", rng=0)
+    with pytest.raises(InputError, match="n_controls must be a whole number of at least 1"):
+        control_shifts(predict, components, np.ones(24), kind="count", n_controls=0, seed=0, bits=BITS)

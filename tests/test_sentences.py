@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from fakes import explanation
+
+from emomod.component_weights import Selection
+from emomod.components.base import Location
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.model.mid_to_emotion import MidToEmotion, published_layer
+from emomod.sentences import degree, explain_in_words, places, signed
+
+PUBLISHED = dict(zip(MIDLEVEL_NAMES, (0.637723, 0.886127, 0.529747, 0.895867, 0.247777, 0.854901, 0.131224), strict=True))
+EMOTIONS = dict(zip(EMOTION_NAMES, published_layer().emotions(np.array(list(PUBLISHED.values()))), strict=True))
+
+
+def words(target, *, positive=(0, 1), negative=(2,), scores=PUBLISHED | EMOTIONS, layer=published_layer()):
+    selection = Selection(target, "bh:0.05", np.array(positive, dtype=int), np.array(negative, dtype=int))
+    return explain_in_words(explanation(scores, layer=layer), selection)
+
+
+def test_words_against_the_published_example_an_emotion():
+    assert words("energy") == (
+        "Energy is high (0.68) mainly because articulation is high (0.89), which adds +.39. "
+        "Energy is carried by what sounds at 0.5 s (below 200 Hz); 1.5 s (between 200 Hz and 2 kHz), "
+        "and held back by what sounds at 2.5 s (above 2 kHz)."
+    )
+
+
+def test_words_against_the_published_example_a_feature():
+    assert words("articulation", negative=()) == (
+        "Articulation is high (0.89); of the emotions it moves sad most (-.47). "
+        "Articulation is carried by what sounds at 0.5 s (below 200 Hz); 1.5 s (between 200 Hz and 2 kHz)."
+    )
+
+
+def test_words_against_theory_one_side_or_none():
+    assert words("tonal_stability", positive=()).endswith(
+        "Tonal stability is held back by what sounds at 2.5 s (above 2 kHz)."
+    )
+    assert words("tonal_stability", positive=(), negative=()).endswith(
+        "No part of the sound stands out for or against tonal stability (rule bh:0.05)."
+    )
+
+
+def test_words_against_theory_a_low_emotion_is_laid_to_what_lowers_it():
+    weights = np.zeros((8, 7))
+    weights[2, :2] = 0.4, -0.3  # tension: the largest effect speaks for it, yet it is low
+    sentence = words("tension", scores=PUBLISHED | EMOTIONS | {"tension": 0.1}, layer=MidToEmotion("fake", weights, np.zeros(8)))
+    assert sentence.startswith("Tension is low (0.10) mainly because articulation is high (0.89), which adds -.27.")
+
+
+def test_words_against_theory_a_model_of_one_level():
+    sentence = words("valence", scores=EMOTIONS, layer=None)
+    assert sentence.startswith("Valence is middling (0.55); this model has no mid-level features to explain it with. ")
+    assert words("articulation", scores=PUBLISHED, layer=None).startswith("Articulation is high (0.89). ")
+
+
+def test_words_against_the_design_name_three_moments_a_side_at_most():
+    assert words("energy", positive=(0, 1, 2, 3)).count("3.5 s") == 0
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"), ((1.0, "high"), (0.6, "high"), (0.599, "middling"), (0.401, "middling"), (0.4, "low"), (0.0, "low"))
+)
+def test_degree_against_the_design(score, expected):
+    assert degree(score) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), ((0.391, "+.39"), (-0.052, "-.05"), (1.5, "+1.50"), (0.0, "+.00")))
+def test_signed_against_the_design(value, expected):
+    assert signed(value) == expected
+
+
+def test_places_against_theory_group_by_register_and_sort_by_time():
+    low, high = (Location(0, 9, centre, *band) for centre, band in ((4.2, (50, 100)), (0.7, (3000, 5000))))
+    earlier = Location(0, 9, 1.14, 60, 90)
+    assert places([low, high, earlier, earlier]) == "1.1 s and 4.2 s (below 200 Hz); 0.7 s (above 2 kHz)"
