@@ -79,7 +79,8 @@ def weights_of_scores(
     )
 
 
-def _parse_rule(rule: str) -> tuple[str, float]:
+def parse_rule(rule: str) -> tuple[str, float]:
+    """Return name and number of a selection rule; InputError where there is no such rule."""
     name, _, number = str(rule).partition(":")
     try:
         value = float(number)
@@ -100,7 +101,7 @@ def select_components(weights: ComponentWeights, *, target: str, rule: str = "bh
     """Return the components that speak for (positive) and against (negative) ``target``; see the rules above."""
     row = weights.index(target)
     values, p_values = weights.weights[row], weights.p_values[row]
-    name, number = _parse_rule(rule)
+    name, number = parse_rule(rule)
     if name == "bh":
         kept = _false_discovery(p_values, number)
     elif name == "ratio":

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
-from emomod.audio import Clip, read_clip, read_windows, window_starts, write_wav
-from emomod.checks import check_count
-from emomod.component_weights import select_components
+from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, window_starts, write_wav
+from emomod.checks import check_choice, check_count, check_number, check_rng
+from emomod.component_weights import parse_rule, select_components
 from emomod.components.segments import SegmentComponents, cut_segments
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
 from emomod.model.predictor import Predictor, load_predictor, score_spectrogram
-from emomod.modification import Plan, plan_gains, render_versions
+from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
 from emomod.output import check_output, new_folder, to_json
 from emomod.provenance import package_versions
 from emomod.report.page import write_report
@@ -38,7 +38,12 @@ class ModifySettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_number("gain_db", self.gain_db, low=0.0, high=MAX_GAIN_DB)
+        check_choice("sides", self.sides, SIDES)
+        parse_rule(self.rule)
+        check_choice("bits", str(self.bits), [str(bits) for bits in SUBTYPES])
         check_count("n_controls", self.n_controls)
+        check_rng(self.seed)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,260 @@
+import csv
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from fakes import sound_file, tiny_checkpoint, tones
+
+from emomod import pipeline
+from emomod.attribution.lime import LimeSettings
+from emomod.audio import file_sha256, read_clip
+from emomod.errors import InputError
+from emomod.explanation import load_explanation
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
+from emomod.model.predictor import load_predictor
+from emomod.pipeline import ModifySettings, RunSettings, explain, modify, predict, run, run_windows
+from emomod.rescoring import score_file, score_waveform
+from emomod.stages import Stages
+
+WAVS = {f"{name}.wav" for name in ("original", "enhanced", "weakened", "positive", "negative")}
+FILES = {*WAVS, "shifts.csv", "explanation.npz", "explanation.json", "figures", "report.html", "run.json"}
+KEYS = {
+    "predictions", "target", "n_components", "n_positive", "n_negative", "surrogate_r2", "clip_r2", "identity_snr_db",
+    "shifts", "controls", "seconds", "settings", "versions", "clip_sha256",
+}  # fmt: skip
+SETTINGS = RunSettings(
+    lime=LimeSettings(n_perturbations=128, n_held_out=32), modify=ModifySettings(n_controls=5, rule="top:12")
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module")
+def clip(folder):
+    return sound_file(folder, seconds=2.5)
+
+
+@pytest.fixture(scope="module")
+def predictor(folder):
+    return load_predictor(tiny_checkpoint(folder / "t.safetensors"), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def result(folder, clip, predictor):
+    return run(clip, target="articulation", out=folder / "out", settings=SETTINGS, predictor=predictor)
+
+
+@pytest.fixture(scope="module")
+def record(result):
+    return json.loads((result.folder / "run.json").read_text())
+
+
+def test_run_against_the_design_writes_all_files(result):
+    assert {path.name for path in result.folder.iterdir()} == FILES
+    assert all(path.stat().st_size > 0 for path in result.folder.iterdir())
+    pictures = list((result.folder / "figures").iterdir())
+    assert pictures
+    assert {path.read_bytes()[:8] for path in pictures} == {b"\x89PNG\r\n\x1a\n"}
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:|//)", page)  # one self-contained file
+
+
+def test_run_against_the_design_the_record(result, record, clip, predictor):
+    assert set(record) >= KEYS
+    assert record["target"] == "articulation"
+    assert record["clip_sha256"] == file_sha256(clip)
+    assert set(record["predictions"]) == {"before", "enhanced", "weakened"}
+    for levels in record["predictions"].values():
+        assert (tuple(levels["midlevel"]), tuple(levels["emotion"])) == (MIDLEVEL_NAMES, EMOTION_NAMES)
+    assert set(record["surrogate_r2"]) == set(SCORE_NAMES)
+    assert record["n_components"] == result.explanation.weights.weights.shape[1]
+    assert record["n_positive"] + record["n_negative"] == 12
+    assert record["identity_snr_db"] >= 60
+    assert math.isfinite(record["clip_r2"])
+    assert set(record["seconds"]) > {"reading", "explaining", "rendering", "re-scoring", "report", "total"}
+    assert record["settings"]["lime"] == SETTINGS.lime.as_dict()
+    assert record["settings"]["modify"]["n_controls"] == 5
+    assert {"python", "emomod", "torch", "numpy"} <= set(record["versions"])
+    assert record["model"]["sha256"] == predictor.checkpoint.sha256
+    assert record["window"] == {"start": 0.0, "seconds": 2.0, "file_seconds": 2.5}
+    assert record == json.loads(json.dumps(result.record))
+
+
+def test_run_against_the_written_files_the_shifts(result, record, predictor):
+    """Every score is read off a file once more, apart from the pipeline."""
+    scores = {name: score_file(predictor, result.folder / f"{name}.wav") for name in ("original", "enhanced", "weakened")}
+    for version in ("enhanced", "weakened"):
+        shifts = dict(zip(SCORE_NAMES, scores[version] - scores["original"], strict=True))
+        assert record["shifts"][version] == pytest.approx(shifts, abs=1e-9)
+        for kind in ("count", "energy"):
+            control = record["controls"][version][kind]
+            assert control["n"] == 5
+            assert control["p_value"] * 6 == pytest.approx(round(control["p_value"] * 6))
+            assert 1 / 6 <= control["p_value"] <= 1
+    with open(result.folder / "shifts.csv", newline="", encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert tuple(rows) == SCORE_NAMES
+    for column, name in enumerate(SCORE_NAMES):
+        row = rows[name]
+        assert row["level"] == ("midlevel" if column < 7 else "emotion")
+        told = [float(row[key]) for key in ("before", "enhanced", "weakened", "shift_enhanced")]
+        measured = [*(values[column] for values in scores.values()), record["shifts"]["enhanced"][name]]
+        np.testing.assert_allclose(told, measured, atol=1e-6)
+
+
+def test_run_against_the_clip_the_written_original(result, clip):
+    original, truth = read_clip(result.folder / "original.wav").y, read_clip(clip, seconds=2.0).y
+    factor = 10 ** (result.modification.static_gain_db / 20)
+    np.testing.assert_allclose(original, factor * truth, atol=2e-6)
+    for name in WAVS:
+        info = soundfile.info(result.folder / name)
+        assert (info.frames, info.samplerate, info.channels, info.subtype) == (truth.size, 22050, 1, "PCM_24")
+        peak = np.abs(soundfile.read(result.folder / name)[0]).max()
+        assert peak < 1.0
+        np.testing.assert_allclose(
+            soundfile.read(result.folder / name)[0], result.modification.waveforms[name[:-4]], atol=2**-23
+        )
+
+
+def test_run_against_itself_twice_the_same_to_the_bit(result, record, clip, predictor, tmp_path):
+    run(clip, target="articulation", out=tmp_path / "again", settings=SETTINGS, predictor=predictor)
+    for name in (*WAVS, "shifts.csv", "explanation.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (result.folder / name).read_bytes()
+    again = json.loads((tmp_path / "again" / "run.json").read_text())
+    assert again | {"seconds": None} == record | {"seconds": None}
+
+
+def test_explain_and_modify_against_run(result, clip, predictor, tmp_path):
+    explanation = explain(clip, settings=SETTINGS.lime, predictor=predictor)
+    stored = load_explanation(result.folder)
+    assert np.array_equal(explanation.weights.weights, stored.weights.weights)
+    assert np.array_equal(explanation.segments, stored.segments)
+    out = tmp_path / "modified"
+    changed = modify(
+        clip, stored, target="articulation", out=out, settings=SETTINGS.modify, predictor=predictor
+    )
+    assert {path.name for path in out.iterdir()} == {*WAVS, "shifts.csv", "modification.json"}
+    assert changed.as_dict() == result.modification.as_dict()
+    assert (out / "enhanced.wav").read_bytes() == (result.folder / "enhanced.wav").read_bytes()
+
+
+def test_modify_iv(result, clip, predictor, folder, tmp_path):
+    other_clip = sound_file(tmp_path, seconds=2.5, seed=1)
+    with pytest.raises(InputError, match="path must be the file that was explained .* has other content"):
+        modify(other_clip, result.explanation, target="energy", out=tmp_path / "out", predictor=predictor)
+    other = load_predictor(tiny_checkpoint(tmp_path / "other.safetensors", seed=1), device="cpu")
+    with pytest.raises(InputError, match="predictor must be the one that was explained, got .*other"):
+        modify(clip, result.explanation, target="energy", out=tmp_path / "out", predictor=other)
+    with pytest.raises(InputError, match="target must be one of melodiousness, .*, got 'groove'"):
+        modify(clip, result.explanation, target="groove", out=tmp_path / "out", predictor=predictor)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seconds", (1.2, 2.0, 5.0))
+def test_predict_against_the_mean_of_windows(tmp_path, predictor, seconds):
+    path = sound_file(tmp_path, seconds=seconds)
+    y = read_clip(path, seconds=60).y
+    starts = {1.2: [0.0], 2.0: [0.0], 5.0: [0.0, 1.5, 3.0]}[seconds]
+    windows = [y[round(start * 22050) :][: 2 * 22050] for start in starts]
+    expected = np.mean([score_waveform(predictor, window) for window in windows], axis=0)
+    found = predict(path, predictor=predictor)
+    assert found.n_windows == len(starts)
+    assert found.file == str(path)
+    np.testing.assert_allclose([*found.midlevel.values(), *found.emotion.values()], expected, atol=1e-6)
+    assert set(found.as_dict()) >= {"file", "midlevel", "emotion"}
+
+
+def test_run_windows_against_window_starts(tmp_path, predictor):
+    path = sound_file(tmp_path, seconds=3.5)
+    windows = list(run_windows(path, target="fear", out=tmp_path / "out", settings=SETTINGS, predictor=predictor))
+    assert [window.folder.name for window in windows] == ["00000.0s", "00001.5s"]
+    for window, start in zip(windows, (0.0, 1.5), strict=True):
+        assert FILES <= {path.name for path in window.folder.iterdir()}
+        assert window.record["window"] == {"start": start, "seconds": 2.0, "file_seconds": 3.5}
+        truth = read_clip(path, start=start, seconds=2.0).y
+        assert np.corrcoef(read_clip(window.folder / "original.wav").y, truth)[0, 1] > 0.9999
+
+
+def test_run_against_the_design_a_model_of_one_level(tmp_path, clip):
+    model = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors", architecture="a2e"), device="cpu")
+    found = run(clip, target="sad", out=tmp_path / "out", settings=SETTINGS, predictor=model)
+    assert found.explanation.effects is None
+    before = found.record["predictions"]["before"]
+    assert (before["midlevel"], tuple(before["emotion"])) == ({}, EMOTION_NAMES)
+    assert "no mid-level features" in found.sentence
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    with pytest.raises(InputError, match="target must be one of valence, .*, got 'articulation'"):
+        run(clip, target="articulation", out=tmp_path / "no", settings=SETTINGS, predictor=model)
+
+
+def test_run_against_the_design_nothing_stands_out(tmp_path, clip, predictor):
+    settings = RunSettings(lime=SETTINGS.lime, modify=ModifySettings(n_controls=2, rule="bh:0"))
+    found = run(clip, target="fear", out=tmp_path / "out", settings=settings, predictor=predictor)
+    assert len(found.record["warnings"]) == 2
+    assert not any(found.record["shifts"]["enhanced"].values())
+    assert found.record["controls"]["enhanced"]["count"]["p_value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    (
+        ({"target": "groove"}, "target must be one of melodiousness, .*, tender, got 'groove'"),
+        ({"path": "missing.wav"}, "missing.wav: there is no such file"),
+        ({"settings": RunSettings(start=2.4)}, "start must leave 0.5 s"),
+        ({"settings": RunSettings(lime=LimeSettings(n_perturbations=5))}, "n_perturbations must exceed"),
+    ),
+)
+def test_run_iv_writes_nothing(tmp_path, clip, predictor, changed, message):
+    arguments = {"path": clip, "target": "fear", "out": tmp_path / "out", "settings": SETTINGS} | changed
+    with pytest.raises(InputError, match=message):
+        run(arguments.pop("path"), predictor=predictor, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_run_iv_a_folder_that_cannot_be_written_is_found_first(tmp_path, clip, predictor):
+    tmp_path.chmod(0o555)
+    told: list[str] = []
+    with pytest.raises(InputError, match="read-only"):
+        run(clip, target="fear", out=tmp_path / "out", settings=SETTINGS, predictor=predictor, stages=Stages(told.append))
+    tmp_path.chmod(0o755)
+    assert not told  # nothing was computed in vain
+
+
+def test_run_against_the_design_nothing_is_left_when_the_last_stage_fails(tmp_path, clip, predictor, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(pipeline, "write_report", fail)
+    with pytest.raises(RuntimeError, match="no ink"):
+        run(clip, target="fear", out=tmp_path / "out", settings=SETTINGS, predictor=predictor)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("n_samples", (11025, 3 * 22050))
+def test_predict_against_itself_the_default_model(tmp_path, n_samples):
+    soundfile.write(tmp_path / "a.wav", tones(n_samples / 22050), 22050)
+    one, other = predict(tmp_path / "a.wav"), predict(tmp_path / "a.wav")
+    assert one == other
+    assert (tuple(one.midlevel), tuple(one.emotion)) == (MIDLEVEL_NAMES, EMOTION_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    (
+        ({"gain_db": 50.0}, "gain_db must be a finite number in 0..40, got 50.0"),
+        ({"sides": "left"}, "sides must be one of"),
+        ({"rule": "best:3"}, "rule must be one of"),
+        ({"bits": 8}, "bits must be one of 16, 24, got '8'"),
+        ({"n_controls": 0}, "n_controls must be a whole number of at least 1"),
+        ({"seed": -1}, "a seed must be >= 0"),
+    ),
+)
+def test_modify_settings_iv(setting, message):
+    with pytest.raises(InputError, match=message):
+        ModifySettings(**setting)
