@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from emomod.component_weights import ComponentWeights
 from emomod.components.base import Location
 from emomod.errors import InputError
-from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.figures import draw_effects, draw_weight_maps, png_bytes, svg_text
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
+from emomod.notebook import picture_html, png_uri, svg_uri, table_html
 
 FORMAT = "emomod explanation 1"
 
@@ -72,6 +74,20 @@ class Explanation:
         np.savez_compressed(npz, allow_pickle=False, **arrays)
         js.write_text(json.dumps(text | {"record": self.record}, indent=1) + "\n")
         return npz, js
+
+    def _repr_html_(self) -> str:
+        """Scores with the fit of the surrogate, effects, and where the weights lie, for a notebook."""
+        fits = zip(self.names, self.scores, self.weights.neighbourhood_r2, strict=True)
+        rows = [(spoken(name), float(score), float(r2)) for name, score, r2 in fits]
+        parts = [table_html(("score", "0..1", "surrogate R²"), rows, caption=str(self.record["clip"]["path"]))]
+        if self.effects:
+            effects = draw_effects(self.effects.values, intercepts=self.effects.intercepts, emotions=EMOTION_NAMES)
+            parts.append(picture_html(svg_uri(svg_text(effects)), alt="Effects of mid-level features on emotions"))
+        shown = [row for row, name in enumerate(self.names) if name in MIDLEVEL_NAMES] or list(range(len(self.names)))
+        titles = [spoken(self.names[row]) for row in shown]
+        maps = draw_weight_maps(self.segments, self.weights.weights[shown], titles=titles)
+        parts.append(picture_html(png_uri(png_bytes(maps)), alt="Weights of components in time and frequency"))
+        return "".join(parts)
 
 
 def _arrays(result: object) -> dict[str, NDArray[np.float64]]:

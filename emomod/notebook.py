@@ -1,4 +1,7 @@
-"""Small pieces of HTML with which results show themselves in a notebook: tables, players, pictures."""
+"""Small pieces of HTML with which results show themselves in a notebook: tables, players, pictures, pages.
+
+Nothing is loaded from elsewhere: sounds and pictures are data URIs. Every text that comes from outside is escaped.
+"""
 
 import base64
 import io
@@ -12,15 +15,23 @@ from numpy.typing import NDArray
 from emomod.audio import SAMPLE_RATE
 
 
+class Shift(float):
+    """A change, shown with its sign."""
+
+
+def _cell(value: object, tag: str = "td") -> str:
+    text, side = escape(str(value)), "left"
+    if isinstance(value, (float, np.floating)):
+        text, side = f"{value:{'+' if isinstance(value, Shift) else ''}.3f}".replace("-", "−"), "right"
+    return f'<{tag} style="text-align:{side}">{text}</{tag}>'
+
+
 def table_html(header: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
-    """Return an HTML table; numbers are shown with three decimals, the rest as escaped text."""
-
-    def cell(value: object) -> str:
-        return f"{value:.3f}" if isinstance(value, (float, np.floating)) else escape(str(value))
-
-    head = "".join(f"<th>{escape(text)}</th>" for text in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    """Return an HTML table; floats are shown with three decimals, the rest as escaped text."""
+    head = "".join(_cell(text, "th") for text in header)
+    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
+    title = f'<caption style="text-align:left;font-weight:bold">{escape(caption)}</caption>'
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def audio_uri(y: NDArray[np.floating]) -> str:
@@ -32,14 +43,27 @@ def audio_uri(y: NDArray[np.floating]) -> str:
 
 def player_html(y: NDArray[np.floating], *, title: str) -> str:
     """Return a labelled player of a waveform [n_samples] within -1..1."""
-    return f'<figure><figcaption>{escape(title)}</figcaption><audio controls src="{audio_uri(y)}"></audio></figure>'
+    sound = f'<audio controls preload="none" aria-label="{escape(title)}" src="{audio_uri(y)}"></audio>'
+    style = "display:inline-block;margin:.3em 1em .3em 0"
+    return f'<figure style="{style}"><figcaption>{escape(title)}</figcaption>{sound}</figure>'
 
 
-def picture_html(svg: str) -> str:
-    """Return an SVG drawing so that it scales with the page."""
-    return f'<div style="max-width:60em">{svg[svg.index("<svg"):]}</div>'
+def png_uri(png: bytes) -> str:
+    """Return a PNG file as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def page_html(page: str, *, height: str = "50em") -> str:
+def svg_uri(svg: str) -> str:
+    """Return an SVG document as a data URI."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def picture_html(uri: str, *, alt: str) -> str:
+    """Return a picture that scales with the page; ``alt`` says what it shows."""
+    return f'<img src="{uri}" alt="{escape(alt)}" style="width:100%;max-width:60em;background:#fff">'
+
+
+def page_html(page: str, *, title: str, height: str = "50em") -> str:
     """Return a whole HTML page inside a frame."""
-    return f'<iframe srcdoc="{escape(page, quote=True)}" style="width:100%;height:{height};border:0"></iframe>'
+    source = escape(page)
+    return f'<iframe title="{escape(title)}" srcdoc="{source}" style="width:100%;height:{height};border:0"></iframe>'

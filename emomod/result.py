@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from emomod.component_weights import Selection
 from emomod.explanation import Explanation
-from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
-from emomod.notebook import page_html, player_html, table_html
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
+from emomod.notebook import Shift, page_html, player_html, table_html
 from emomod.rescoring import ScoreShift
 
 CONTROL_FIELDS = ("p_value", "share_beaten", "mean_shift", "shift_05", "shift_95", "energy_ratio", "n")
@@ -39,7 +39,8 @@ class Prediction:
         return {"file": self.file, "midlevel": self.midlevel, "emotion": self.emotion, "n_windows": self.n_windows}
 
     def _repr_html_(self) -> str:
-        return table_html(("score", "0..1"), [*self.midlevel.items(), *self.emotion.items()], caption=self.file)
+        scores = [*self.midlevel.items(), *self.emotion.items()]
+        return table_html(("score", "0..1"), [(spoken(name), score) for name, score in scores], caption=self.file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +118,17 @@ class Modification:
 
     def _repr_html_(self) -> str:
         players = "".join(player_html(y, title=name) for name, y in self.waveforms.items())
-        header = ("score", "before", "enhanced", "weakened")
-        rows = [tuple(row[key] for key in ("name", *header[1:])) for row in self.rows()]
-        return players + table_html(header, rows, caption=f"{self.target}, {self.gain_db:g} dB")
+        versions = [shift.version for shift in self.shifts]
+        header = ("score", "original", *(title for version in versions for title in (version, "shift")))
+        rows = [
+            (
+                spoken(row["name"]),
+                row["before"],
+                *(value for version in versions for value in (row[version], Shift(row[f"shift_{version}"]))),
+            )
+            for row in self.rows()
+        ]
+        return players + table_html(header, rows, caption=f"{spoken(self.target)}, {self.gain_db:g} dB")
 
 
 DIRECTIONS = {"enhanced": 1.0, "weakened": -1.0}
@@ -137,4 +146,7 @@ class RunResult:
     record: dict[str, Any]  # the content of run.json
 
     def _repr_html_(self) -> str:
-        return page_html((self.folder / "report.html").read_text(encoding="utf-8"))
+        report = self.folder / "report.html"
+        if not report.is_file():
+            return self.explanation._repr_html_() + self.modification._repr_html_()
+        return page_html(report.read_text(encoding="utf-8"), title=f"Report on {self.record['clip']}")

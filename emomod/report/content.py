@@ -9,7 +9,7 @@ import numpy as np
 
 from emomod.labels import spoken
 from emomod.notebook import audio_uri
-from emomod.report.loudness import loudness, matched_gains_db
+from emomod.report.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.report.words import (
     DIRECTIONS,
     HINTS,
@@ -17,6 +17,7 @@ from emomod.report.words import (
     describe_versions,
     headline,
     number,
+    off_words,
     signed,
     trust,
     verdict,
@@ -28,8 +29,8 @@ VERSION_LABELS = {
     "original": "Original",
     "enhanced": "Enhanced",
     "weakened": "Weakened",
-    "positive": "Only parts for",
-    "negative": "Only parts against",
+    "positive": "Only for",
+    "negative": "Only against",
 }
 SHORT_CARD = ("limitations", "limits", "training_data")  # shown openly; the rest of the card can be opened
 
@@ -46,6 +47,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "levels": _levels(record),
         "sentence": result.sentence,
         "versions": _versions(result, target),
+        "max_gain_db": f"{MAX_GAIN_DB:+g}",
         "n_positive": record["n_positive"],
         "n_negative": record["n_negative"],
         "headline": headline(record, target=target),
@@ -53,7 +55,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "shifts": _shifts(result),
         "fits": _fits(record),
         "clip_r2": number(record["clip_r2"], 4),
-        "off": record["settings"]["lime"]["off"],
+        "off": off_words(record["settings"]["lime"]["off"]),
         "n_held_out": record["settings"]["lime"]["n_held_out"],
         "warnings": record["warnings"],
         "model": record["model"]["name"],

@@ -1,6 +1,5 @@
 """The figures of a run: which arrays go into which picture."""
 
-import base64
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -24,19 +23,10 @@ from emomod.figures import (
     time_span,
 )
 from emomod.labels import EMOTION_NAMES, spoken
+from emomod.notebook import png_uri, svg_uri
 from emomod.result import RunResult
 
 CONTROL_TITLES = {"count": "changes of as many parts", "energy": "changes of as much energy"}
-
-
-def png_uri(png: bytes) -> str:
-    """Return a PNG file as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def svg_uri(svg: str) -> str:
-    """Return an SVG document as a data URI."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def draw_all(result: RunResult) -> dict[str, Figure]:

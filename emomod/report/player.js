@@ -165,13 +165,13 @@
     if (event.ctrlKey || event.metaKey || event.altKey || !body.dataset.ready) return;
     const button = buttons[Number(event.key) - 1];
     if (button && event.key.trim()) choose(button.dataset.version);
-    if (event.key === " " && !event.target.closest("summary, a, input, audio, button:not([data-version])")) {
+    if (event.key === " " && !event.target.closest?.("summary, a, input, audio, button:not([data-version])")) {
       event.preventDefault();
       if (!event.repeat) toggle();
     }
   });
   // Space on a version's button plays and pauses; the browser would press the button when the key comes up.
-  document.addEventListener("keyup", (event) => { if (event.key === " " && event.target.closest("button[data-version]")) event.preventDefault(); });
+  document.addEventListener("keyup", (event) => { if (event.key === " " && event.target.closest?.("button[data-version]")) event.preventDefault(); });
 
   // The plain players give way to this one, and come back where the sounds cannot be decoded.
   byId("player").hidden = false;

@@ -51,6 +51,15 @@ def parts(count: int) -> str:
     return f"{count} part" if count == 1 else f"{count} parts"
 
 
+def off_words(off: str) -> str:
+    """Say what happens to a part that is off.
+
+    >>> off_words("-6dB"), off_words("silence")
+    ('turned down by 6 dB', 'silenced')
+    """
+    return "silenced" if off == "silence" else f"turned down by {off.removeprefix('-').removesuffix('dB').strip()} dB"
+
+
 def describe_versions(record: Mapping[str, Any], *, target: str) -> dict[str, str]:
     """Say what each version is; ``target`` as it is spoken."""
     n_for, n_against = record["n_positive"], record["n_negative"]
