@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from emomod.checks import check_choice, check_number, check_waveform
 from emomod.errors import InputError
+from emomod.mp3 import scan_mp3
 
 SAMPLE_RATE = 22050  # Hz, of everything inside emomod
 MIN_SECONDS = 0.5
@@ -26,6 +27,7 @@ SILENCE = 1e-4  # largest absolute sample below which a sound counts as silent: 
 TOLERATED_LOSS = 0.1  # s that a file may be shorter than its header says
 NOT_MPEG = 7  # libsndfile's error code for what is no MPEG stream; its text speaks of a missing file
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; what is written as it is recorded promises at least this many
+MAGIC = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")  # how files begin that are no mp3, whatever their name
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 
 
@@ -45,44 +47,58 @@ class Clip:
         return self.y.size / SAMPLE_RATE
 
 
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """An open sound file whose length has been checked."""
+
+    path: str | Path
+    file: soundfile.SoundFile
+    n_frames: int  # samples of each channel
+
+    @property
+    def seconds(self) -> float:
+        return self.n_frames / float(self.file.samplerate)
+
+
 @contextmanager
-def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
+def _opened(path: str | Path) -> Iterator[_Source]:
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file")
     if Path(path).stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
+    if Path(path).suffix.lower() == ".mp3" and scan_mp3(path) is None and not _has_other_format(path):
+        raise InputError(f"{path}: cannot be decoded as sound (it holds no MPEG frames)")
     try:
         with soundfile.SoundFile(path) as file:
-            yield file
+            source = _Source(path, file, _n_frames(path, file))
+            if source.seconds < MIN_SECONDS:
+                raise InputError(f"{path}: must be at least {MIN_SECONDS} s long, got {source.seconds:.3f} s")
+            yield source
     except soundfile.LibsndfileError as error:
         reason = f" ({error.error_string.rstrip('.')})" if error.code != NOT_MPEG else ""
         raise InputError(f"{path}: cannot be decoded as sound{reason}") from None
 
 
+def _has_other_format(path: str | Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) in MAGIC
+
+
 def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
-    """Frames of a file; an mp3 without a Xing or VBRI header is measured by its bytes, of which its tag is no sound."""
+    """Samples of each channel that a file holds; InputError where it is cut off."""
     frames: int = file.frames
-    tag = re.search(r"ID3v2\S* header length\s*:\s*(\d+)", file.extra_info)
-    bitrate = re.search(r"bitrate\s*:\s*(\d+) kbps", file.extra_info)
-    if tag is None or bitrate is None:
-        return frames
-    with open(path, "rb") as raw:
-        raw.seek(int(tag[1]))
-        first_frame = raw.read(256)
-    if any(header in first_frame for header in (b"Xing", b"Info", b"VBRI")):
-        return frames
-    return frames - round(int(tag[1]) * 8 / (1000 * int(bitrate[1])) * file.samplerate)
-
-
-def _checked_length(path: str | Path, file: soundfile.SoundFile) -> float:
-    seconds = _n_frames(path, file) / file.samplerate
     for promised, found in re.findall(r"(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info):
-        lost = seconds * (int(promised) / max(int(found), 1) - 1)
+        lost = frames * (int(promised) / max(int(found), 1) - 1) / file.samplerate
         if lost > TOLERATED_LOSS and int(promised) < UNKNOWN_SIZE:
+            seconds = frames / file.samplerate
             raise InputError(f"{path}: is cut off; it ends at {seconds:.2f} s of {seconds + lost:.2f} s")
-    if seconds < MIN_SECONDS:
-        raise InputError(f"{path}: must be at least {MIN_SECONDS} s long, got {seconds:.3f} s")
-    return seconds
+    mp3 = scan_mp3(path) if file.format == "MP3" else None
+    if mp3 is None:
+        return frames
+    missing = (mp3.promised or 0) - mp3.n_frames
+    if mp3.torn or missing * mp3.samples_per_frame > TOLERATED_LOSS * mp3.sample_rate:
+        raise InputError(f"{path}: is cut off after {mp3.seconds:.2f} s (if that is all there is, convert it to WAV)")
+    return frames if mp3.promised else min(frames, mp3.n_frames * mp3.samples_per_frame)
 
 
 def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -95,17 +111,18 @@ def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]
     return mono
 
 
-def _read(path: str | Path, file: soundfile.SoundFile, start: float, seconds: float) -> NDArray[np.float32]:
+def _read(source: _Source, start: float, seconds: float) -> NDArray[np.float32]:
     """Read one stretch as mono at 22 050 Hz."""
-    first, n_frames = round(start * file.samplerate), _n_frames(path, file)
-    count = min(round(seconds * file.samplerate), n_frames - first)
-    lead = min(first, file.samplerate // 5)  # an mp3 decoder is right only some frames after a jump
+    file, rate = source.file, source.file.samplerate
+    first = round(start * rate)
+    count = min(round(seconds * rate), source.n_frames - first)
+    lead = min(first, rate // 5)  # an mp3 decoder is right only some frames after a jump
     file.seek(first - lead)
     samples = file.read(lead + count, dtype="float32", always_2d=True)[lead:]
-    if len(samples) < count - TOLERATED_LOSS * file.samplerate:
-        found = (first + len(samples)) / file.samplerate
-        raise InputError(f"{path}: is cut off; it ends at {found:.2f} s of {n_frames / file.samplerate:.2f} s")
-    y = soxr.resample(_mono(path, samples), file.samplerate, SAMPLE_RATE)
+    if len(samples) < count - TOLERATED_LOSS * rate:
+        found = (first + len(samples)) / rate
+        raise InputError(f"{source.path}: is cut off; it ends at {found:.2f} s of {source.seconds:.2f} s")
+    y = soxr.resample(_mono(source.path, samples), rate, SAMPLE_RATE)
     return np.ascontiguousarray(y[: round(seconds * SAMPLE_RATE)], dtype=np.float32)
 
 
@@ -121,34 +138,35 @@ def read_clip(path: str | Path, *, start: float = 0.0, seconds: float = 10.0) ->
     Raises InputError when the file is missing, empty, not sound, cut off, shorter than 0.5 s from ``start`` on, silent,
     or holds NaN or infinity.
     """
-    with _opened(path) as file:
-        length = _checked_length(path, file)
-        check_number("seconds", seconds, low=MIN_SECONDS)
-        check_number("start", start, low=0.0)
+    check_number("seconds", seconds, low=MIN_SECONDS)
+    check_number("start", start, low=0.0)
+    with _opened(path) as source:
+        length = source.seconds
         if start > length - MIN_SECONDS:
             raise InputError(f"start must leave {MIN_SECONDS} s of {path} ({length:.2f} s long), got {start:g}")
-        y = _read(path, file, start, seconds)
+        y = _read(source, start, seconds)
     if np.abs(y).max() < SILENCE:
         raise InputError(f"{path}: is silent from {start:g} s to {start + y.size / SAMPLE_RATE:g} s")
     return Clip(y, str(path), file_sha256(path), start, length)
 
 
+def _starts(length: float, seconds: float) -> list[float]:
+    n_windows = max(1, int(np.ceil(length / seconds)))
+    return [float(start) for start in np.linspace(0.0, max(0.0, length - seconds), n_windows)]
+
+
 def window_starts(path: str | Path, *, seconds: float = 10.0) -> list[float]:
     """Starts (s) of the fewest windows of ``seconds`` that cover a file, evenly spread; [0.0] for a shorter file."""
-    with _opened(path) as file:
-        length = _checked_length(path, file)
-    return [
-        float(start) for start in np.linspace(0.0, max(0.0, length - seconds), max(1, int(np.ceil(length / seconds))))
-    ]
+    with _opened(path) as source:
+        return _starts(source.seconds, seconds)
 
 
 def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:
     """Yield every window of a file that is not silent, one at a time, so that hours of sound fit in memory."""
-    starts = window_starts(path, seconds=seconds)
     sounding = 0
-    with _opened(path) as file:
-        for start in starts:
-            y = _read(path, file, start, seconds)
+    with _opened(path) as source:
+        for start in _starts(source.seconds, seconds):
+            y = _read(source, start, seconds)
             if np.abs(y).max() >= SILENCE:
                 sounding += 1
                 yield y

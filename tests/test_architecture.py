@@ -12,7 +12,7 @@ import pytest
 import emomod
 
 ORDER = [
-    "data", "errors", "labels", "checks", "provenance", "torchaudio_import", "audio", "spectrogram", "figures",
+    "data", "errors", "labels", "checks", "provenance", "torchaudio_import", "mp3", "audio", "spectrogram", "figures",
     "notebook", "model", "components", "perturbation", "surrogate", "component_weights", "attribution", "explanation",
     "sentences", "modification", "rescoring", "stages", "output", "result", "report", "pipeline", "training",
     "doctor", "cli",

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emomod.audio import (
-    SAMPLE_RATE, file_sha256, quantise, read_clip, read_windows, window_starts, write_wav,
+    SAMPLE_RATE,
+    file_sha256,
+    quantise,
+    read_clip,
+    read_windows,
+    window_starts,
+    write_wav,
 )  # fmt: skip
 from emomod.errors import InputError
 
@@ -88,7 +94,7 @@ def test_read_clip_regression_a_tag_is_no_sound(tmp_path, rng, has_header, size)
 BROKEN = {
     "missing": (None, "there is no such file"),
     "empty": (b"", "the file is empty"),
-    "text": (b"this is no music, whatever its name says\n" * 99, r"bad\.mp3: cannot be decoded as sound$"),
+    "text": (b"this is no music, whatever its name says\n" * 99, r"bad\.mp3: cannot be decoded as sound"),
     "riff without sound": (b"RIFF\x00\x00\x00\x00WAVE", "cannot be decoded as sound"),
 }
 
@@ -129,7 +135,7 @@ def test_read_clip_iv_cut_off(tmp_path, name, share, seed):
     noise = np.random.default_rng(seed).uniform(-0.5, 0.5, (4 * 44100, 1 + seed))
     whole = written(tmp_path / name, noise, 44100).read_bytes()
     (tmp_path / name).write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(InputError, match=r"is cut off; it ends at \d\.\d\d s of 4\.00 s|flac decoder lost sync"):
+    with pytest.raises(InputError, match=r"a\.\w+: is cut off|flac decoder lost sync"):
         read_clip(tmp_path / name)
 
 
