@@ -1,6 +1,6 @@
 """Small stand-ins for tests: a linear model, short sounds, a network of a twentieth of the width, the shared data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class LinearPredict:
     weights: torch.Tensor  # [n, n_bands, n_frames]
     names: tuple[str, ...] = MIDLEVEL_NAMES
     mid_to_emotion: MidToEmotion | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         magnitudes = 10.0 ** spectrograms.double() - 1.0
@@ -48,7 +48,10 @@ def tones(seconds: float = 1.0, *, seed: int = 0) -> NDArray[np.float32]:
     for onset in np.arange(0.0, seconds, 0.25):
         frequency, since = rng.uniform(100, 1000), np.maximum(time - onset, 0)
         for partial in (1, 2, 5):
-            y += np.where(time >= onset, np.exp(-6 * since) * np.sin(2 * np.pi * frequency * partial * since), 0) / partial
+            y += (
+                np.where(time >= onset, np.exp(-6 * since) * np.sin(2 * np.pi * frequency * partial * since), 0)
+                / partial
+            )
     return (0.5 * y / np.abs(y).max()).astype(np.float32)
 
 
@@ -61,7 +64,9 @@ def grid_components(seconds: float = 1.0, *, rows: int = 4, columns: int = 3) ->
 
 
 def linear_predict(
-    components: SegmentComponents, weights: NDArray[np.float64], layer: MidToEmotion | None = None,
+    components: SegmentComponents,
+    weights: NDArray[np.float64],
+    layer: MidToEmotion | None = None,
     names: tuple[str, ...] = MIDLEVEL_NAMES,
 ) -> LinearPredict:
     """A model for which turning component k fully off lowers score c by ``weights[c, k]``."""
@@ -70,7 +75,9 @@ def linear_predict(
     return LinearPredict(torch.from_numpy((weights / sums)[:, components.segments]), names, layer)
 
 
-def component_weights(weights: NDArray[np.float64], p_values: NDArray[np.float64], names: tuple[str, ...]) -> ComponentWeights:
+def component_weights(
+    weights: NDArray[np.float64], p_values: NDArray[np.float64], names: tuple[str, ...]
+) -> ComponentWeights:
     """ComponentWeights of which only weights and p-values matter."""
     zeros = np.zeros(len(names))
     return ComponentWeights(names, weights, np.ones_like(weights), p_values, zeros, zeros, zeros, 0.5)

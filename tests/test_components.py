@@ -93,7 +93,9 @@ def test_render_against_mix_for_single_components(sound, rng):
         mixed = components.mix(torch.from_numpy(gains)[None])[0].numpy() - original
         rendered = heard(components, gains) - original
         inside = components.segments == component
-        assert rendered[inside].sum() == pytest.approx(mixed[inside].sum(), rel=0.35)  # neighbours share bins and frames
+        assert rendered[inside].sum() == pytest.approx(
+            mixed[inside].sum(), rel=0.35
+        )  # neighbours share bins and frames
         assert np.abs(rendered[inside]).mean() > 5 * np.abs(rendered[~inside]).mean()
 
 

@@ -20,7 +20,10 @@ def explained(rng, *, two_levels):
     predict = linear_predict(components, rng.normal(size=(7 if two_levels else 8, 12)), layer, names)
     weights = explain_with_lime(predict, components, settings=LimeSettings(n_perturbations=64, n_held_out=8))
     effects = compute_effects(layer, MIDLEVEL) if layer else None
-    located, record = tuple(components.locations()), {"clip": {"path": "a b.wav", "start": 1.5}, "seed": 440, "none": None}
+    located, record = (
+        tuple(components.locations()),
+        {"clip": {"path": "a b.wav", "start": 1.5}, "seed": 440, "none": None},
+    )
     return Explanation(names, rng.random(len(names)), effects, weights, components.segments, located, record)
 
 

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from fakes import LinearPredict, grid_components, linear_predict, tiny_checkpoint
+from fakes import grid_components, linear_predict, tiny_checkpoint
 from lime.lime_image import LimeImageExplainer
 
 from emomod.attribution import lime
@@ -12,9 +12,13 @@ from emomod.errors import EmomodError, InputError
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.model.predictor import load_predictor
+from emomod.perturbation import mask_blocks
 
 ARRAYS = ("weights", "standard_errors", "p_values", "intercepts", "neighbourhood_r2", "fit_r2")
-QUICK = {"n_perturbations": 64, "n_held_out": 16}
+
+
+def quick(**settings):
+    return LimeSettings(n_perturbations=64, n_held_out=16, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +47,14 @@ def test_lime_against_theory_a_linear_model_is_recovered(rng, components, design
 def test_lime_against_theory_two_levels_of_a_linear_model(rng, components):
     truth, layer = rng.normal(size=(7, 12)), published_layer()
     predict = linear_predict(components, truth, layer, SCORE_NAMES)
-    found = explain_with_lime(predict, components, settings=LimeSettings(off="silence", alpha=0.0, **QUICK))
+    found = explain_with_lime(predict, components, settings=quick(off="silence", alpha=0.0))
     assert found.names == SCORE_NAMES
     np.testing.assert_allclose(found.weights[:7], truth, atol=1e-5)
     np.testing.assert_allclose(found.weights[7:], layer.weights @ truth, atol=1e-5)
     np.testing.assert_allclose(found.intercepts[7:], layer.intercepts, atol=1e-5)
-    assert found.weights[:, 3] @ np.eye(15)[found.index("sad")] == pytest.approx(layer.weights[6] @ truth[:, 3], abs=1e-5)
+    assert found.weights[:, 3] @ np.eye(15)[found.index("sad")] == pytest.approx(
+        layer.weights[6] @ truth[:, 3], abs=1e-5
+    )
 
 
 def test_lime_against_lime_image(components, predictor, monkeypatch):
@@ -66,8 +72,8 @@ def test_lime_against_lime_image(components, predictor, monkeypatch):
         )  # fmt: skip
     masks = np.random.RandomState(3).randint(0, 2, 200 * 12).reshape(200, 12).astype(bool)
     masks[0] = True
-    held_out = lime.mask_blocks
-    monkeypatch.setattr(lime, "mask_blocks", lambda *a, **k: held_out(*a, **k) if "first_block" in k else iter([masks]))
+    blocks = lambda *a, **k: mask_blocks(*a, **k) if "first_block" in k else iter([masks])  # noqa: E731
+    monkeypatch.setattr(lime, "mask_blocks", blocks)
     settings = LimeSettings(n_perturbations=200, design="iid", off="silence", kernel_width=0.25, n_held_out=16)
     found = explain_with_lime(predictor, components, settings=settings)
     for target in range(7):
@@ -82,8 +88,7 @@ def test_lime_against_lime_image(components, predictor, monkeypatch):
 @pytest.mark.parametrize("batch_size", (1, 7, 32))
 def test_lime_against_itself_batches_do_not_matter(components, predictor, batch_size):
     one, other = (
-        explain_with_lime(predictor, components, settings=LimeSettings(batch_size=size, **QUICK))
-        for size in (16, batch_size)
+        explain_with_lime(predictor, components, settings=quick(batch_size=size)) for size in (16, batch_size)
     )
     for name in ("weights", "standard_errors", "intercepts"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-6)
@@ -92,10 +97,7 @@ def test_lime_against_itself_batches_do_not_matter(components, predictor, batch_
 
 
 def test_lime_against_itself_a_seed_gives_the_same_to_the_bit(components, predictor):
-    runs = [
-        explain_with_lime(predictor, components, settings=LimeSettings(seed=seed, design="iid", **QUICK))
-        for seed in (1, 1, 2)
-    ]
+    runs = [explain_with_lime(predictor, components, settings=quick(seed=seed, design="iid")) for seed in (1, 1, 2)]
     for name in ARRAYS:
         assert np.array_equal(getattr(runs[0], name), getattr(runs[1], name))
     assert not np.array_equal(runs[0].weights, runs[2].weights)
@@ -106,7 +108,7 @@ def test_lime_against_itself_a_seed_gives_the_same_to_the_bit(components, predic
 def test_lime_against_theory_any_names_without_a_layer(rng, components, names):
     truth = rng.normal(size=(len(names), 12))
     predict = linear_predict(components, truth, names=names)
-    found = explain_with_lime(predict, components, settings=LimeSettings(alpha=0.0, **QUICK))
+    found = explain_with_lime(predict, components, settings=quick(alpha=0.0))
     assert found.names == names
     assert found.weights.shape == (len(names), 12)
     assert np.isnan(found.clip_r2) == (len(names) == 1)
@@ -127,11 +129,6 @@ def test_parity_against_the_notebook():
     assert LimeSettings(**PARITY.as_dict()) == PARITY
 
 
-    def __call__(self, spectrograms):
-        scores = torch.zeros(len(spectrograms), len(self.names))
-        return torch.full_like(scores, torch.nan) if self.device.type == "cpu" else scores[:, 1:]
-
-
 @pytest.mark.parametrize(
     ("answer", "message"),
     (
@@ -143,12 +140,14 @@ def test_parity_against_the_notebook():
     ),
 )
 def test_lime_iv_scores(components, answer, message):
-    class Broken(LinearPredict):
+    class Broken:
+        names, mid_to_emotion, device = MIDLEVEL_NAMES, None, torch.device("cpu")
+
         def __call__(self, spectrograms, /):
             return answer(len(spectrograms))
 
     with pytest.raises(EmomodError, match=message):
-        explain_with_lime(Broken(torch.zeros(1, 1, 1), MIDLEVEL_NAMES), components, settings=LimeSettings(**QUICK))
+        explain_with_lime(Broken(), components, settings=quick())
 
 
 def test_lime_iv_too_few_masks(components, predictor):

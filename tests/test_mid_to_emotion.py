@@ -41,7 +41,9 @@ def test_published_layer_against_the_published_example():
 @settings(max_examples=25)
 def test_effects_against_theory_sum_to_the_emotions(weights, midlevel):
     layer = MidToEmotion("any", weights, np.linspace(-1, 1, 8))
-    np.testing.assert_allclose(layer.effects(midlevel).sum(axis=1) + layer.intercepts, layer.emotions(midlevel), atol=1e-12)
+    np.testing.assert_allclose(
+        layer.effects(midlevel).sum(axis=1) + layer.intercepts, layer.emotions(midlevel), atol=1e-12
+    )
     np.testing.assert_allclose(layer.emotions(np.stack([midlevel, midlevel]))[1], layer.emotions(midlevel), atol=1e-12)
 
 

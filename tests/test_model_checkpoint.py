@@ -17,7 +17,8 @@ from emomod.spectrogram import FRONT_END
 def rewritten(path, *, card=None, tensors=None, metadata=None):
     """Change what a checkpoint holds: keys of the card, tensors (None removes one), or all of its metadata."""
     with safe_open(path, framework="pt") as stored:
-        kept, text = {name: stored.get_tensor(name) for name in stored.keys()}, stored.metadata()["card"]
+        kept = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        text = stored.metadata()["card"]
     kept = {name: tensor for name, tensor in (kept | (tensors or {})).items() if tensor is not None}
     full = {key: value for key, value in (json.loads(text) | (card or {})).items() if value is not None}
     save_file(kept, path, metadata={"card": json.dumps(full)} if metadata is None else metadata)
@@ -95,7 +96,7 @@ def test_load_checkpoint_iv_cut_off(tmp_path):
 
 def test_save_checkpoint_iv_leaves_nothing_behind(tmp_path):
     network = EmotionNetwork(width=0.05)
-    with pytest.raises(InputError, match="card must have .*; window_seconds, training_data, figures missing"):
+    with pytest.raises(InputError, match=r"card must have .*; window_seconds, training_data, figures missing"):
         save_checkpoint(tmp_path / "a.safetensors", network, {"name": "a"})
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "folder", tmp_path / "none" / "a.safetensors"):

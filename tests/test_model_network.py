@@ -18,14 +18,14 @@ DESIGN = (
 
 def test_network_against_the_design_layers():
     names = {nn.MaxPool2d: "pool", nn.AdaptiveAvgPool2d: "average"}
-    found = []
+    found: list[object] = []
     for module in EmotionNetwork().trunk.modules():
         if isinstance(module, nn.Conv2d):
             kernel, stride, padding = module.kernel_size[0], module.stride[0], int(module.padding[0])
             found.append((module.in_channels, module.out_channels, kernel, stride, padding))
         elif type(module) in names:
             found.append(names[type(module)])
-    assert tuple(found) == DESIGN
+    assert found == list(DESIGN)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,9 @@ def test_network_against_theory_short_sounds_are_padded_with_silence():
 @pytest.mark.parametrize("width", (0.05, 0.25, 0.5))
 def test_network_against_theory_width_scales_every_channel(width):
     layers = [module for module in EmotionNetwork(width=width).trunk.modules() if isinstance(module, nn.Conv2d)]
-    assert [layer.out_channels for layer in layers] == [round(width * row[1]) for row in DESIGN if isinstance(row, tuple)]
+    assert [layer.out_channels for layer in layers] == [
+        round(width * row[1]) for row in DESIGN if isinstance(row, tuple)
+    ]
 
 
 def test_network_against_theory_emotions_are_linear_in_the_midlevel_scores(tmp_path, rng):
@@ -85,7 +87,7 @@ def test_network_iv():
 
 def test_predictor_iv(tmp_path):
     path = tiny_checkpoint(tmp_path / "t.safetensors", architecture="a2e")
-    with pytest.raises(InputError, match="target must be one of valence, energy, .*, got 'articulation'"):
+    with pytest.raises(InputError, match=r"target must be one of valence, energy, .*, got 'articulation'"):
         load_predictor(path, device="cpu").check_name("articulation")
     with pytest.raises(InputError, match="device must be one of cpu, cuda, got 'tpu'"):
         load_predictor(path, device="tpu")

@@ -1,5 +1,4 @@
 import json
-import os
 
 import numpy as np
 import pytest
@@ -79,9 +78,9 @@ def read_only(tmp_path):
 
 @pytest.mark.parametrize("below", (".", "new", "new/deeper"))
 def test_new_folder_iv_read_only(read_only, below):
-    with pytest.raises(InputError, match="out: the folder .*locked is read-only"):
+    with pytest.raises(InputError, match=r"out: the folder .*locked is read-only"):
         write_into(read_only / below)
-    assert not os.listdir(read_only)
+    assert not names(read_only)
 
 
 def test_new_folder_iv_an_earlier_output_in_a_read_only_folder(tmp_path):
@@ -111,7 +110,10 @@ def test_check_output_against_theory_is_absolute_and_writes_nothing(tmp_path, mo
 
 
 def test_to_json_against_json_knows_no_nan():
-    value = {"a": [1.5, float("nan"), (float("inf"), -float("inf"))], "b": {"c": np.float64("nan"), "d": None, "e": "x"}}
+    value = {
+        "a": [1.5, float("nan"), (float("inf"), -float("inf"))],
+        "b": {"c": np.float64("nan"), "d": None, "e": "x"},
+    }
     expected = {"a": [1.5, None, [None, None]], "b": {"c": None, "d": None, "e": "x"}}
     assert finite(value) == expected
     assert json.loads(to_json(value)) == expected

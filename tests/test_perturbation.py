@@ -77,7 +77,8 @@ def test_masks_against_itself_seeds_blocks_and_held_out_masks_differ(design):
 
 
 @pytest.mark.parametrize(
-    ("off", "gain"), (("silence", 0.0), ("-6dB", 10**-0.3), ("-12 dB", 10**-0.6), ("-0.5dB", 10**-0.025), ("-20dB", 0.1))
+    ("off", "gain"),
+    (("silence", 0.0), ("-6dB", 10**-0.3), ("-12 dB", 10**-0.6), ("-0.5dB", 10**-0.025), ("-20dB", 0.1)),
 )
 def test_off_gain_against_theory(off, gain):
     assert off_gain(off) == pytest.approx(gain, rel=1e-12)

@@ -19,7 +19,7 @@ def components():
 
 @pytest.fixture(scope="module")
 def predict(components):
-    """Hears components 5 and 6 alone, as a share of the whole sound: the first score is for them, the second against."""
+    """Hears components 5 and 6 alone, as a share of the whole: the first score is for them, the second against."""
     magnitudes = 10.0 ** components.spectrogram.log_spectrogram.double() - 1.0
     heard = torch.from_numpy(np.isin(components.segments, [5, 6]).astype(float)) / magnitudes.sum()
     return LinearPredict(torch.stack([heard, -heard]), ("liked", "disliked"))
@@ -93,7 +93,9 @@ def test_draw_control_against_theory_same_energy(seed, n_up, n_down):
     gains[100 : 100 + n_down] = 0.5
     drawn = draw_control(gains, energies, kind="energy", rng=seed)
     for factor in np.unique(gains):
-        assert energies[drawn == factor].sum() == pytest.approx(energies[gains == factor].sum(), abs=2 * 1.5)  # a component or two
+        assert energies[drawn == factor].sum() == pytest.approx(
+            energies[gains == factor].sum(), abs=2 * 1.5
+        )  # a component or two
     assert set(drawn) == set(gains)
 
 

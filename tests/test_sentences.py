@@ -8,11 +8,14 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import MidToEmotion, published_layer
 from emomod.sentences import degree, explain_in_words, places, signed
 
-PUBLISHED = dict(zip(MIDLEVEL_NAMES, (0.637723, 0.886127, 0.529747, 0.895867, 0.247777, 0.854901, 0.131224), strict=True))
-EMOTIONS = dict(zip(EMOTION_NAMES, published_layer().emotions(np.array(list(PUBLISHED.values()))), strict=True))
+LAYER = published_layer()
+PUBLISHED = dict(
+    zip(MIDLEVEL_NAMES, (0.637723, 0.886127, 0.529747, 0.895867, 0.247777, 0.854901, 0.131224), strict=True)
+)
+EMOTIONS = dict(zip(EMOTION_NAMES, LAYER.emotions(np.array(list(PUBLISHED.values()))), strict=True))
 
 
-def words(target, *, positive=(0, 1), negative=(2,), scores=PUBLISHED | EMOTIONS, layer=published_layer()):
+def words(target, *, positive=(0, 1), negative=(2,), scores=PUBLISHED | EMOTIONS, layer=LAYER):
     selection = Selection(target, "bh:0.05", np.array(positive, dtype=int), np.array(negative, dtype=int))
     return explain_in_words(explanation(scores, layer=layer), selection)
 
@@ -44,7 +47,9 @@ def test_words_against_theory_one_side_or_none():
 def test_words_against_theory_a_low_emotion_is_laid_to_what_lowers_it():
     weights = np.zeros((8, 7))
     weights[2, :2] = 0.4, -0.3  # tension: the largest effect speaks for it, yet it is low
-    sentence = words("tension", scores=PUBLISHED | EMOTIONS | {"tension": 0.1}, layer=MidToEmotion("fake", weights, np.zeros(8)))
+    sentence = words(
+        "tension", scores=PUBLISHED | EMOTIONS | {"tension": 0.1}, layer=MidToEmotion("fake", weights, np.zeros(8))
+    )
     assert sentence.startswith("Tension is low (0.10) mainly because articulation is high (0.89), which adds -.27.")
 
 
@@ -59,7 +64,8 @@ def test_words_against_the_design_name_three_moments_a_side_at_most():
 
 
 @pytest.mark.parametrize(
-    ("score", "expected"), ((1.0, "high"), (0.6, "high"), (0.599, "middling"), (0.401, "middling"), (0.4, "low"), (0.0, "low"))
+    ("score", "expected"),
+    ((1.0, "high"), (0.6, "high"), (0.599, "middling"), (0.401, "middling"), (0.4, "low"), (0.0, "low")),
 )
 def test_degree_against_the_design(score, expected):
     assert degree(score) == expected

@@ -33,7 +33,10 @@ def fitted(masks, scores, kernel=None, *, alpha=0.0, batch_size=None):
 def test_surrogate_against_sklearn(rng, alpha, weighted, n_components):
     masks, scores, _ = draw(rng, n_components=n_components)
     kernel = cosine_kernel(masks, width=0.25) if weighted else None
-    ours, theirs = fitted(masks, scores, kernel, alpha=alpha), Ridge(alpha=alpha).fit(masks, scores, sample_weight=kernel)
+    ours, theirs = (
+        fitted(masks, scores, kernel, alpha=alpha),
+        Ridge(alpha=alpha).fit(masks, scores, sample_weight=kernel),
+    )
     np.testing.assert_allclose(ours.weights, theirs.coef_, atol=1e-9)
     np.testing.assert_allclose(ours.intercepts, theirs.intercept_, atol=1e-9)
     np.testing.assert_allclose(ours.predict(masks), theirs.predict(masks), atol=1e-9)
@@ -126,7 +129,9 @@ def test_standard_errors_against_theory_of_ridge(rng, alpha):
     np.testing.assert_allclose(np.sqrt((surrogate.standard_errors**2).mean(axis=0)), spread, rtol=0.08)
 
 
-@given(seed=st.integers(0, 999), batch_size=st.integers(1, 60), weighted=st.booleans(), alpha=st.sampled_from((0.0, 1.0)))
+@given(
+    seed=st.integers(0, 999), batch_size=st.integers(1, 60), weighted=st.booleans(), alpha=st.sampled_from((0.0, 1.0))
+)
 @settings(max_examples=25)
 def test_statistics_against_itself_batches_do_not_matter(seed, batch_size, weighted, alpha):
     rng = np.random.default_rng(seed)
