@@ -1,6 +1,7 @@
 """Composer, synthesisers and acoustics: what comes out is what was asked for, and the same every time."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import mido
@@ -121,6 +122,19 @@ def test_fluidsynth_against_itself_a_clip_does_not_hear_its_neighbours():
     assert np.abs(after[: SR // 2 - 100]).max() < 1e-6
     heard, wanted = (np.sqrt((y[SR // 2 :].reshape(-1, 525) ** 2).mean(axis=1)) for y in (after, alone))
     assert_allclose(heard, wanted, rtol=0.1, atol=1e-3)  # the synthesiser's blocks of 64 samples begin elsewhere
+
+
+@needs_fluidsynth
+def test_fluidsynth_iv_a_file_that_is_no_soundfont(tmp_path):
+    (tmp_path / "x.sf2").write_text("no soundfont")
+    with pytest.raises(InputError, match=r"could not render with .*x\.sf2: fluidsynth: error"):
+        render_scores([one_note()], soundfont=tmp_path / "x.sf2")
+
+
+def test_midi_iv_without_mido(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "mido", None)
+    with pytest.raises(InputError, match=r"emomod\[train\]"):
+        write_midi(tmp_path / "x.mid", [one_note()], slot_seconds=3.0)
 
 
 def test_fluidsynth_iv(monkeypatch, tmp_path):

@@ -59,23 +59,18 @@ def synthesise_midi(
     gain: float = GAIN,
     effects: bool = False,
 ) -> Path:
-    """Render a MIDI file into a stereo 16-bit WAV with FluidSynth; ``effects`` switches reverb and chorus on."""
+    """Render a MIDI file into a stereo 16-bit WAV with FluidSynth; ``effects`` switches reverb and chorus on.
+
+    Raises InputError with FluidSynth's own words when it reports an error: it would go on with another soundfont.
+    """
     fluidsynth_version()
     switch = "1" if effects else "0"
     options = ["-R", switch, "-C", switch, "-g", f"{gain:g}", "-r", str(sample_rate)]
-    command = [
-        "fluidsynth",
-        "-ni",
-        "-q",
-        *options,
-        "-F",
-        str(wav),
-        str(soundfont),
-        str(midi),
-    ]
+    command = ["fluidsynth", "-ni", "-q", *options, "-F", str(wav), str(soundfont), str(midi)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode != 0 or not wav.is_file():
-        raise InputError(f"fluidsynth could not render with {soundfont}: {answer.stderr.strip()[-300:]}")
+    said = [line for line in answer.stderr.splitlines() if "error" in line.lower()]
+    if answer.returncode != 0 or said or not wav.is_file():
+        raise InputError(f"fluidsynth could not render with {soundfont}: {said[0] if said else 'no reason given'}")
     return wav
 
 

@@ -42,7 +42,10 @@ N_QUANTILES = 41
 
 
 def raw_labels(score: Score) -> NDArray[np.float64]:
-    """Raw labels [7] in the order of MIDLEVEL_NAMES, each on its own scale; a score of drums only raises InputError."""
+    """Raw labels [7] in the order of MIDLEVEL_NAMES, each on its own scale; a score of drums only raises InputError.
+
+    Where measures are added, fixed divisors make them weigh about alike (pulse clarity counts twice the deviation).
+    """
     notes = note_table(score)
     pitched = notes.only(~notes.is_drum)
     if not pitched.onset.size:
@@ -59,7 +62,7 @@ def raw_labels(score: Score) -> NDArray[np.float64]:
             lead_quality(score) + clarity / 0.15 - rough / 0.35,
             -ratio / 0.35 - log_duration / 0.7,
             density / 0.5 + syncopation(score, notes) / 0.25 + 0.5 * interval_entropy(notes) / 0.35,
-            pulse_clarity(notes, seconds=score.seconds) / 0.2 - np.log(deviation + 0.01) / 1.0,
+            pulse_clarity(notes, seconds=score.seconds) / 0.2 - np.log(deviation + 0.01),
             rough,
             clarity,
             minorness(keys),
