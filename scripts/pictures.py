@@ -21,7 +21,7 @@ OPTIONS = (
     "--hide-scrollbars",
     "--force-device-scale-factor=1.5",
 )
-SCREENS = {"report": "1024,1150", "report-phone": "500,1150"}  # width and height, in CSS pixels
+SCREENS = {"report": "1024,1640", "report-phone": "500,1640"}  # width and height, in CSS pixels
 
 
 def browser() -> str:

@@ -11,6 +11,8 @@ from fakes import grid_components
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from emomod import figures
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
@@ -30,7 +32,7 @@ DICHROMATS = {
 
 def words(figure: Figure) -> str:
     """Every text of a figure."""
-    return " | ".join(text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text")))
+    return " | ".join(artist.get_text() for artist in figure.findobj(match=Text) if isinstance(artist, Text))
 
 
 def shifts_figure(target: str = "articulation") -> tuple[Figure, np.ndarray]:
@@ -121,8 +123,8 @@ def test_components_against_itself_nothing_chosen_nothing_drawn():
     assert figures.png_bytes(figure, dpi=50)
 
 
-def panel_bars(axes: Axes) -> list[tuple[float, tuple[float, ...]]]:
-    return [(bar.get_width(), bar.get_facecolor()) for bar in axes.patches]  # type: ignore[attr-defined]
+def bars_of(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
 
 
 def test_effects_against_theory_orange_adds_blue_takes_away_grey_is_the_base():
@@ -131,10 +133,10 @@ def test_effects_against_theory_orange_adds_blue_takes_away_grey_is_the_base():
     figure = figures.draw_effects(effects, intercepts=layer.intercepts, emotions=EMOTION_NAMES)
     assert len(figure.axes) == 8
     for axes, row, base, score in zip(figure.axes, effects, layer.intercepts, layer.emotions(midlevel), strict=True):
-        bars = panel_bars(axes)
-        np.testing.assert_allclose([width for width, _ in bars], [*row, base], atol=1e-12)
+        bars = bars_of(axes)
+        np.testing.assert_allclose([bar.get_width() for bar in bars], [*row, base], atol=1e-12)
         expected = [to_rgba(figures.ORANGE if value >= 0 else figures.BLUE) for value in row]
-        assert [colour for _, colour in bars] == [*expected, to_rgba(figures.GREY)]
+        assert [bar.get_facecolor() for bar in bars] == [*expected, to_rgba(figures.GREY)]
         assert axes.get_title().endswith(f"{score:.2f}")
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()][1] == "articulation"
 
@@ -161,7 +163,7 @@ def test_shifts_against_itself_one_level_of_scores_and_no_shift_at_all():
 def test_controls_against_theory_every_control_is_counted_and_the_shift_is_a_line():
     figure = FIGURES["controls"]
     for axes, observed in zip(figure.axes, (0.05, 0.05, -0.04, -0.04), strict=True):
-        assert sum(bar.get_height() for bar in axes.patches) == 19  # type: ignore[attr-defined]
+        assert sum(bar.get_height() for bar in bars_of(axes)) == 19
         assert observed in [np.asarray(line.get_xdata())[0] for line in axes.lines]
     assert "random changes" in words(figure)
 
@@ -169,7 +171,7 @@ def test_controls_against_theory_every_control_is_counted_and_the_shift_is_a_lin
 def test_controls_against_itself_all_equal():
     controls = {("enhanced", "count"): np.zeros(5)}
     figure = figures.draw_controls({"enhanced": 0.0}, controls, target="fear", kinds={"count": "parts"})
-    assert sum(bar.get_height() for bar in figure.axes[0].patches) == 5  # type: ignore[attr-defined]
+    assert sum(bar.get_height() for bar in bars_of(figure.axes[0])) == 5
 
 
 @pytest.mark.parametrize("kind", sorted(DICHROMATS))

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,10 @@ import numpy as np
 import pytest
 import soundfile
 from fakes import tones
-from small_runs import SECONDS, small_run
+from small_runs import SECONDS, small_run  # type: ignore[import-not-found]
 
+from emomod.cli.main import build_parser
+from emomod.cli.options import lime_settings, modify_settings
 from emomod.labels import SCORE_NAMES, spoken
 from emomod.report.content import command_of
 from emomod.report.loudness import k_weighting, loudness, matched_gains_db
@@ -168,10 +171,19 @@ def test_words_against_itself_name_sentence_hashes_command_and_card(result, page
         share = kinds["count"]["share_beaten"]
         said = "all 19" if share == 1 else f"{100 * share:.0f} % of 19"
         assert f"{said} random changes of as many parts" in page.text, version
-    words = shlex.split(command_of(result.record, out=result.folder))
-    assert words[:3] == ["emomod", "run", result.record["clip"]]
-    assert "--target=articulation" in words
-    assert f"--out={result.folder}" in words
+    command = command_of(result.record, out=result.folder)
+    assert command in page.text
+
+
+def test_command_against_itself_the_command_line_reads_the_same_settings(result):
+    program, *words = shlex.split(command_of(result.record, out=result.folder))
+    arguments = build_parser().parse_args(words)
+    assert program == "emomod"
+    assert (str(arguments.clip), arguments.target) == (result.record["clip"], "articulation")
+    assert arguments.out == result.folder
+    assert asdict(modify_settings(arguments)) == result.record["settings"]["modify"]
+    made = result.record["settings"]["lime"] | {"batch_size": 16, "n_held_out": 256}  # these two are no options
+    assert asdict(lime_settings(arguments)) == made
 
 
 def test_text_from_outside_against_itself_stays_text(html, page):

@@ -191,7 +191,7 @@ def _details(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def command_of(record: Mapping[str, Any], *, out: Path) -> str:
-    """Return the command that makes this run again, with every setting spelt out."""
+    """Return the command that makes this run again with the model that ships, its options spelt out."""
     lime, modify = record["settings"]["lime"], record["settings"]["modify"]
     options = {
         "target": record["target"],

@@ -21,8 +21,16 @@
     return Uint8Array.from(text, (character) => character.charCodeAt(0)).buffer;
   }
 
+  function newDecoder() {
+    try {
+      return new OfflineAudioContext(1, 1, 22050); // keeps every sample: nothing is resampled before playing
+    } catch {
+      return new OfflineAudioContext(1, 1, 44100); // browsers that know no lower rate
+    }
+  }
+
   async function decodeAll() {
-    const decoder = new OfflineAudioContext(1, 1, 22050); // keeps every sample: nothing is resampled before playing
+    const decoder = newDecoder();
     for (const element of find("audio[data-version]")) {
       state.buffers[element.dataset.version] = await decoder.decodeAudioData(bytesOf(element.src));
     }

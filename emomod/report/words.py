@@ -6,15 +6,15 @@ from typing import Any
 
 HINTS = {
     "melodiousness": "how easy it is to sing along",
-    "articulation": "low: legato, high: staccato",
+    "articulation": "legato to staccato",
     "rhythm_complexity": "how hard the rhythm is to tap",
     "rhythm_stability": "how easy it is to march to",
     "dissonance": "how harsh it sounds",
     "tonal_stability": "how clear the key is",
     "minorness": "how much it sounds minor",
-    "valence": "low: unpleasant, high: pleasant",
-    "energy": "low: calm, high: lively",
-    "tension": "low: relaxed, high: tense",
+    "valence": "unpleasant to pleasant",
+    "energy": "calm to lively",
+    "tension": "relaxed to tense",
 }
 CONTROL_WORDS = {"count": "of as many parts", "energy": "of parts with as much sound energy"}
 SIGNIFICANT = 0.05
