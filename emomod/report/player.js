@@ -36,7 +36,6 @@
     }
     duration = Math.max(...Object.values(state.buffers).map((buffer) => buffer.duration));
     strip.setAttribute("aria-valuemax", duration.toFixed(1));
-    playButton.disabled = false;
     show();
     body.dataset.ready = Object.keys(state.buffers).length;
   }
@@ -184,7 +183,6 @@
   // The plain players give way to this one, and come back where the sounds cannot be decoded.
   byId("player").hidden = false;
   body.classList.add("js");
-  playButton.disabled = true;
   show();
   decodeAll().catch((error) => {
     byId("player").hidden = true;
