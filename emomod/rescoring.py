@@ -22,6 +22,7 @@ from emomod.modification import CEILING
 from emomod.spectrogram import compute_spectrogram
 
 CONTROL_KINDS = ("count", "energy")
+FAINT = 1e-12  # share of the energy below which a change is one of silence
 
 
 def score_waveform(predict: Predict, y: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -47,7 +48,7 @@ class ControlShifts:
 
     kind: str  # count or energy
     shifts: NDArray[np.float64]  # [n_controls, n_names]
-    energy_ratio: float  # median of (energy of the changed components) / (the same in the real version)
+    energy_ratio: float  # median of (energy of the changed components) / (the same in the real version), or NaN
 
     def p_values(self, shift: NDArray[np.float64]) -> NDArray[np.float64]:
         """Two-sided permutation p-values [n_names] of shifts [n_names]."""
@@ -121,12 +122,14 @@ def control_shifts(
     check_count("n_controls", n_controls)
     energies, changed = components.energies(), gains != 1.0
     before = score_waveform(predict, _written(components.render(np.ones_like(gains)), bits))
-    shifts, ratios = [], []
+    shifts, drawn_energies = [], []
     for index in range(n_controls):
         drawn = draw_control(gains, energies, kind=kind, rng=np.random.default_rng([seed, index]))
         shifts.append(score_waveform(predict, _written(components.render(drawn), bits)) - before)
-        ratios.append(energies[drawn != 1.0].sum() / max(energies[changed].sum(), np.finfo(float).tiny))
-    return ControlShifts(kind, np.array(shifts), float(np.median(ratios)))
+        drawn_energies.append(energies[drawn != 1.0].sum())
+    share = energies[changed].sum() / energies.sum()
+    ratio = float(np.median(drawn_energies) / energies.sum() / share) if share > FAINT else float("nan")
+    return ControlShifts(kind, np.array(shifts), ratio)
 
 
 def _written(y: NDArray[np.float32], bits: int) -> NDArray[np.float32]:

@@ -29,7 +29,8 @@ def signed(value: float) -> str:
     >>> signed(0.391), signed(-0.052)
     ('+.39', '-.05')
     """
-    return f"{value:+.2f}".replace("0.", ".", 1)
+    text = f"{value:+.2f}"
+    return text[0] + text[1:].removeprefix("0")
 
 
 def _listed(words: Sequence[str]) -> str:

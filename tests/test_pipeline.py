@@ -211,6 +211,23 @@ def test_run_against_the_design_nothing_stands_out(tmp_path, clip, predictor):
     assert found.record["controls"]["enhanced"]["count"]["p_value"] == 1.0
 
 
+SOUNDS = {
+    "half a second": tones(0.5),
+    "a click in silence": np.where(np.arange(14000) == 6000, 0.9, 0.0),
+    "noise": np.random.default_rng(440).uniform(-1, 1, 12000),
+    "a square wave at full scale": np.sign(np.sin(0.1 * np.arange(14000))),
+    "a constant": np.full(12000, 0.5),
+}
+
+
+@pytest.mark.parametrize("y", SOUNDS.values(), ids=SOUNDS)
+def test_run_against_the_design_odd_sounds(tmp_path, predictor, no_report, y):
+    soundfile.write(tmp_path / "a.wav", y, 22050, subtype="FLOAT")
+    found = run(tmp_path / "a.wav", target="fear", out=tmp_path / "out", settings=QUICK, predictor=predictor)
+    assert found.record["identity_snr_db"] > 60
+    assert np.isfinite([*found.record["shifts"]["enhanced"].values()]).all()
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     (

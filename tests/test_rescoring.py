@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emomod.audio import write_wav
+from emomod.components.segments import SegmentComponents
 from emomod.errors import InputError
 from emomod.rescoring import ControlShifts, control_shifts, draw_control, score_file, score_waveform, snr_db
+from emomod.spectrogram import compute_spectrogram
 
 BITS = 16
 
@@ -129,6 +131,17 @@ def test_controls_against_theory_no_change_proves_nothing(predict, components, k
     assert controls.p_value(0.0, column=0, direction=1.0) == 1.0
     assert (controls.p_values(np.zeros(2)) == 1.0).all()
     assert controls.share_beaten(0.0, column=0, direction=1.0) == 0.0
+
+
+def test_controls_against_theory_a_change_of_silence_has_no_energy_ratio(predict):
+    y = np.zeros(22050, dtype=np.float32)
+    y[9000] = 0.5
+    spectrogram = compute_spectrogram(y)
+    silent = spectrogram.log_spectrogram.numpy().sum(axis=0) == 0.0
+    components = SegmentComponents(spectrogram, np.where(silent, 0, 1) + np.zeros(spectrogram.shape, dtype=int))
+    for gains, ratio in ((changed([0], 2.0, n=2), np.nan), (changed([0, 1], 2.0, n=2), 1.0)):
+        found = control_shifts(predict, components, gains, kind="count", n_controls=3, seed=0, bits=BITS)
+        assert found.energy_ratio == pytest.approx(ratio, nan_ok=True)
 
 
 def test_controls_against_itself_more_of_them_begin_with_the_same(predict, components):

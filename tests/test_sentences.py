@@ -71,7 +71,7 @@ def test_degree_against_the_design(score, expected):
     assert degree(score) == expected
 
 
-@pytest.mark.parametrize(("value", "expected"), ((0.391, "+.39"), (-0.052, "-.05"), (1.5, "+1.50"), (0.0, "+.00")))
+@pytest.mark.parametrize(("value", "expected"), ((0.391, "+.39"), (-0.052, "-.05"), (10.5, "+10.50"), (0.0, "+.00")))
 def test_signed_against_the_design(value, expected):
     assert signed(value) == expected
 
