@@ -2,8 +2,8 @@
 
     python examples/demo_clip.py emomod/data/demo.flac
 
-The first half is sustained (strings and a flute, no drums, D minor), the second half is staccato and percussive (pizzicato,
-bass, marimba lead, drums, D major), so that an explanation of "articulation" or "minorness" has something to find. The
+The first half is sustained (strings and a flute, no drums, D minor), the second half is staccato and percussive
+(marimba lead, pizzicato, bass, drums, D major), so that an explanation of "articulation" or "minorness" has something to find. The
 composition is part of emomod (MIT). It needs FluidSynth and the FluidR3 GM soundfont (Frank Wen, MIT).
 """
 
@@ -26,7 +26,8 @@ KICK, SNARE, HAT, CRASH, SHAKER = 36, 38, 42, 49, 70
 
 # (beat, beats held, key) of the lead in each half; the second half answers the first in the parallel major
 SLOW_LEAD = [
-    (0, 1.5, 74), (1.5, 0.5, 76), (2, 2, 77), (4, 1, 74), (5, 1, 72), (6, 2, 70), (8, 1.5, 72), (9.5, 0.5, 74), (10, 2, 69),
+    (0, 1.5, 74), (1.5, 0.5, 76), (2, 2, 77), (4, 1, 74), (5, 1, 72), (6, 2, 70),
+    (8, 1.5, 72), (9.5, 0.5, 74), (10, 2, 69),
 ]  # fmt: skip
 SLOW_CHORDS = [(0, (50, 57, 62, 65)), (4, (46, 58, 62, 65)), (8, (48, 55, 60, 64)), (10, (45, 57, 61, 64))]
 QUICK_LEAD = [

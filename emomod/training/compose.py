@@ -12,23 +12,13 @@ from numpy.typing import NDArray
 from emomod.checks import check_number, check_rng
 from emomod.training.harmony import Chord, chord_at, draw_chords
 from emomod.training.instruments import instrument
-from emomod.training.parts import (
-    Event,
-    draw_bass,
-    draw_drum_events,
-    draw_harmony,
-    draw_melody,
-)
+from emomod.training.parts import Event, draw_bass, draw_drum_events, draw_harmony, draw_melody
 from emomod.training.score import Note, Part, Score
 from emomod.training.style import Style, draw_style
 
 FOREIGN_INTERVALS = (1, -1, 6, 2, 11)  # semitones of an added note
 Writer = Callable[..., list[Event]]
-WRITERS: dict[str, Writer] = {
-    "melody": draw_melody,
-    "harmony": draw_harmony,
-    "bass": draw_bass,
-}
+WRITERS: dict[str, Writer] = {"melody": draw_melody, "harmony": draw_harmony, "bass": draw_bass}
 
 
 def compose(rng: int | np.random.Generator, *, seconds: float = 10.0) -> Score:
@@ -62,12 +52,7 @@ def _draw_beats(rng: np.random.Generator, style: Style, *, n_beats: int) -> NDAr
 
 
 def _draw_part(
-    rng: np.random.Generator,
-    role: str,
-    *,
-    style: Style,
-    chords: tuple[Chord, ...],
-    beats: NDArray[np.float64],
+    rng: np.random.Generator, role: str, *, style: Style, chords: tuple[Chord, ...], beats: NDArray[np.float64]
 ) -> Part:
     """Write one part and play it."""
     n_beats = beats.size
@@ -79,15 +64,7 @@ def _draw_part(
     events = WRITERS[role](rng, style, chords, n_beats=n_beats)
     events = _strained(rng, events, style=style, low=instrument(program).low)
     if style.pedal and role != "melody":
-        events = [
-            Event(
-                e.beat,
-                max(e.held, chord_at(chords, e.beat).stop - e.beat),
-                e.pitch,
-                e.accent,
-            )
-            for e in events
-        ]
+        events = [Event(e.beat, max(e.held, chord_at(chords, e.beat).stop - e.beat), e.pitch, e.accent) for e in events]
     hold = float(np.clip(style.hold * np.exp(rng.normal(0, 0.35)), 0.08, 1.15))
     return Part(role, program, _play(rng, events, style=style, beats=beats, hold=hold), level)
 
@@ -107,12 +84,7 @@ def _strained(rng: np.random.Generator, events: list[Event], *, style: Style, lo
 
 
 def _play(
-    rng: np.random.Generator,
-    events: list[Event],
-    *,
-    style: Style,
-    beats: NDArray[np.float64],
-    hold: float,
+    rng: np.random.Generator, events: list[Event], *, style: Style, beats: NDArray[np.float64], hold: float
 ) -> tuple[Note, ...]:
     """Turn events into notes in seconds, with jitter, articulation and dynamics."""
     last = beats.size - 1.001

@@ -85,22 +85,12 @@ class Studio:
 def open_studio(settings: CorpusSettings) -> Studio:
     """Make the synthesiser of ``settings`` ready; InputError says what is missing."""
     if settings.synthesiser == "numpy":
-        return Studio(
-            lambda score: score,
-            lambda scores: [synthesise(score) for score in scores],
-            {"soundfont": None},
-        )
+        return Studio(lambda score: score, lambda scores: [synthesise(score) for score in scores], {"soundfont": None})
     font = find_soundfont(settings.soundfont)
-    described = {
-        "soundfont": font.name,
-        "soundfont_bytes": font.stat().st_size,
-        "fluidsynth": fluidsynth_version(),
-    }
+    described = {"soundfont": font.name, "soundfont_bytes": font.stat().st_size, "fluidsynth": fluidsynth_version()}
     levels = measure_levels(font)
     return Studio(
-        levels.audible,
-        lambda scores: render_scores(scores, soundfont=font, volume_of=levels.volume_of),
-        described,
+        levels.audible, lambda scores: render_scores(scores, soundfont=font, volume_of=levels.volume_of), described
     )
 
 
@@ -185,11 +175,7 @@ def _render_shard(settings: CorpusSettings, shard: int, *, studio: Studio) -> di
         for y, (_, rng) in zip(waveforms, clips, strict=True)
     ]
     raw = np.array([raw_labels(score) for score, _ in clips])
-    return {
-        "spectrograms": np.array(spectrograms, dtype=np.float16),
-        "raw": raw,
-        "labels": scaled_labels(raw),
-    }
+    return {"spectrograms": np.array(spectrograms, dtype=np.float16), "raw": raw, "labels": scaled_labels(raw)}
 
 
 def _write_shard(target: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -205,13 +191,7 @@ def _write_table(folder: Path, corpus: Corpus) -> None:
         writer = csv.writer(file)
         writer.writerow(["clip", *MIDLEVEL_NAMES, *(f"{name}_raw" for name in MIDLEVEL_NAMES)])
         for index, (labels, raw) in enumerate(zip(corpus.labels, corpus.raw, strict=True)):
-            writer.writerow(
-                [
-                    index,
-                    *(f"{value:.4f}" for value in labels),
-                    *(f"{value:.5f}" for value in raw),
-                ]
-            )
+            writer.writerow([index, *(f"{value:.4f}" for value in labels), *(f"{value:.5f}" for value in raw)])
 
 
 def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
@@ -221,11 +201,7 @@ def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
     settings = CorpusSettings(**description["settings"])
     if missing := [n for n in range(settings.n_shards) if not (source / f"shard_{n:04d}.npz").is_file()]:
         raise InputError(f"{source}: the corpus is not complete, {len(missing)} shards are missing; render it again")
-    columns: dict[str, list[NDArray[Any]]] = {
-        "spectrograms": [],
-        "labels": [],
-        "raw": [],
-    }
+    columns: dict[str, list[NDArray[Any]]] = {"spectrograms": [], "labels": [], "raw": []}
     for shard in range(settings.n_shards):
         with np.load(source / f"shard_{shard:04d}.npz", allow_pickle=False) as stored:
             for name, pieces in columns.items():
@@ -233,9 +209,4 @@ def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
                     pieces.append(stored[name])
     empty = np.zeros((0, 0, 0), dtype=np.float16)
     images = np.concatenate(columns["spectrograms"]) if spectrograms else empty
-    return Corpus(
-        images,
-        np.concatenate(columns["labels"]),
-        np.concatenate(columns["raw"]),
-        description,
-    )
+    return Corpus(images, np.concatenate(columns["labels"]), np.concatenate(columns["raw"]), description)

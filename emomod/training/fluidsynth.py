@@ -21,10 +21,7 @@ from emomod.errors import InputError
 from emomod.training.midi import VolumeOf, full_volume, write_midi
 from emomod.training.score import Score
 
-SOUNDFONTS = (
-    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
-    "/usr/share/sounds/sf2/default-GM.sf2",
-)
+SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/default-GM.sf2")
 INSTALL = "apt-get install fluidsynth fluid-soundfont-gm"
 GAIN = 0.15  # low enough that no clip is cut off
 RELEASE_SECONDS = 1.5  # silence after each clip, so that it does not ring into the next
@@ -51,13 +48,7 @@ def fluidsynth_version() -> str:
 
 
 def synthesise_midi(
-    midi: Path,
-    wav: Path,
-    *,
-    soundfont: Path,
-    sample_rate: int,
-    gain: float = GAIN,
-    effects: bool = False,
+    midi: Path, wav: Path, *, soundfont: Path, sample_rate: int, gain: float = GAIN, effects: bool = False
 ) -> Path:
     """Render a MIDI file into a stereo 16-bit WAV with FluidSynth; ``effects`` switches reverb and chorus on.
 

@@ -19,15 +19,7 @@ MODES = {
     "octatonic": (0, 1, 3, 4, 6, 7, 9, 10),
     "chromatic": tuple(range(12)),
 }
-TONAL_MODES = (
-    "major",
-    "minor",
-    "harmonic minor",
-    "dorian",
-    "mixolydian",
-    "phrygian",
-    "lydian",
-)
+TONAL_MODES = ("major", "minor", "harmonic minor", "dorian", "mixolydian", "phrygian", "lydian")
 TONAL_ODDS = (0.40, 0.30, 0.13, 0.05, 0.06, 0.03, 0.03)
 PROGRESSIONS = (
     (0,), (0, 4), (0, 3), (0, 3, 4, 0), (0, 5, 3, 4), (0, 4, 5, 3), (5, 3, 0, 4), (0, 3, 0, 4), (1, 4, 0, 0),
@@ -66,12 +58,7 @@ def draw_harmony_style(rng: np.random.Generator, *, strain: float, beats_per_bar
     modulation = rng.choice((0.0, 0.12, 0.5), p=(1 - 0.45 * strain - 0.1, 0.1, 0.45 * strain))
     wandering = rng.choice((0.0, 0.3, 1.0), p=(0.6, 0.25, 0.15))
     return HarmonyStyle(
-        str(mode),
-        int(rng.integers(12)),
-        max(1, int(length)),
-        n_tones,
-        float(modulation),
-        float(wandering),
+        str(mode), int(rng.integers(12)), max(1, int(length)), n_tones, float(modulation), float(wandering)
     )
 
 
@@ -92,11 +79,7 @@ def draw_chords(rng: np.random.Generator, style: HarmonyStyle, *, n_beats: int) 
 
 
 def _chord_tones(
-    rng: np.random.Generator,
-    scale: tuple[int, ...],
-    *,
-    degree: int,
-    style: HarmonyStyle,
+    rng: np.random.Generator, scale: tuple[int, ...], *, degree: int, style: HarmonyStyle
 ) -> tuple[int, ...]:
     """Thirds stacked on a degree of the scale; outside of tonality any tones of the scale."""
     if style.mode == "chromatic":

@@ -58,31 +58,8 @@ _SPECIAL = {
 }
 _SEMI_SUSTAINED = (109, 110, 111)  # bagpipe, fiddle, shanai
 
-MELODY_PROGRAMS = (
-    *range(16),
-    *range(16, 32),
-    40,
-    41,
-    42,
-    45,
-    46,
-    *range(48, 55),
-    *range(56, 96),
-    *range(104, 112),
-)
-HARMONY_PROGRAMS = (
-    *range(8),
-    11,
-    12,
-    *range(16, 31),
-    45,
-    46,
-    *range(48, 55),
-    60,
-    61,
-    *range(62, 64),
-    *range(80, 96),
-)
+MELODY_PROGRAMS = (*range(32), 40, 41, 42, 45, 46, *range(48, 55), *range(56, 96), *range(104, 112))
+HARMONY_PROGRAMS = (*range(8), 11, 12, *range(16, 31), 45, 46, *range(48, 55), 60, 61, 62, 63, *range(80, 96))
 BASS_PROGRAMS = (0, 4, *range(32, 40), 42, 43, 45, 58, 70, 16, 38, 39, 57)
 ENSEMBLES = (
     (0, 0, 0),  # piano alone

@@ -34,10 +34,7 @@ from emomod.training.timing import (
 )
 from emomod.training.tonality import dissonance, key_clarity, minorness, sounding
 
-LOWEST, HIGHEST = (
-    0.1,
-    0.9,
-)  # scaled labels of the lowest and highest clip of the composer
+LOWEST, HIGHEST = (0.1, 0.9)  # scaled labels of the lowest and highest clip of the composer
 N_QUANTILES = 41
 
 

@@ -35,11 +35,7 @@ def draw_melody(rng: np.random.Generator, style: Style, chords: tuple[Chord, ...
     onsets = draw_onsets(rng, rhythm, n_beats=n_beats, beats_per_bar=style.beats_per_bar)
     range_ = instrument(style.programs[0])
     centre = float(np.clip(rng.normal(72, 6), range_.low + 5, range_.high - 5))
-    repeats, pitch, events = (
-        float(rng.choice((0.05, 0.15, 0.5), p=(0.5, 0.4, 0.1))),
-        centre,
-        [],
-    )
+    repeats, pitch, events = (float(rng.choice((0.05, 0.15, 0.5), p=(0.5, 0.4, 0.1))), centre, [])
     for beat, held in zip(onsets, _held(onsets, n_beats), strict=True):
         chord = chord_at(chords, beat)
         if rng.random() >= repeats:
@@ -63,14 +59,8 @@ def _next_pitch(rng: np.random.Generator, pitch: float, *, chord: Chord, style: 
 
 def _on_scale(pitch: float, chord: Chord, *, strong: bool) -> int:
     """The nearest key of the scale; on strong beats the nearest chord tone, where one is within two semitones."""
-    scale = min(
-        (nearest_key(tone, to=pitch) for tone in chord.scale),
-        key=lambda key: abs(key - pitch),
-    )
-    tone = min(
-        (nearest_key(tone, to=pitch) for tone in chord.tones),
-        key=lambda key: abs(key - pitch),
-    )
+    scale = min((nearest_key(tone, to=pitch) for tone in chord.scale), key=lambda key: abs(key - pitch))
+    tone = min((nearest_key(tone, to=pitch) for tone in chord.tones), key=lambda key: abs(key - pitch))
     return tone if strong and abs(tone - pitch) <= 2 else scale
 
 
@@ -83,14 +73,7 @@ def _into_range(key: int, range_: Instrument) -> int:
     return key
 
 
-def _voicing(
-    rng: np.random.Generator,
-    chord: Chord,
-    *,
-    centre: float,
-    range_: Instrument,
-    spread: bool,
-) -> list[int]:
+def _voicing(rng: np.random.Generator, chord: Chord, *, centre: float, range_: Instrument, spread: bool) -> list[int]:
     """Keys of a chord near ``centre``, close or spread over two octaves, in ascending order."""
     keys = [nearest_key(tone, to=centre + (rng.choice((-7, 7)) if spread else 0)) for tone in chord.tones]
     return sorted({_into_range(key, range_) for key in keys})
@@ -105,10 +88,7 @@ def draw_harmony(rng: np.random.Generator, style: Style, chords: tuple[Chord, ..
         onsets = [float(chord.start) for chord in chords]
     range_ = instrument(style.programs[1])
     centre = float(np.clip(rng.normal(60, 6), range_.low + 5, range_.high - 5))
-    spread, order = (
-        bool(rng.random() < 0.3),
-        rng.choice(("up", "down", "alberti", "any")),
-    )
+    spread, order = (bool(rng.random() < 0.3), rng.choice(("up", "down", "alberti", "any")))
     events: list[Event] = []
     for index, (beat, held) in enumerate(zip(onsets, _held(onsets, n_beats, longest=16), strict=True)):
         keys = _voicing(rng, chord_at(chords, beat), centre=centre, range_=range_, spread=spread)
@@ -129,12 +109,7 @@ def _broken_index(rng: np.random.Generator, index: int, *, n_tones: int, order: 
 
 def draw_bass(rng: np.random.Generator, style: Style, chords: tuple[Chord, ...], *, n_beats: int) -> list[Event]:
     """Roots, roots and fifths, a walking line, or a pedal point."""
-    figure = str(
-        rng.choice(
-            ("root", "fifth", "walk", "pedal", "rhythm"),
-            p=(0.32, 0.2, 0.16, 0.08, 0.24),
-        )
-    )
+    figure = str(rng.choice(("root", "fifth", "walk", "pedal", "rhythm"), p=(0.32, 0.2, 0.16, 0.08, 0.24)))
     onsets = [float(beat) for beat in range(0, n_beats, 1 if figure == "walk" else max(1, style.beats_per_bar // 2))]
     if figure == "root":
         onsets = [float(chord.start) for chord in chords]

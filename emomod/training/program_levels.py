@@ -29,11 +29,7 @@ class ProgramLevels:
     @property
     def medians(self) -> NDArray[np.float64]:
         """Median level of each program [128] over its audible keys, dB."""
-        audible = np.where(
-            self.levels > self.levels.max(axis=1, keepdims=True) - 40,
-            self.levels,
-            np.nan,
-        )
+        audible = np.where(self.levels > self.levels.max(axis=1, keepdims=True) - 40, self.levels, np.nan)
         return np.asarray(np.nanmedian(audible, axis=1))
 
     def audible(self, score: Score) -> Score:
@@ -45,10 +41,7 @@ class ProgramLevels:
             return part
         level = np.interp([note.pitch for note in part.notes], KEYS, self.levels[part.program])
         kept = level > self.medians[part.program] + SILENT_DB
-        return replace(
-            part,
-            notes=tuple(note for note, keep in zip(part.notes, kept, strict=True) if keep),
-        )
+        return replace(part, notes=tuple(note for note, keep in zip(part.notes, kept, strict=True) if keep))
 
     def volume_of(self, part: Part) -> int:
         """MIDI volume 1..127 that gives ``part`` its level, its program's own loudness evened out."""

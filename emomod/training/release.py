@@ -70,10 +70,7 @@ def _carry_over(network: EmotionNetwork, corpus: Corpus, *, n_clips: int, log: L
     """Pearson r [7] on clips of the other synthesiser; None where that is not installed."""
     made = corpus.description["settings"]
     settings = CorpusSettings(
-        n_clips,
-        seed=made["seed"] + CARRY_OVER_SEED,
-        synthesiser=_other_synthesiser(corpus),
-        seconds=made["seconds"],
+        n_clips, seed=made["seed"] + CARRY_OVER_SEED, synthesiser=_other_synthesiser(corpus), seconds=made["seconds"]
     )
     with tempfile.TemporaryDirectory() as folder:
         try:

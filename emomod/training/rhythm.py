@@ -84,12 +84,7 @@ def draw_drums(rng: np.random.Generator, *, density: float, syncopation: float, 
             (beat + syncopation * float(rng.choice((0, 0, 0.5))), SNARE, 0.85) for beat in range(1, beats_per_bar, 2)
         ]
     keeper = int(rng.choice((CLOSED_HAT, RIDE, SHAKER, TAMBOURINE, OPEN_HAT)))
-    every = float(
-        rng.choice(
-            (0.25, 0.5, 1.0),
-            p=_odds_of_pulse(density)[:3] / _odds_of_pulse(density)[:3].sum(),
-        )
-    )
+    every = float(rng.choice((0.25, 0.5, 1.0), p=_odds_of_pulse(density)[:3] / _odds_of_pulse(density)[:3].sum()))
     if rng.random() < 0.8:
         hits += [(float(beat), keeper, 0.6 if beat % 1 else 0.75) for beat in np.arange(0, beats_per_bar, every)]
     if rng.random() < density:

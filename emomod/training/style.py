@@ -5,12 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emomod.training.harmony import HarmonyStyle, draw_harmony_style
-from emomod.training.instruments import (
-    BASS_PROGRAMS,
-    ENSEMBLES,
-    HARMONY_PROGRAMS,
-    MELODY_PROGRAMS,
-)
+from emomod.training.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS
 
 LINE_UPS = (
     (("melody", "harmony", "bass", "drums"), 0.26),
@@ -62,34 +57,15 @@ def draw_style(rng: np.random.Generator) -> Style:
         leaps=float(rng.beta(0.8, 1.8)),
         hold=float(np.exp(rng.uniform(np.log(0.12), np.log(1.15)))),
         loudness=float(rng.uniform(0.35, 0.9)),
-        jitter=_maybe(
-            rng,
-            0.5 * strain,
-            low=0.015,
-            high=0.1,
-            otherwise=float(rng.uniform(0.0, 0.012)),
-        ),
-        drift=_maybe(
-            rng,
-            0.45 * strain,
-            low=0.03,
-            high=0.3,
-            otherwise=float(rng.choice((0.0, 0.008))),
-        ),
+        jitter=_maybe(rng, 0.5 * strain, low=0.015, high=0.1, otherwise=float(rng.uniform(0.0, 0.012))),
+        drift=_maybe(rng, 0.45 * strain, low=0.03, high=0.3, otherwise=float(rng.choice((0.0, 0.008)))),
         foreign=_maybe(rng, 0.45 * strain, low=0.1, high=0.9),
         displaced=_maybe(rng, 0.3 * strain, low=0.08, high=0.7),
         pedal=bool(rng.random() < 0.15),
     )
 
 
-def _maybe(
-    rng: np.random.Generator,
-    chance: float,
-    *,
-    low: float,
-    high: float,
-    otherwise: float = 0.0,
-) -> float:
+def _maybe(rng: np.random.Generator, chance: float, *, low: float, high: float, otherwise: float = 0.0) -> float:
     """A number from low..high with ``chance``, else ``otherwise``."""
     return float(rng.uniform(low, high)) if rng.random() < chance else otherwise
 

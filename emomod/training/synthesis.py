@@ -21,12 +21,7 @@ def synthesise(score: Score) -> NDArray[np.float32]:
     y = np.zeros(round(score.seconds * SAMPLE_RATE), dtype=np.float64)
     for part in score.parts:
         for note in part.notes:
-            _add(
-                y,
-                note.onset,
-                _drum(note) if part.is_drums else _tone(note, part),
-                level=part.level,
-            )
+            _add(y, note.onset, _drum(note) if part.is_drums else _tone(note, part), level=part.level)
     return (y * 0.1).astype(np.float32)
 
 

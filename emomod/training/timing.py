@@ -42,11 +42,7 @@ def articulation(notes: NoteTable, *, seconds: float) -> tuple[float, float]:
         onsets = distinct_onsets(notes.onset[mine])
         following = np.searchsorted(onsets, notes.onset[mine] + CHORD_SECONDS, side="left")
         next_onset = np.append(onsets, max(seconds, onsets[-1] + 0.5))[following]
-        ratios[mine] = np.clip(
-            _sounding_duration(notes.only(mine)) / (next_onset - notes.onset[mine]),
-            0.0,
-            1.5,
-        )
+        ratios[mine] = np.clip(_sounding_duration(notes.only(mine)) / (next_onset - notes.onset[mine]), 0.0, 1.5)
     weight = notes.loudness + 1e-6
     logarithms = np.log(_sounding_duration(notes) + 0.02)
     return float(np.average(ratios, weights=weight)), float(np.average(logarithms, weights=weight))
@@ -79,19 +75,14 @@ def pulse_clarity(notes: NoteTable, *, seconds: float) -> float:
     if distinct_onsets(notes.onset).size < 3:
         return 0.0
     train = np.bincount(
-        np.round(notes.onset * rate).astype(int),
-        weights=notes.loudness,
-        minlength=round(seconds * rate) + 1,
+        np.round(notes.onset * rate).astype(int), weights=notes.loudness, minlength=round(seconds * rate) + 1
     )
     kernel = np.exp(-0.5 * (np.arange(-8, 9) / 2.5) ** 2)
     curve = np.convolve(np.sqrt(train), kernel, mode="same")
     curve = curve - curve.mean()
     spectrum = np.abs(np.fft.rfft(curve, 2 * curve.size)) ** 2
     correlation = np.fft.irfft(spectrum)[: curve.size]
-    lags = np.arange(
-        round(PULSE_LAGS[0] * rate),
-        min(round(PULSE_LAGS[1] * rate), curve.size - 1) + 1,
-    )
+    lags = np.arange(round(PULSE_LAGS[0] * rate), min(round(PULSE_LAGS[1] * rate), curve.size - 1) + 1)
     unbiased = correlation[lags] * curve.size / (curve.size - lags)
     return float((unbiased / max(correlation[0], 1e-12)).max())
 

@@ -14,44 +14,10 @@ from emomod.training.instruments import instrument
 from emomod.training.score import NoteTable
 
 FRAMES_PER_SECOND = 10
-HURON = (
-    0.0,
-    -1.428,
-    -0.582,
-    0.594,
-    0.386,
-    1.240,
-    -0.453,
-)  # consonance of interval classes 0..6; unisons do not count
+HURON = (0.0, -1.428, -0.582, 0.594, 0.386, 1.240, -0.453)  # consonance of interval classes 0..6; unisons do not count
 TRIAD = (0.594 + 0.386 + 1.240) / 3  # mean consonance of a major or minor triad: what a single line counts as
-KRUMHANSL_MAJOR = (
-    6.35,
-    2.23,
-    3.48,
-    2.33,
-    4.38,
-    4.09,
-    2.52,
-    5.19,
-    2.39,
-    3.66,
-    2.29,
-    2.88,
-)
-KRUMHANSL_MINOR = (
-    6.33,
-    2.68,
-    3.52,
-    5.38,
-    2.60,
-    3.53,
-    2.54,
-    4.75,
-    3.98,
-    2.69,
-    3.34,
-    3.17,
-)
+KRUMHANSL_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+KRUMHANSL_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 TEMPERLEY_MAJOR = (5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0)
 TEMPERLEY_MINOR = (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0)
 LINE_WEIGHT = 0.02  # weight of "a single line" among the sounding pairs, in units of amplitude squared
@@ -63,16 +29,8 @@ def sounding(notes: NoteTable, *, seconds: float) -> NDArray[np.float64]:
     age = times - notes.onset[:, None] + 0.5 / FRAMES_PER_SECOND
     decay = np.array([instrument(int(program)).decay for program in notes.program])[:, None]
     on = (age > 0) & (age - 1 / FRAMES_PER_SECOND < notes.duration[:, None])
-    share = np.clip(
-        np.minimum(age, notes.duration[:, None] + 1 / FRAMES_PER_SECOND - age) * FRAMES_PER_SECOND,
-        0,
-        1,
-    )
-    power = np.where(
-        on,
-        share * notes.loudness[:, None] ** 2 * np.exp(-2 * np.maximum(age, 0) / decay),
-        0.0,
-    )
+    share = np.clip(np.minimum(age, notes.duration[:, None] + 1 / FRAMES_PER_SECOND - age) * FRAMES_PER_SECOND, 0, 1)
+    power = np.where(on, share * notes.loudness[:, None] ** 2 * np.exp(-2 * np.maximum(age, 0) / decay), 0.0)
     keys = np.zeros((128, times.size))
     np.add.at(keys, notes.pitch, power)
     return keys
@@ -88,18 +46,7 @@ def dissonance(keys: NDArray[np.float64]) -> float:
     classes = np.minimum(classes, 12 - classes)
     consonance = np.array(HURON)[classes]
     pairs = float(np.einsum("it,ij,jt->", amplitude, consonance, amplitude, optimize=True)) / 2
-    weight = (
-        float(
-            np.einsum(
-                "it,ij,jt->",
-                amplitude,
-                (classes > 0).astype(float),
-                amplitude,
-                optimize=True,
-            )
-        )
-        / 2
-    )
+    weight = float(np.einsum("it,ij,jt->", amplitude, (classes > 0).astype(float), amplitude, optimize=True)) / 2
     line = LINE_WEIGHT * max(float((amplitude.max(axis=0) ** 2).sum()), 1e-12)
     n_tones = (amplitude > 0.1 * amplitude.max(axis=0, keepdims=True).clip(min=1e-9)).sum(axis=0)
     crowd = 1 + 0.15 * np.log(max(float(n_tones[n_tones > 0].mean()) / 3, 1.0)) if (n_tones > 0).any() else 1.0
@@ -119,10 +66,7 @@ def key_correlations(
 ) -> NDArray[np.float64]:
     """Pearson r [24] of ``classes`` [12] with the profiles of the 12 major, then the 12 minor keys; 0 where flat."""
     profiles = np.array([np.roll(profile, tonic) for profile in (major, minor) for tonic in range(12)])
-    centred, deviation = (
-        profiles - profiles.mean(axis=1, keepdims=True),
-        classes - classes.mean(),
-    )
+    centred, deviation = (profiles - profiles.mean(axis=1, keepdims=True), classes - classes.mean())
     scale = np.linalg.norm(centred, axis=1) * np.linalg.norm(deviation)
     return np.asarray(np.divide(centred @ deviation, scale, out=np.zeros(24), where=scale > 1e-12))
 
