@@ -3,7 +3,7 @@
     python examples/demo_clip.py emomod/data/demo.flac
 
 The first half is sustained (strings and a flute, no drums, D minor), the second half is staccato and percussive
-(marimba lead, pizzicato, bass, drums, D major), so that an explanation of "articulation" or "minorness" has something to find. The
+(marimba lead, pizzicato, bass, drums, D major), so that an explanation of "articulation" has something to find. The
 composition is part of emomod (MIT). It needs FluidSynth and the FluidR3 GM soundfont (Frank Wen, MIT).
 """
 
