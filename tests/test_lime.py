@@ -114,6 +114,19 @@ def test_lime_against_theory_any_names_without_a_layer(rng, components, names):
     assert np.isnan(found.clip_r2) == (len(names) == 1)
 
 
+def test_lime_against_theory_noise_is_fitted_but_not_foretold(components):
+    class Noise:
+        names, mid_to_emotion, device = ("noise",), None, torch.device("cpu")
+
+        def __call__(self, spectrograms, /):
+            return torch.sin(1e3 * spectrograms.double().sum(dim=(1, 2)))[:, None]
+
+    settings = LimeSettings(n_perturbations=18, n_held_out=64, design="iid", alpha=0.0, kernel_width=None)
+    found = explain_with_lime(Noise(), components, settings=settings)
+    assert found.fit_r2[0] > 0.5  # 13 numbers for 18 scores
+    assert found.neighbourhood_r2[0] < 0.0  # on masks that the fit has not seen
+
+
 def test_lime_against_the_design_progress_is_told(components, predictor):
     told = []
     settings = LimeSettings(n_perturbations=40, n_held_out=8, batch_size=16)
