@@ -56,9 +56,9 @@ def markdown(rows: list[dict[str, Any]], settings: ModifySettings, model: str) -
     lines = [
         "# Closed loop: every score as the target",
         "",
-        f"Model {model}; {settings.gain_db:g} dB on {settings.sides} components by {settings.rule}. Beside each",
-        f"version stand {settings.n_controls} random changes of the same count and as many of the same energy; all scores",
-        'are of written files, read back. "beaten" is the smaller share over the two kinds of control; a target passes',
+        f"Model {model}; {settings.gain_db:g} dB on {settings.sides} components by {settings.rule}. Beside each version",
+        f"stand {settings.n_controls} random changes of the same count and as many of the same energy. All scores are",
+        'of written files, read back; "beaten" is the smaller share over the two kinds of control, and a target passes',
         f"with both shares >= {WANTED:g} and both signs right. Made by `python benchmarks/closed_loop.py`.",
         "",
         "| clip | target | components | surrogate R2 | enhanced | beaten | weakened | beaten | passes |",

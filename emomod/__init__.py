@@ -31,7 +31,7 @@ _HOMES = {
     "explain": "pipeline",
     "modify": "pipeline",
     "run": "pipeline",
-    "run_windows": "pipeline",
+    "run_windows": "windows",
 }
 __all__ = [
     "EMOTION_NAMES",

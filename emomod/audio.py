@@ -161,15 +161,15 @@ def window_starts(path: str | Path, *, seconds: float = 10.0) -> list[float]:
         return _starts(source.seconds, seconds)
 
 
-def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:
-    """Yield every window of a file that is not silent, one at a time, so that hours of sound fit in memory."""
+def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """Yield start (s) and waveform of every window of a file that is not silent, one at a time to save memory."""
     sounding = 0
     with _opened(path) as source:
         for start in _starts(source.seconds, seconds):
             y = _read(source, start, seconds)
             if np.abs(y).max() >= SILENCE:
                 sounding += 1
-                yield y
+                yield start, y
     if not sounding:
         raise InputError(f"{path}: is silent")
 

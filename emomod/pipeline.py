@@ -1,14 +1,13 @@
 """The main job and its parts: predict, explain, modify, and all of it in one run."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
-from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, window_starts, write_wav
+from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, write_wav
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_weights import parse_rule, select_components
 from emomod.components.segments import SegmentComponents, cut_segments
@@ -68,7 +67,7 @@ class _Explained:
 def predict(path: str | Path, *, predictor: Predictor | None = None) -> Prediction:
     """Return what the model hears in a file; a long file is averaged over evenly spread windows."""
     predictor = predictor or load_predictor()
-    scores = [score_waveform(predictor, y) for y in read_windows(path, seconds=predictor.window_seconds)]
+    scores = [score_waveform(predictor, y) for _, y in read_windows(path, seconds=predictor.window_seconds)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
     return Prediction(str(path), levels["midlevel"], levels["emotion"], len(scores))
 
@@ -233,25 +232,3 @@ def _warnings(changed: Modification) -> list[str]:
     if not changed.selection.negative.size:
         found.append(f"no component speaks against {changed.target} by the rule {changed.selection.rule}")
     return found
-
-
-def run_windows(
-    path: str | Path,
-    *,
-    target: str,
-    out: str | Path,
-    settings: RunSettings | None = None,
-    predictor: Predictor | None = None,
-    stages: Stages | None = None,
-) -> Iterator[RunResult]:
-    """Run the job on every window of a file, each into its folder ``out/NNNN.Ns``; yield results one by one."""
-    settings, predictor = settings or RunSettings(), predictor or load_predictor()
-    for start in window_starts(path, seconds=predictor.window_seconds):
-        yield run(
-            path,
-            target=target,
-            out=Path(out) / f"{start:07.1f}s",
-            settings=replace(settings, start=start),
-            predictor=predictor,
-            stages=stages,
-        )

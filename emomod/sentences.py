@@ -96,7 +96,7 @@ def consequence_sentence(explanation: Explanation, feature: str) -> str:
         return f"{opening}."
     by_emotion = {emotion: explanation.effects.of(emotion)[feature] for emotion in EMOTION_NAMES}
     emotion = max(by_emotion, key=lambda name: abs(by_emotion[name]))
-    return f"{opening}; of the emotions it moves {emotion} most ({signed(by_emotion[emotion])})."
+    return f"{opening}; its largest effect on an emotion is {signed(by_emotion[emotion])} on {emotion}."
 
 
 def explain_in_words(explanation: Explanation, selection: Selection) -> str:

@@ -15,7 +15,7 @@ from emomod.errors import InputError
 from emomod.explanation import load_explanation
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.predictor import load_predictor
-from emomod.pipeline import ModifySettings, RunSettings, explain, modify, predict, run, run_windows
+from emomod.pipeline import ModifySettings, RunSettings, explain, modify, predict, run
 from emomod.rescoring import score_file, score_waveform
 from emomod.stages import Stages
 
@@ -178,17 +178,6 @@ def test_predict_against_the_mean_of_windows(tmp_path, predictor, seconds):
     assert found.file == str(path)
     np.testing.assert_allclose([*found.midlevel.values(), *found.emotion.values()], expected, atol=1e-6)
     assert set(found.as_dict()) >= {"file", "midlevel", "emotion"}
-
-
-def test_run_windows_against_window_starts(tmp_path, predictor, no_report):
-    path = sound_file(tmp_path, seconds=3.5)
-    windows = list(run_windows(path, target="fear", out=tmp_path / "out", settings=QUICK, predictor=predictor))
-    assert [window.folder.name for window in windows] == ["00000.0s", "00001.5s"]
-    for window, start in zip(windows, (0.0, 1.5), strict=True):
-        assert {path.name for path in window.folder.iterdir()} == FILES - {"figures", "report.html"}
-        assert window.record["window"] == {"start": start, "seconds": 2.0, "file_seconds": 3.5}
-        truth = read_clip(path, start=start, seconds=2.0).y
-        assert np.corrcoef(read_clip(window.folder / "original.wav").y, truth)[0, 1] > 0.9999
 
 
 def test_run_against_the_design_a_model_of_one_level(tmp_path, clip):

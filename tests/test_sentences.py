@@ -30,7 +30,7 @@ def test_words_against_the_published_example_an_emotion():
 
 def test_words_against_the_published_example_a_feature():
     assert words("articulation", negative=()) == (
-        "Articulation is high (0.89); of the emotions it moves sad most (-.47). "
+        "Articulation is high (0.89); its largest effect on an emotion is -.47 on sad. "
         "Articulation is carried by what sounds at 0.5 s (below 200 Hz); 1.5 s (between 200 Hz and 2 kHz)."
     )
 

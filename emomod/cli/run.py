@@ -36,8 +36,9 @@ def add(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the job and print its result."""
     from emomod.model.predictor import load_predictor
-    from emomod.pipeline import RunSettings, run, run_windows
+    from emomod.pipeline import RunSettings, run
     from emomod.stages import Stages
+    from emomod.windows import run_windows
 
     settings = RunSettings(arguments.start, lime_settings(arguments), modify_settings(arguments))
     job: dict[str, Any] = {
