@@ -98,7 +98,11 @@ def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
     missing = (mp3.promised or 0) - mp3.n_frames
     if mp3.torn or missing * mp3.samples_per_frame > TOLERATED_LOSS * mp3.sample_rate:
         raise InputError(f"{path}: is cut off after {mp3.seconds:.2f} s (if that is all there is, convert it to WAV)")
-    return frames if mp3.promised else min(frames, mp3.n_frames * mp3.samples_per_frame)
+    counted = mp3.n_frames * mp3.samples_per_frame
+    if not mp3.promised and counted - frames > TOLERATED_LOSS * mp3.sample_rate:
+        found = frames / mp3.sample_rate
+        raise InputError(f"{path}: can be decoded only up to {found:.2f} of {mp3.seconds:.2f} s; convert it to WAV")
+    return frames if mp3.promised else min(frames, counted)
 
 
 def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]:

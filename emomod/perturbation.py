@@ -58,6 +58,14 @@ def _hadamard(n_components: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     return np.stack([half, ~half], axis=1).reshape(2 * order, n_components)
 
 
+def least_perturbations(n_components: int, *, design: str) -> int:
+    """Return how many masks of a design can tell all components, an intercept and noise apart.
+
+    A mask and its complement say one thing about main effects, so the fold-over designs need two rows for each.
+    """
+    return n_components + 2 if check_choice("design", design, DESIGNS) == "iid" else 2 * n_components + 2
+
+
 _DRAW = {"iid": _iid, "paired": _paired, "hadamard": _hadamard}
 
 

@@ -163,9 +163,12 @@ def test_lime_iv_scores(components, answer, message):
         explain_with_lime(Broken(), components, settings=quick())
 
 
-def test_lime_iv_too_few_masks(components, predictor):
-    with pytest.raises(InputError, match="n_perturbations must exceed 12 components and an intercept, got 13"):
-        explain_with_lime(predictor, components, settings=LimeSettings(n_perturbations=13))
+@pytest.mark.parametrize(("design", "least"), (("iid", 14), ("paired", 26), ("hadamard", 26)))
+def test_lime_iv_too_few_masks(components, predictor, design, least):
+    with pytest.raises(
+        InputError, match=f"n_perturbations must be at least {least} for 12 components .* {design}, got"
+    ):
+        explain_with_lime(predictor, components, settings=LimeSettings(n_perturbations=least - 1, design=design))
 
 
 @pytest.mark.parametrize(

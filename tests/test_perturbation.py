@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emomod.errors import InputError
-from emomod.perturbation import DESIGNS, HELD_OUT, mask_blocks, off_gain
+from emomod.perturbation import DESIGNS, HELD_OUT, least_perturbations, mask_blocks, off_gain
 
 
 def masks_of(n_components, n_perturbations, design, *, seed=0, first_block=0):
@@ -105,3 +105,11 @@ def test_off_gain_iv(off):
 def test_masks_iv(changed, message):
     with pytest.raises(InputError, match=message):
         masks_of(**({"n_components": 4, "n_perturbations": 8, "design": "iid", "seed": 0} | changed))
+
+
+@pytest.mark.parametrize("design", ("paired", "hadamard"))
+@pytest.mark.parametrize("n_components", (3, 7, 20))
+def test_least_perturbations_against_the_rank_of_the_design(design, n_components):
+    least = least_perturbations(n_components, design=design)
+    fewer = masks_of(n_components, least - 4, design)  # least - 2 leave no row for noise
+    assert np.linalg.matrix_rank(np.column_stack([fewer, np.ones(len(fewer))])) < n_components + 1

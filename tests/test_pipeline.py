@@ -31,7 +31,7 @@ SETTINGS = RunSettings(
 
 
 QUICK = RunSettings(
-    lime=LimeSettings(n_perturbations=80, n_held_out=2), modify=ModifySettings(n_controls=1, rule="top:9")
+    lime=LimeSettings(n_perturbations=128, n_held_out=2), modify=ModifySettings(n_controls=1, rule="top:9")
 )
 
 
@@ -223,7 +223,7 @@ def test_run_against_the_design_odd_sounds(tmp_path, predictor, no_report, y):
         ({"target": "groove"}, "target must be one of melodiousness, .*, tender, got 'groove'"),
         ({"path": "missing.wav"}, "missing.wav: there is no such file"),
         ({"settings": RunSettings(start=2.4)}, "start must leave 0.5 s"),
-        ({"settings": RunSettings(lime=LimeSettings(n_perturbations=5))}, "n_perturbations must exceed"),
+        ({"settings": RunSettings(lime=LimeSettings(n_perturbations=5))}, "n_perturbations must be at least"),
     ),
 )
 def test_run_iv_writes_nothing(tmp_path, clip, predictor, changed, message):

@@ -19,7 +19,7 @@ from emomod.component_weights import ComponentWeights, weights_of_scores
 from emomod.components.base import Components
 from emomod.errors import EmomodError, InputError
 from emomod.model.predictor import Predict
-from emomod.perturbation import DESIGNS, HELD_OUT, mask_blocks, off_gain
+from emomod.perturbation import DESIGNS, HELD_OUT, least_perturbations, mask_blocks, off_gain
 from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel, quality_on
 
 Progress = Callable[[int, int], None]  # masks done, masks in all
@@ -121,11 +121,12 @@ def explain_with_lime(
 ) -> ComponentWeights:
     """Return the weights of all components on all scores of the model, from one run of the model.
 
-    Raises InputError when there are not more masks than components.
+    Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
     """
-    if settings.n_perturbations < components.n_components + 2:
-        needed = f"{components.n_components} components and an intercept"
-        raise InputError(f"n_perturbations must exceed {needed}, got {settings.n_perturbations}")
+    least = least_perturbations(components.n_components, design=settings.design)
+    if settings.n_perturbations < least:
+        what = f"{components.n_components} components with the design {settings.design}"
+        raise InputError(f"n_perturbations must be at least {least} for {what}, got {settings.n_perturbations}")
     sampler, layer = _Sampler(predict, components, settings), predict.mid_to_emotion
     n_targets = len(predict.names) if layer is None else layer.weights.shape[1]
     surrogate, at_clip = _fit(sampler, n_targets, progress)
