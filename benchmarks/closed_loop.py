@@ -59,7 +59,7 @@ def markdown(rows: list[dict[str, Any]], settings: ModifySettings, model: str) -
         f"Model {model}; {settings.gain_db:g} dB on {settings.sides} components by {settings.rule}. Controls:",
         f"{settings.n_controls} random changes of the same count and as many of the same energy beside each.",
         'All scores are of written files, read back. "beaten" is the smaller share over both kinds of control; a',
-        f"target passes with both shares >= {WANTED:g} and both signs right. Made by `python benchmarks/closed_loop.py`.",
+        f"target passes with both shares >= {WANTED:g} and both signs right. Made by benchmarks/closed_loop.py.",
         "",
         "| clip | target | components | surrogate R2 | enhanced | beaten | weakened | beaten | passes |",
         "|---|---|---|---|---|---|---|---|---|",
