@@ -73,8 +73,8 @@ def _figures(card: dict[str, Any]) -> str:
         f"Pearson r between the model's score and the label computed from the score of the music, on {card['n_test']} "
         f"held-out clips and on {card['n_carry_over']} clips of another synthesiser. Held-out clips come from the same "
         "composer and soundfont as the training clips: they show what was learnt, not how well it carries over to "
-        "recordings. The other synthesiser's sounds were never heard in training; its clips come from the same composer, "
-        f"too. Standard errors are at most {card['n_test'] ** -0.5:.2f} and {card['n_carry_over'] ** -0.5:.2f}. "
+        "recordings. The other synthesiser's sounds were never heard in training; the composer is the same. "
+        f"Standard errors are at most {card['n_test'] ** -0.5:.2f} and {card['n_carry_over'] ** -0.5:.2f}. "
         f"Learnt least: {least}."
     )
     return f"{text}\n\n{table(['feature', *(columns[key] for key in present)], rows)}"
