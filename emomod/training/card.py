@@ -44,8 +44,9 @@ def _what_it_is(checkpoint: Checkpoint) -> str:
     card = checkpoint.card
     n_weights = sum(parameter.numel() for parameter in checkpoint.network.parameters())
     return (
-        "This page is written by `python -m emomod.training.card`; every number is read from the checkpoint or "
-        f"computed.\n\nArchitecture {card['architecture']}, width {card['width']:g}, {n_weights / 1e6:.2f} million "
+        "This page is written by `python -m emomod.training.card`, with checks added by `--phrases`, `--clip` and "
+        "`--published`; every number is read from the checkpoint or computed.\n\n"
+        f"Architecture {card['architecture']}, width {card['width']:g}, {n_weights / 1e6:.2f} million "
         f"weights, windows of {card['window_seconds']:g} s. The emotions are the linear layer {card['mid_to_emotion']} "
         f"on top of the mid-level features. The file's sha256 is `{checkpoint.sha256}`."
     )
