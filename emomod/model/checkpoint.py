@@ -58,9 +58,8 @@ def save_checkpoint(path: str | Path, network: EmotionNetwork, card: dict[str, A
     }
     if missing := [key for key in CARD_KEYS if key not in full]:
         raise InputError(f"card must have {', '.join(CARD_KEYS)}; {', '.join(missing)} missing")
-    tensors = {
-        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in network.state_dict().items()
-    }
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     target, partial = Path(path), Path(f"{path}.partial")
     try:
         partial.write_bytes(save(tensors, metadata={"card": json.dumps(full)}))

@@ -70,14 +70,18 @@ def _figures(card: dict[str, Any]) -> str:
     rows = [[spoken(name), *(f"{figures[key][name]:.2f}" for key in present)] for name in MIDLEVEL_NAMES]
     rows.append(["mean", *(f"{sum(figures[key].values()) / len(MIDLEVEL_NAMES):.2f}" for key in present)])
     least = " and ".join(spoken(name) for name in sorted(figures["test_r"], key=figures["test_r"].get)[:2])
+    errors = {key: card[n] ** -0.5 for key, n in (("test_r", "n_test"), ("carry_over_r", "n_carry_over"))}
     text = (
-        f"Pearson r between the model's score and the label computed from the score of the music, on {card['n_test']} "
-        f"held-out clips and on {card['n_carry_over']} clips of another synthesiser. Held-out clips come from the same "
-        "composer and soundfont as the training clips: they show what was learnt, not how well it carries over to "
-        "recordings. The other synthesiser's sounds were never heard in training; the composer is the same. "
-        f"Standard errors are at most {card['n_test'] ** -0.5:.2f} and {card['n_carry_over'] ** -0.5:.2f}. "
-        f"Learnt least: {least}."
+        "Pearson r between the model's score and the label computed from the score of the music, on "
+        f"{card['n_test']} held-out clips. These come from the same composer and soundfont as the training clips: they "
+        "show what was learnt, not how well it carries over to recordings. "
     )
+    if "carry_over_r" in figures:
+        text += (
+            f"Beside it, the same on {card['n_carry_over']} clips by the same composer, played by another synthesiser "
+            "whose sounds were never heard in training. "
+        )
+    text += f"Standard errors are at most {max(errors[key] for key in present):.2f}. Learnt least: {least}."
     return f"{text}\n\n{table(['feature', *(columns[key] for key in present)], rows)}"
 
 

@@ -223,5 +223,4 @@ class _Run:
     def best_network(self) -> EmotionNetwork:
         """The network of the best epoch, in evaluation mode."""
         self.network.load_state_dict(self.best_state)
-        self.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return self.network.eval()
