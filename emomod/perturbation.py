@@ -20,7 +20,8 @@ from scipy.linalg import hadamard
 from emomod.checks import check_choice, check_count, check_rng
 from emomod.errors import InputError
 
-DESIGNS = ("iid", "paired", "hadamard")
+FOLD_OVER = ("paired", "hadamard")  # each mask is followed by its complement
+DESIGNS = ("iid", *FOLD_OVER)
 RANDOM_BLOCK = 1024  # rows in a block of the random designs
 HELD_OUT = 2**31  # blocks from here on are for masks that no fit has seen
 
@@ -49,9 +50,7 @@ def _paired(n_components: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _hadamard(n_components: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    order = (
-        1 << n_components.bit_length()
-    )  # the smallest power of two above n_components: the constant column is not used
+    order = 1 << n_components.bit_length()  # the least power of two above n_components: column 0 is constant
     columns = 1 + rng.permutation(order - 1)[:n_components]
     half = hadamard(order, dtype=np.int8)[:, columns] > 0
     half = half[rng.permutation(order)] ^ (rng.random(n_components) < 0.5)
@@ -63,7 +62,7 @@ def least_perturbations(n_components: int, *, design: str) -> int:
 
     A mask and its complement say one thing about main effects, so the fold-over designs need two rows for each.
     """
-    return n_components + 2 if check_choice("design", design, DESIGNS) == "iid" else 2 * n_components + 2
+    return 2 * n_components + 2 if check_choice("design", design, DESIGNS) in FOLD_OVER else n_components + 2
 
 
 _DRAW = {"iid": _iid, "paired": _paired, "hadamard": _hadamard}

@@ -95,7 +95,7 @@ def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stag
         "clip": {"path": clip.path, "sha256": clip.sha256, "start": clip.start, "seconds": clip.seconds},
         "model": {"name": predictor.checkpoint.card["name"], "sha256": predictor.checkpoint.sha256},
         "components": {"kind": "felzenszwalb", "scale": 25, "min_size": 40},
-        "lime": settings.lime.as_dict(),
+        "lime": asdict(settings.lime),
         "versions": package_versions(),
     }
     located = tuple(components.locations())

@@ -4,9 +4,13 @@ Conventions: masks [n, K] are 0/1, scores are [n, T]. The model is weighted ridg
 is not penalised: it minimises sum_i v_i (y_i - a - x_i b)^2 + alpha |b|^2, as LIME does (Ribeiro, Singh, Guestrin, KDD
 2016, where v_i is the kernel of the distance to the unchanged sound).
 
-Standard errors: with P = (X'VX + alpha D)^-1, where D is the identity but 0 for the intercept, the estimate is P
-X'Vy, so that for noise of equal variance s^2 its covariance is s^2 P X'V^2X P; s^2 is the weighted residual sum of
-squares over sum(v) - trace(P X'V^2X). For unit weights and alpha = 0 this is ordinary least squares.
+Standard errors: with P = (X'VX + alpha D)^-1, where D is the identity but 0 for the intercept, the estimate is P X'Vy,
+so that for noise of equal variance s^2 its covariance is s^2 P X'V^2X P. s^2 is the weighted residual sum of squares
+over sum(v) - trace(P X'V^2X); t values have n - trace(P X'VX) degrees of freedom. For unit weights and alpha = 0
+this is ordinary least squares. In a fold-over design interactions of two components cancel within each pair of
+complementary masks: they are in the residuals but do not disturb the weights. There s^2 comes from the
+half-differences d of the pairs, which follow d = (x - 1/2) b: s^2 / 2 is their residual sum of squares over n / 2 -
+trace(P X'X) + 1.
 """
 
 from dataclasses import dataclass
@@ -91,12 +95,17 @@ class Surrogate:
 
 
 class Statistics:
-    """Sums over masks and scores; memory is O((K + T)^2), however many masks there are."""
+    """Sums over masks and scores; memory is O((K + T)^2), however many masks there are.
 
-    def __init__(self, n_components: int, n_targets: int) -> None:
+    ``fold_over``: the rows given to each ``add`` are pairs, a mask and its complement, and have no kernel.
+    """
+
+    def __init__(self, n_components: int, n_targets: int, *, fold_over: bool = False) -> None:
         n = n_components + 1  # the last column is the intercept
+        self._n_rows = 0
         self._gram, self._gram_squared = np.zeros((n, n)), np.zeros((n, n))
         self._cross, self._scores = np.zeros((n, n_targets)), np.zeros((n_targets, n_targets))
+        self._pairs = _Pairs(n_components, n_targets) if fold_over else None
         self._mean: Array | None = None
 
     def add(self, masks: NDArray[np.bool_], scores: ArrayLike, kernel: ArrayLike | None = None) -> None:
@@ -110,16 +119,45 @@ class Statistics:
         y = y - self._mean
         v = np.ones(len(x)) if kernel is None else np.asarray(kernel, dtype=np.float64)
         weighted = x * v[:, None]
+        self._n_rows += len(x)
         self._gram += weighted.T @ x
         self._gram_squared += weighted.T @ weighted
         self._cross += weighted.T @ y
         self._scores += (y * v[:, None]).T @ y
+        if self._pairs:
+            self._pairs.add(x[:, :-1], y)
 
     def solve(self, *, alpha: float = 1.0) -> Surrogate:
-        """Fit all targets with one factorisation; InputError where there are fewer masks than components."""
+        """Fit all targets with one factorisation; InputError where there are too few masks for the components."""
         check_number("alpha", alpha, low=0.0)
         if self._mean is None:
             raise InputError("statistics must hold at least one batch of masks before they are solved")
+        inverse = self._inverse(alpha)
+        coefficients, smoother = inverse @ self._cross, inverse @ self._gram_squared
+        quality = self._quality(coefficients)
+        used = float(np.trace(inverse @ self._gram))
+        if self._pairs:
+            freedom = self._pairs.n_pairs - used + 1.0
+            noise = 2.0 * self._pairs.residual(coefficients[:-1]) / max(freedom, 1.0)
+        else:
+            freedom = self._n_rows - used
+            noise = quality.residual / (self._gram[-1, -1] - np.trace(smoother))
+        if freedom < 0.99:
+            n_components = len(inverse) - 1
+            raise InputError(
+                f"masks must leave rows for noise beside {n_components} components, got {self._n_rows} rows"
+            )
+        return Surrogate(
+            intercepts=coefficients[-1] + self._mean,
+            weights=coefficients[:-1].T.copy(),
+            unscaled_variances=np.einsum("ij,ji->i", smoother, inverse)[:-1],
+            residual_covariance=noise,
+            degrees_of_freedom=freedom,
+            fit=quality,
+        )
+
+    def _inverse(self, alpha: float) -> Array:
+        """(X'VX + alpha D)^-1; InputError where rounding is all that tells two components apart."""
         penalty = np.full(len(self._gram), alpha)
         penalty[-1] = 0.0
         try:
@@ -129,29 +167,41 @@ class Statistics:
                 raise np.linalg.LinAlgError
         except np.linalg.LinAlgError:
             raise InputError("masks must tell all components apart: draw more of them, or give alpha > 0") from None
-        inverse = cho_solve(factor, np.eye(len(penalty)))
-        smoother = inverse @ self._gram_squared
-        freedom = float(self._gram[-1, -1] - np.trace(smoother))
-        if freedom < 1.0:
-            raise InputError(
-                f"n_perturbations must exceed the number of components ({len(penalty) - 1}) and the intercept"
-            )
-        coefficients = inverse @ self._cross
-        quality = self._quality(coefficients)
-        return Surrogate(
-            intercepts=coefficients[-1] + self._mean,
-            weights=coefficients[:-1].T.copy(),
-            unscaled_variances=np.einsum("ij,ji->i", smoother, inverse)[:-1],
-            residual_covariance=quality.residual / freedom,
-            degrees_of_freedom=freedom,
-            fit=quality,
-        )
+        inverse: Array = cho_solve(factor, np.eye(len(penalty)))
+        return inverse
 
     def _quality(self, coefficients: Array) -> Quality:
-        explained = self._cross.T @ coefficients
-        residual = self._scores - explained - explained.T + coefficients.T @ self._gram @ coefficients
         sums = self._cross[-1]
-        return Quality(residual, self._scores - np.outer(sums, sums) / self._gram[-1, -1])
+        total = self._scores - np.outer(sums, sums) / self._gram[-1, -1]
+        return Quality(_residual(self._gram, self._cross, self._scores, coefficients), total)
+
+
+class _Pairs:
+    """Sums over the half-differences of pairs of complementary masks, see the module's docstring."""
+
+    def __init__(self, n_components: int, n_targets: int) -> None:
+        self.n_pairs = 0
+        self._gram, self._cross = np.zeros((n_components, n_components)), np.zeros((n_components, n_targets))
+        self._scores = np.zeros((n_targets, n_targets))
+
+    def add(self, masks: Array, scores: Array) -> None:
+        """Take in rows that are pairs; a last row without its complement is left out."""
+        n = len(masks) // 2
+        x, d = masks[: 2 * n : 2] - 0.5, (scores[: 2 * n : 2] - scores[1 : 2 * n : 2]) / 2.0
+        self.n_pairs += n
+        self._gram += x.T @ x
+        self._cross += x.T @ d
+        self._scores += d.T @ d
+
+    def residual(self, weights: Array) -> Array:
+        """Cross products [T, T] of what weights [K, T] leave of the half-differences."""
+        return _residual(self._gram, self._cross, self._scores, weights)
+
+
+def _residual(gram: Array, cross: Array, scores: Array, coefficients: Array) -> Array:
+    """(Y - XB)'(Y - XB) from X'X, X'Y and Y'Y."""
+    explained = cross.T @ coefficients
+    return scores - explained - explained.T + coefficients.T @ gram @ coefficients
 
 
 def quality_on(surrogate: Surrogate, masks: ArrayLike, scores: ArrayLike) -> Quality:

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -139,7 +140,7 @@ def test_parity_against_the_notebook():
     assert (PARITY.n_perturbations, PARITY.design, PARITY.off, PARITY.kernel_width, PARITY.alpha) == (
         50_000, "iid", "silence", 0.25, 1.0,
     )  # fmt: skip
-    assert LimeSettings(**PARITY.as_dict()) == PARITY
+    assert LimeSettings(**asdict(PARITY)) == PARITY
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_run_against_the_design_the_record(result, record, clip, predictor):
     assert record["identity_snr_db"] >= 60
     assert math.isfinite(record["clip_r2"])
     assert set(record["seconds"]) > {"reading", "explaining", "rendering", "re-scoring", "report", "total"}
-    assert record["settings"]["lime"] == SETTINGS.lime.as_dict()
+    assert record["settings"]["lime"] == asdict(SETTINGS.lime)
     assert record["settings"]["modify"]["n_controls"] == 5
     assert {"python", "emomod", "torch", "numpy"} <= set(record["versions"])
     assert record["model"]["sha256"] == predictor.checkpoint.sha256

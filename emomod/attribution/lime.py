@@ -6,9 +6,8 @@ so that the weights speak of mixtures near the sound and in the language of gain
 system did.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,9 +18,10 @@ from emomod.component_weights import ComponentWeights, weights_of_scores
 from emomod.components.base import Components
 from emomod.errors import EmomodError, InputError
 from emomod.model.predictor import Predict
-from emomod.perturbation import DESIGNS, HELD_OUT, least_perturbations, mask_blocks, off_gain
+from emomod.perturbation import DESIGNS, FOLD_OVER, HELD_OUT, least_perturbations, mask_blocks, off_gain
 from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel, quality_on
 
+Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]  # masks done, masks in all
 
 
@@ -48,10 +48,6 @@ class LimeSettings:
             check_number("kernel_width", self.kernel_width, low=1e-6)
         check_rng(self.seed)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The settings for a record."""
-        return asdict(self)
-
 
 PARITY = LimeSettings(n_perturbations=50_000, design="iid", off="silence", kernel_width=0.25)
 
@@ -64,17 +60,18 @@ class _Sampler:
     components: Components
     settings: LimeSettings
 
-    def scores(self, blocks: Iterable[NDArray[np.bool_]]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.float64]]]:
-        """Yield batches of masks [n, K] with their scores [n, n_names]."""
-        size, off = self.settings.batch_size, np.float32(off_gain(self.settings.off))
-        for block in blocks:
-            for first in range(0, len(block), size):
-                masks = block[first : first + size]
-                gains = torch.from_numpy(np.where(masks, np.float32(1.0), off)).to(self.predict.device)
-                scores = self.predict(self.components.mix(gains)).double().cpu().numpy()
-                yield masks, self._checked(scores, n=len(masks))
+    def scores(self, masks: NDArray[np.bool_], *, advance: Callable[[int], None] = lambda n: None) -> Array:
+        """Return the scores [n, n_names] of masks [n, K]; ``advance`` is told the size of each batch that is done."""
+        size, off, found = self.settings.batch_size, np.float32(off_gain(self.settings.off)), []
+        for first in range(0, len(masks), size):
+            batch = masks[first : first + size]
+            gains = torch.from_numpy(np.where(batch, np.float32(1.0), off)).to(self.predict.device)
+            scores = self.predict(self.components.mix(gains)).double().cpu().numpy()
+            found.append(self._checked(scores, n=len(batch)))
+            advance(len(batch))
+        return np.vstack(found)
 
-    def _checked(self, scores: NDArray[np.float64], *, n: int) -> NDArray[np.float64]:
+    def _checked(self, scores: Array, *, n: int) -> Array:
         expected = (n, len(self.predict.names))
         if scores.shape != expected:
             raise EmomodError(f"the model must give scores of shape {expected}, got {scores.shape}")
@@ -85,20 +82,24 @@ class _Sampler:
         return scores
 
 
-def _fit(sampler: _Sampler, n_targets: int, progress: Progress) -> tuple[Surrogate, NDArray[np.float64]]:
+def _fit(sampler: _Sampler, n_targets: int, progress: Progress) -> tuple[Surrogate, Array]:
     """Return the surrogate and the model's scores [n_targets] of the unchanged sound, which is the first mask."""
-    settings, n_components = sampler.settings, sampler.components.n_components
-    statistics, at_clip, done = Statistics(n_components, n_targets), np.zeros(n_targets), 0
+    settings, n_components, width = sampler.settings, sampler.components.n_components, sampler.settings.kernel_width
+    statistics = Statistics(n_components, n_targets, fold_over=width is None and settings.design in FOLD_OVER)
+    at_clip, done = np.empty(0), 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        done += n
+        progress(done, settings.n_perturbations)
+
     blocks = mask_blocks(
         n_components, n_perturbations=settings.n_perturbations, design=settings.design, seed=settings.seed
     )
-    for masks, scores in sampler.scores(blocks):
-        kernel = None if settings.kernel_width is None else cosine_kernel(masks, width=settings.kernel_width)
-        statistics.add(masks, scores[:, :n_targets], kernel)
-        if done == 0:
-            at_clip = scores[0, :n_targets]
-        done += len(masks)
-        progress(done, settings.n_perturbations)
+    for masks in blocks:
+        scores = sampler.scores(masks, advance=advance)[:, :n_targets]
+        statistics.add(masks, scores, None if width is None else cosine_kernel(masks, width=width))
+        at_clip = at_clip if at_clip.size else scores[0]
     return statistics.solve(alpha=settings.alpha), at_clip
 
 
@@ -112,8 +113,8 @@ def _held_out_quality(sampler: _Sampler, surrogate: Surrogate) -> Quality:
         seed=settings.seed,
         first_block=HELD_OUT,
     )
-    masks, scores = zip(*sampler.scores(blocks), strict=True)
-    return quality_on(surrogate, np.vstack(masks), np.vstack(scores)[:, : len(surrogate.intercepts)])
+    masks = np.vstack(list(blocks))
+    return quality_on(surrogate, masks, sampler.scores(masks)[:, : len(surrogate.intercepts)])
 
 
 def explain_with_lime(
