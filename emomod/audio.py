@@ -23,7 +23,9 @@ from emomod.mp3 import scan_mp3
 
 SAMPLE_RATE = 22050  # Hz, of everything inside emomod
 MIN_SECONDS = 0.5
+ROUNDING = 1e-3  # s by which a stretch may be shorter after its rate was converted
 SILENCE = 1e-4  # largest absolute sample below which a sound counts as silent: -80 dBFS
+CANCELLED = 0.01  # peak of the mono mix, as a share of the channels', below which they cancel out
 TOLERATED_LOSS = 0.1  # s that a file may be shorter than its header says
 NOT_MPEG = 7  # libsndfile's error code for what is no MPEG stream; its text speaks of a missing file
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; what is written as it is recorded promises at least this many
@@ -63,7 +65,7 @@ class _Source:
 @contextmanager
 def _opened(path: str | Path) -> Iterator[_Source]:
     if not Path(path).is_file():
-        raise InputError(f"{path}: there is no such file")
+        raise InputError(f"{path}: {'is a folder' if Path(path).is_dir() else 'there is no such file'}")
     if Path(path).stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     if Path(path).suffix.lower() == ".mp3" and scan_mp3(path) is None and not _has_other_format(path):
@@ -71,9 +73,11 @@ def _opened(path: str | Path) -> Iterator[_Source]:
     try:
         with soundfile.SoundFile(path) as file:
             source = _Source(path, file, _n_frames(path, file))
-            if source.seconds < MIN_SECONDS:
+            if source.seconds < MIN_SECONDS - ROUNDING:
                 raise InputError(f"{path}: must be at least {MIN_SECONDS} s long, got {source.seconds:.3f} s")
             yield source
+    except UnicodeEncodeError:
+        raise InputError(f"{path!r}: its name is not UTF-8, which the sound file library needs; rename it") from None
     except soundfile.LibsndfileError as error:
         reason = f" ({error.error_string.rstrip('.')})" if error.code != NOT_MPEG else ""
         raise InputError(f"{path}: cannot be decoded as sound{reason}") from None
@@ -110,7 +114,7 @@ def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: holds {int((~np.isfinite(samples)).sum())} samples of NaN or infinity")
     mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
-    if np.abs(mono).max() < SILENCE <= np.abs(samples).max():
+    if np.abs(samples).max() >= SILENCE and np.abs(mono).max() < CANCELLED * np.abs(samples).max():
         raise InputError(f"{path}: its channels cancel out when they are mixed to mono")
     return mono
 
@@ -136,11 +140,11 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_clip(path: str | Path, *, start: float = 0.0, seconds: float = 10.0) -> Clip:
+def read_clip(path: str | Path, *, start: float = 0.0, seconds: float = 10.0, silence: float = SILENCE) -> Clip:
     """Read ``seconds`` of a sound file from ``start`` on (less where the file ends); wav, flac, ogg, mp3, any rate.
 
     Raises InputError when the file is missing, empty, not sound, cut off, shorter than 0.5 s from ``start`` on, silent,
-    or holds NaN or infinity.
+    or holds NaN or infinity. A sound counts as silent when no sample exceeds ``silence``.
     """
     check_number("seconds", seconds, low=MIN_SECONDS)
     check_number("start", start, low=0.0)
@@ -149,27 +153,20 @@ def read_clip(path: str | Path, *, start: float = 0.0, seconds: float = 10.0) ->
         if start > length - MIN_SECONDS:
             raise InputError(f"start must leave {MIN_SECONDS} s of {path} ({length:.2f} s long), got {start:g}")
         y = _read(source, start, seconds)
-    if np.abs(y).max() < SILENCE:
+    if np.abs(y).max() <= silence:
         raise InputError(f"{path}: is silent from {start:g} s to {start + y.size / SAMPLE_RATE:g} s")
     return Clip(y, str(path), file_sha256(path), start, length)
 
 
-def _starts(length: float, seconds: float) -> list[float]:
-    n_windows = max(1, int(np.ceil(length / seconds)))
-    return [float(start) for start in np.linspace(0.0, max(0.0, length - seconds), n_windows)]
-
-
-def window_starts(path: str | Path, *, seconds: float = 10.0) -> list[float]:
-    """Starts (s) of the fewest windows of ``seconds`` that cover a file, evenly spread; [0.0] for a shorter file."""
-    with _opened(path) as source:
-        return _starts(source.seconds, seconds)
-
-
 def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """Yield start (s) and waveform of every window of a file that is not silent, one at a time to save memory."""
+    """Yield start (s) and waveform of every window of a file that is not silent, one at a time to save memory.
+
+    The windows are the fewest of ``seconds`` that cover the file, evenly spread; a shorter file is one window.
+    """
     sounding = 0
     with _opened(path) as source:
-        for start in _starts(source.seconds, seconds):
+        n_windows = max(1, int(np.ceil(source.seconds / seconds)))
+        for start in np.linspace(0.0, max(0.0, source.seconds - seconds), n_windows).tolist():
             y = _read(source, start, seconds)
             if np.abs(y).max() >= SILENCE:
                 sounding += 1

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.checks import check_choice, check_number
+from emomod.checks import check_choice, check_count, check_number
 from emomod.errors import InputError
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.surrogate import Quality, Surrogate
 
 RULES = ("bh", "ratio", "top")
+_SHAPES = {"weights": 2, "standard_errors": 2, "p_values": 2, "intercepts": 1, "neighbourhood_r2": 1, "fit_r2": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,13 @@ class ComponentWeights:
     neighbourhood_r2: NDArray[np.float64]  # [T], on masks that the fit has not seen
     fit_r2: NDArray[np.float64]  # [T], weighted, on the masks of the fit: what LIME calls score
     clip_r2: float  # over the targets at the unchanged clip alone: what the 2019 notebook prints
+
+    def __post_init__(self) -> None:
+        shape = (len(self.names), self.weights.shape[-1])
+        for name, wanted in _SHAPES.items():
+            array = getattr(self, name)
+            if array.shape != shape[:wanted] or (wanted == 2 and not np.isfinite(array).all()):
+                raise InputError(f"{name} must be finite and of shape {list(shape[:wanted])}, got {list(array.shape)}")
 
     def index(self, name: str) -> int:
         """Row of the score ``name``."""
@@ -86,8 +94,10 @@ def parse_rule(rule: str) -> tuple[str, float]:
         value = float(number)
     except ValueError:
         raise InputError(f'rule must look like "bh:0.05", "ratio:1e-6" or "top:30", got {rule!r}') from None
-    check_choice("rule", name, RULES)
-    return name, check_number(f"the number of rule {rule!r}", value, low=0.0, high=np.inf if name == "top" else 1.0)
+    what = f"the number of rule {rule!r}"
+    if check_choice("rule", name, RULES) == "top":
+        return name, check_count(what, int(value) if value.is_integer() else value)  # type: ignore[arg-type]
+    return name, check_number(what, value, low=0.0, high=1.0)
 
 
 def _false_discovery(p_values: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:

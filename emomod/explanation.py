@@ -1,5 +1,4 @@
-"""A two-level explanation: what a model hears, which mid-level features make an emotion, which components make a
-feature.
+"""A two-level explanation: which mid-level features make an emotion, and which components make a feature.
 
 Level 1 is exact: an emotion is a linear layer of the mid-level features, so ``effect = weight * feature`` and the
 effects sum, with the intercept, to the emotion. Level 2 is a surrogate's weights, see component_weights. Both levels
@@ -8,6 +7,7 @@ chain through the layer.
 
 import json
 import zipfile
+import zlib
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ from emomod.figures import draw_effects, draw_weight_maps, png_bytes, svg_text
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.notebook import picture_html, png_uri, svg_uri, table_html
+from emomod.output import to_json
 
 FORMAT = "emomod explanation 1"
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (KeyError, TypeError, AttributeError, IndexError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +60,21 @@ class Explanation:
     locations: tuple[Location, ...]  # where each component lies in the clip
     record: dict[str, Any]  # clip (path, sha256, start), settings, seed, model, versions
 
+    def __post_init__(self) -> None:
+        n_components = self.weights.weights.shape[1]
+        if self.scores.shape != (len(self.names),) or not np.isfinite(self.scores).all():
+            raise InputError(f"scores must be {len(self.names)} finite numbers, got shape {self.scores.shape}")
+        if len(self.locations) != n_components or self.segments.max(initial=-1) + 1 != n_components:
+            counts = f"{len(self.locations)} locations and {self.segments.max(initial=-1) + 1} segments"
+            raise InputError(f"locations and segments must be {n_components}, one a weight, got {counts}")
+
     def score(self, name: str) -> float:
         """The score ``name`` of the clip."""
         return float(self.scores[self.weights.index(name)])
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write explanation.npz (arrays) and explanation.json (the rest) into an existing folder."""
+        """Write explanation.npz (arrays) and explanation.json (the rest) into ``folder``; return their paths."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
         arrays["locations"] = np.array([astuple(location) for location in self.locations])
         arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}
@@ -72,7 +84,7 @@ class Explanation:
             text["layer"] = self.effects.layer
         npz, js = Path(folder) / "explanation.npz", Path(folder) / "explanation.json"
         np.savez_compressed(npz, allow_pickle=False, **arrays)
-        js.write_text(json.dumps(text | {"record": self.record}, indent=1) + "\n")
+        js.write_text(to_json(text | {"record": self.record}) + "\n", encoding="utf-8")
         return npz, js
 
     def _repr_html_(self) -> str:
@@ -97,23 +109,31 @@ def _arrays(result: object) -> dict[str, NDArray[np.float64]]:
 
 
 def load_explanation(folder: str | Path) -> Explanation:
-    """Load what ``Explanation.save`` wrote into ``folder``."""
+    """Load what ``Explanation.save`` wrote into ``folder``; InputError where that is missing or damaged."""
     npz, js = Path(folder) / "explanation.npz", Path(folder) / "explanation.json"
     try:
-        text = json.loads(js.read_text())
+        text = json.loads(js.read_text(encoding="utf-8"))
         with npz.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{folder}: holds no explanation that can be read ({error})") from None
+        return _parsed(text, arrays)
+    except (*UNREADABLE, *DAMAGED) as error:
+        raise InputError(f"{folder}: holds no explanation that can be read ({type(error).__name__}: {error})") from None
+
+
+def _parsed(text: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Explanation:
     if text.get("format") != FORMAT:
-        raise InputError(f"{js}: format must be {FORMAT!r}, got {text.get('format')!r}")
-    names = tuple(text["names"])
+        raise InputError(f"format must be {FORMAT!r}, got {text.get('format')!r}")
+    names, record = tuple(text["names"]), text["record"]
     groups = {
         prefix: {key.partition(".")[2]: value for key, value in arrays.items() if key.startswith(f"{prefix}.")}
         for prefix in ("weights", "effects")
     }
-    weights = ComponentWeights(names=names, clip_r2=text["clip_r2"], **groups["weights"])
+    clip_r2 = float("nan") if text["clip_r2"] is None else float(text["clip_r2"])
+    weights = ComponentWeights(names=names, clip_r2=clip_r2, **groups["weights"])
     effects = Effects(layer=text["layer"], **groups["effects"]) if groups["effects"] else None
     locations = tuple(Location(*row) for row in arrays["locations"].tolist())
+    for part, keys in {"clip": ("path", "sha256", "start"), "model": ("name", "sha256")}.items():
+        for key in keys:
+            record[part][key]  # KeyError or TypeError where it is missing
     segments = arrays["segments"].astype(np.intp)
-    return Explanation(names, arrays["scores"], effects, weights, segments, locations, text["record"])
+    return Explanation(names, arrays["scores"], effects, weights, segments, locations, record)

@@ -5,64 +5,80 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from emomod.errors import InputError
 
-MARKS = (
-    "run.json",
-    "explanation.json",
-    "modification.json",
-    "windows.csv",
-)  # a folder with one of these is ours to replace
+VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
+RECORDS = frozenset({"run.json", "explanation.json", "modification.json"})
+OURS = RECORDS | {f"{name}.wav" for name in VERSIONS} | {"explanation.npz", "shifts.csv", "figures", "report.html"}
 
 
-def _writable_parent(out: Path) -> Path:
-    """Return the folder that ``out`` goes into, made if need be; InputError where it cannot be written."""
-    nearest = next(folder for folder in (out, *out.parents) if folder.exists())
-    if not nearest.is_dir():
-        raise InputError(f"out: {nearest} is a file, not a folder")
-    if not nearest.stat().st_mode & 0o222 or not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"out: the folder {nearest} is read-only")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"out: {out.parent} cannot be made ({error.strerror})") from None
-    return out.parent
+def is_ours(folder: Path) -> bool:
+    """True for a folder that holds what emomod writes and nothing else."""
+    names = {path.name for path in folder.iterdir()}
+    return bool(names & RECORDS) and names <= OURS
 
 
-def check_output(out: str | Path) -> Path:
-    """Return ``out`` as an absolute path, links followed, that may be written: new, empty, or an earlier output of
-    emomod.
+def check_writable(folder: Path) -> None:
+    """Raise InputError when a folder, there or yet to be made, cannot be written."""
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    for existing in (nearest, folder.parent):
+        if existing.exists() and not existing.is_dir():
+            raise InputError(f"out: {existing} is a file, not a folder")
+        if existing.exists() and not (existing.stat().st_mode & 0o222 and os.access(existing, os.W_OK | os.X_OK)):
+            raise InputError(f"out: the folder {existing} is read-only")
+
+
+def check_output(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Path:
+    """Return ``out`` as an absolute path that may be written: new, empty, or an earlier output of emomod alone.
+
+    Links are followed. ``inputs`` are files or folders that are still needed, so that they must not lie in ``out``.
     """
     folder = Path(out).resolve()
-    parent = _writable_parent(folder)
-    if folder.exists() and any(folder.iterdir()) and not any((folder / mark).exists() for mark in MARKS):
-        raise InputError(f"out: {folder} is not empty and not an earlier output of emomod; name a new folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(f"out: the folder {parent} is read-only")
+    check_writable(folder)
+    if not folder.exists() or not any(folder.iterdir()):
+        return folder
+    if not is_ours(folder):
+        raise InputError(f"out: {folder} is not empty and not an earlier output of emomod alone; name a new folder")
+    for needed in (*inputs, Path.cwd()):
+        if folder in (Path(needed).resolve(), *Path(needed).resolve().parents):
+            raise InputError(f"out: {folder} would be replaced, but {needed} lies in it; name another folder")
     return folder
 
 
 @contextmanager
-def new_folder(out: str | Path) -> Iterator[Path]:
+def new_folder(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``out`` when all went well and disappears when it did not."""
-    folder = check_output(out)
+    folder = check_output(out, inputs=inputs)
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     except OSError as error:
         raise InputError(f"out: {folder.parent} cannot be written ({error.strerror})") from None
     try:
         partial.chmod(0o755)
         yield partial
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(partial, folder)
-    finally:
+        _replace(folder, partial)
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+def _replace(folder: Path, partial: Path) -> None:
+    """Put ``partial`` in the place of ``folder``; what was there goes last."""
+    earlier = partial.with_suffix(".earlier")
+    if folder.exists():
+        os.replace(folder, earlier)
+    os.replace(partial, folder)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def finite(value: Any) -> Any:

@@ -27,17 +27,17 @@ HELD_OUT = 2**31  # blocks from here on are for masks that no fit has seen
 
 
 def off_gain(off: str) -> float:
-    """Return the amplitude factor of a component that is off: "silence" or a gain in dB such as "-6dB".
+    """Return the amplitude factor of a component that is off: "silence" or a cut in dB, with or without its sign.
 
-    >>> off_gain("silence"), round(off_gain("-6dB"), 4)
-    (0.0, 0.5012)
+    >>> off_gain("silence"), round(off_gain("-6dB"), 4), round(off_gain("6dB"), 4)
+    (0.0, 0.5012, 0.5012)
     """
     if off == "silence":
         return 0.0
-    found = re.fullmatch(r"(-\d+(?:\.\d+)?)\s*dB", str(off))
+    found = re.fullmatch(r"-?(\d+(?:\.\d+)?)\s*dB", str(off))
     if not found or float(found[1]) == 0.0:
         raise InputError(f'off must be "silence" or a cut in dB such as "-6dB", got {off!r}')
-    return float(10 ** (float(found[1]) / 20))
+    return float(10 ** (-float(found[1]) / 20))
 
 
 def _iid(n_components: int, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -10,9 +10,10 @@ from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, write_wav
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_weights import parse_rule, select_components
-from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.components.segments import MIN_SIZE, SCALE, SegmentComponents, cut_segments
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
+from emomod.model.checkpoint import Checkpoint, default_checkpoint_path
 from emomod.model.predictor import Predictor, load_predictor, score_spectrogram
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
 from emomod.output import check_output, new_folder, to_json
@@ -64,21 +65,26 @@ class _Explained:
     predictor: Predictor
 
 
-def predict(path: str | Path, *, predictor: Predictor | None = None) -> Prediction:
+def predict(path: str | Path, *, predictor: Predictor | None = None, stages: Stages | None = None) -> Prediction:
     """Return what the model hears in a file; a long file is averaged over evenly spread windows."""
-    predictor = predictor or load_predictor()
-    scores = [score_waveform(predictor, y) for _, y in read_windows(path, seconds=predictor.window_seconds)]
+    predictor, stages = predictor or load_predictor(), stages or Stages()
+    with stages.stage(f"listening to {path}"):
+        scores = [score_waveform(predictor, y) for _, y in read_windows(path, seconds=predictor.window_seconds)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
     return Prediction(str(path), levels["midlevel"], levels["emotion"], len(scores))
 
 
 def explain(
-    path: str | Path, *, start: float = 0.0, settings: LimeSettings | None = None, predictor: Predictor | None = None
+    path: str | Path,
+    *,
+    start: float = 0.0,
+    settings: LimeSettings | None = None,
+    predictor: Predictor | None = None,
+    stages: Stages | None = None,
 ) -> Explanation:
     """Return the two-level explanation, for all scores, of the window of a sound file that begins at ``start`` (s)."""
-    return _explain(
-        path, RunSettings(start, settings or LimeSettings()), predictor or load_predictor(), Stages()
-    ).explanation
+    job = RunSettings(start, settings or LimeSettings())
+    return _explain(path, job, predictor or load_predictor(), stages or Stages()).explanation
 
 
 def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stages: Stages) -> _Explained:
@@ -94,7 +100,7 @@ def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stag
     record = {
         "clip": {"path": clip.path, "sha256": clip.sha256, "start": clip.start, "seconds": clip.seconds},
         "model": {"name": predictor.checkpoint.card["name"], "sha256": predictor.checkpoint.sha256},
-        "components": {"kind": "felzenszwalb", "scale": 25, "min_size": 40},
+        "components": {"kind": "felzenszwalb", "scale": SCALE, "min_size": MIN_SIZE},
         "lime": asdict(settings.lime),
         "versions": package_versions(),
     }
@@ -111,9 +117,11 @@ def modify(
     out: str | Path,
     settings: ModifySettings | None = None,
     predictor: Predictor | None = None,
+    stages: Stages | None = None,
 ) -> Modification:
     """Write versions of an explained clip into the folder ``out``; re-score what was written."""
     settings, predictor = settings or ModifySettings(), predictor or load_predictor()
+    explanation.weights.index(target)
     told = explanation.record["clip"]
     clip = read_clip(path, start=told["start"], seconds=predictor.window_seconds)
     if clip.sha256 != told["sha256"]:
@@ -122,8 +130,8 @@ def modify(
         raise InputError(f"predictor must be the one that was explained, got {predictor.checkpoint.path}")
     components = SegmentComponents(compute_spectrogram(clip.y), explanation.segments, predictor.device)
     explained = _Explained(clip, components, explanation, predictor)
-    with new_folder(out) as folder:
-        changed = _modify(explained, target=target, folder=folder, settings=settings, stages=Stages())
+    with new_folder(out, inputs=[path]) as folder:
+        changed = _modify(explained, target=target, folder=folder, settings=settings, stages=stages or Stages())
         (folder / "modification.json").write_text(to_json(changed.as_dict() | {"settings": asdict(settings)}) + "\n")
     return changed
 
@@ -139,7 +147,7 @@ def _modify(
         versions = render_versions(components, plan)
         for name, y in versions.waveforms.items():
             write_wav(folder / f"{name}.wav", y, bits=settings.bits)
-        original = read_clip(folder / "original.wav", seconds=clip.seconds).y
+        original = read_clip(folder / "original.wav", seconds=clip.seconds, silence=0.0).y
         identity = snr_db(clip.y, original / np.float32(10 ** (versions.static_gain_db / 20)))
     with stages.stage("re-scoring"):
         shifts = tuple(_judge(explained, plan, name, folder, settings) for name in ("enhanced", "weakened"))
@@ -178,17 +186,16 @@ def run(
     predictor: Predictor | None = None,
     stages: Stages | None = None,
 ) -> RunResult:
-    """Explain ``target`` in one window of a clip, write enhanced and weakened versions, re-score them, write a
-    report into ``out``.
+    """Explain ``target`` in a window of a clip, write enhanced and weakened versions, re-score them, write a report.
 
     ``out`` is new, empty, or an earlier output; it is written whole or not at all. Raises InputError for input that
     cannot be used.
     """
     settings, predictor, stages = settings or RunSettings(), predictor or load_predictor(), stages or Stages()
     predictor.check_name(target)
-    check_output(out)
+    check_output(out, inputs=[path])
     explained = _explain(path, settings, predictor, stages)
-    with new_folder(out) as folder:
+    with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings.modify, stages=stages)
         sentence = explain_in_words(explained.explanation, changed.selection)
         explained.explanation.save(folder)
@@ -217,11 +224,16 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
         "clip": clip.path,
         "clip_sha256": clip.sha256,
         "window": {"start": clip.start, "seconds": clip.seconds, "file_seconds": clip.file_seconds},
-        "model": {key: value for key, value in explained.predictor.checkpoint.card.items() if key != "front_end"}
-        | {"sha256": explained.predictor.checkpoint.sha256},
+        "model": _model_record(explained.predictor.checkpoint),
         "settings": asdict(settings),
         "versions": package_versions(),
     }
+
+
+def _model_record(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The model card, the hash, and the path of a checkpoint that is not the one that ships."""
+    card = {key: value for key, value in checkpoint.card.items() if key != "front_end"} | {"sha256": checkpoint.sha256}
+    return card if checkpoint.path == str(default_checkpoint_path()) else card | {"path": checkpoint.path}
 
 
 def _warnings(changed: Modification) -> list[str]:

@@ -32,7 +32,7 @@ def score_waveform(predict: Predict, y: NDArray[np.floating]) -> NDArray[np.floa
 
 def score_file(predict: Predict, path: str | Path, *, start: float = 0.0, seconds: float = 10.0) -> NDArray[np.float64]:
     """Return the scores [n_names] of a written file, read back through the whole chain."""
-    return score_waveform(predict, read_clip(path, start=start, seconds=seconds).y)
+    return score_waveform(predict, read_clip(path, start=start, seconds=seconds, silence=0.0).y)
 
 
 def snr_db(reference: NDArray[np.floating], y: NDArray[np.floating]) -> float:
@@ -88,13 +88,18 @@ def _same_count(gains: NDArray[np.float64], _: NDArray[np.float64], rng: np.rand
 def _same_energy(
     gains: NDArray[np.float64], energies: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Give each changed gain to random components whose energy comes nearest to that of the components that had it."""
+    """Give each changed gain to random components until those that had it are matched in energy."""
     drawn, order = np.ones_like(gains), rng.permutation(gains.size)
     for value in np.unique(gains[gains != 1.0]):
-        wanted, reached = energies[gains == value].sum(), np.cumsum(energies[order])
-        taken = 1 + int(np.argmin(np.abs(reached - wanted))) if order.size else 0
-        drawn[order[:taken]] = value
-        order = order[taken:]
+        missing = energies[gains == value].sum()
+        free = order[drawn[order] == 1.0]
+        for index in free:
+            if energies[index] <= missing:
+                drawn[index], missing = value, missing - energies[index]
+        left = free[drawn[free] == 1.0]
+        if left.size:
+            last = left[np.argmin(np.abs(energies[left] - missing))]
+            drawn[last] = value if abs(energies[last] - missing) < missing else 1.0
     return drawn
 
 

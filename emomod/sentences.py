@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emomod.component_weights import Selection
+from emomod.component_weights import Selection, select_components
 from emomod.components.base import Location
 from emomod.explanation import Effects, Explanation
 from emomod.labels import EMOTION_NAMES, spoken
@@ -15,22 +15,22 @@ BANDS = ((200.0, "below 200 Hz"), (2000.0, "between 200 Hz and 2 kHz"), (np.inf,
 
 
 def degree(score: float) -> str:
-    """Say how high a score is.
+    """Say how high a score is; scores are taken as they are written, with two decimals.
 
-    >>> degree(0.88), degree(0.5), degree(0.1)
+    >>> degree(0.88), degree(0.5), degree(0.401)
     ('high', 'middling', 'low')
     """
-    return "high" if score >= HIGH else "low" if score <= LOW else "middling"
+    written = round(score, 2)
+    return "high" if written >= HIGH else "low" if written <= LOW else "middling"
 
 
 def signed(value: float) -> str:
     """Write a change with its sign.
 
-    >>> signed(0.391), signed(-0.052)
-    ('+.39', '-.05')
+    >>> signed(0.391), signed(-0.052), signed(-0.001)
+    ('+0.39', '-0.05', '+0.00')
     """
-    text = f"{value:+.2f}"
-    return text[0] + text[1:].removeprefix("0")
+    return f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -74,9 +74,9 @@ def effect_sentence(explanation: Explanation, emotion: str) -> str:
     opening = f"{spoken(emotion).capitalize()} is {degree(score)} ({score:.2f})"
     if explanation.effects is None:
         return f"{opening}; this model has no mid-level features to explain it with."
-    feature, effect = main_cause(explanation.effects, emotion, degree(explanation.score(emotion)))
-    cause = f"{spoken(feature)} is {degree(explanation.score(feature))} ({explanation.score(feature):.2f})"
-    return f"{opening} mainly because {cause}, which adds {signed(effect)}."
+    feature, effect = main_cause(explanation.effects, emotion, degree(score))
+    cause = explanation.score(feature)
+    return f"{opening} mainly because {spoken(feature)} is {degree(cause)} ({cause:.2f}, effect {signed(effect)})."
 
 
 def main_cause(effects: Effects, emotion: str, degree: str) -> tuple[str, float]:
@@ -100,9 +100,14 @@ def consequence_sentence(explanation: Explanation, feature: str) -> str:
 
 
 def explain_in_words(explanation: Explanation, selection: Selection) -> str:
-    """Return one or two sentences on the selection's target: why it is what it is, and where in the sound that lies."""
+    """Return one or two sentences on the selection's target: why it is what it is, and where in the sound that lies.
+
+    For an emotion, that is where its main cause among the mid-level features lies.
+    """
     target = selection.target
-    first = (
-        effect_sentence(explanation, target) if target in EMOTION_NAMES else consequence_sentence(explanation, target)
-    )
-    return f"{first} {component_sentence(explanation, selection)}"
+    if target not in EMOTION_NAMES:
+        return f"{consequence_sentence(explanation, target)} {component_sentence(explanation, selection)}"
+    if explanation.effects is not None:
+        cause, _ = main_cause(explanation.effects, target, degree(explanation.score(target)))
+        selection = select_components(explanation.weights, target=cause, rule=selection.rule)
+    return f"{effect_sentence(explanation, target)} {component_sentence(explanation, selection)}"

@@ -1,18 +1,30 @@
 """The main job on every window of a long file."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from emomod.audio import read_windows
+from emomod.errors import InputError
 from emomod.model.predictor import Predictor, load_predictor
-from emomod.output import check_output
+from emomod.output import check_writable
 from emomod.pipeline import RunSettings, run
 from emomod.result import RunResult
 from emomod.stages import Stages
 
+OURS = r"windows\.csv|\d{5}\.\ds"
 FIELDS = ("start", "name", "before", "shift_enhanced", "shift_weakened")
+
+
+def _check_folder(out: str | Path) -> Path:
+    """Return ``out`` as an absolute path that is new, empty, or holds what ``run_windows`` wrote and nothing else."""
+    folder = Path(out).resolve()
+    check_writable(folder)
+    if folder.is_dir() and not all(re.fullmatch(OURS, path.name) for path in folder.iterdir()):
+        raise InputError(f"out: {folder} is not empty and not an earlier output for all windows; name a new folder")
+    return folder
 
 
 def run_windows(
@@ -29,9 +41,10 @@ def run_windows(
     ``out/windows.csv`` grows by the scores of each window as it is done, so that nothing is lost when the job is ended.
     """
     settings, predictor = settings or RunSettings(), predictor or load_predictor()
-    folder = check_output(out)
+    predictor.check_name(target)
+    folder = _check_folder(out)
     starts = [start for start, _ in read_windows(path, seconds=predictor.window_seconds)]
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "windows.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, FIELDS, extrasaction="ignore")
         table.writeheader()

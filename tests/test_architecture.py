@@ -12,10 +12,10 @@ import pytest
 import emomod
 
 ORDER = [
-    "data", "errors", "labels", "checks", "provenance", "torchaudio_import", "mp3", "audio", "spectrogram", "figures",
-    "notebook", "model", "components", "perturbation", "surrogate", "component_weights", "attribution", "explanation",
-    "sentences", "modification", "rescoring", "stages", "output", "result", "report", "pipeline", "windows", "training",
-    "doctor", "cli",
+    "data", "errors", "labels", "checks", "output", "provenance", "torchaudio_import", "mp3", "audio",
+    "spectrogram", "figures", "notebook", "model", "components", "perturbation", "surrogate",
+    "component_weights", "attribution", "explanation", "sentences", "modification", "rescoring", "stages",
+    "result", "report", "pipeline", "windows", "training", "doctor", "cli",
 ]  # fmt: skip
 BESIDE = {"training": {"report", "pipeline", "windows"}}  # stages to the left that a stage leaves alone all the same
 COMMANDS = {"evaluation", "listening_study"}  # packages that only the command line loads

@@ -22,7 +22,7 @@ def explained(rng, *, two_levels):
     effects = compute_effects(layer, MIDLEVEL) if layer else None
     located, record = (
         tuple(components.locations()),
-        {"clip": {"path": "a b.wav", "start": 1.5}, "seed": 440, "none": None},
+        {"clip": {"path": "a b.wav", "sha256": "0", "start": 1.5}, "model": {"name": "m", "sha256": "1"}, "none": None},
     )
     return Explanation(names, rng.random(len(names)), effects, weights, components.segments, located, record)
 

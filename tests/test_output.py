@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emomod.errors import InputError
-from emomod.output import MARKS, check_output, finite, new_folder, to_json
+from emomod.output import RECORDS, check_output, finite, new_folder, to_json
 
 
 def write_into(out, mark="run.json", text="{}"):
@@ -47,10 +47,10 @@ def test_new_folder_against_the_design_or_not_at_all(tmp_path, error, earlier):
     assert not earlier or (out / "run.json").read_text() == "earlier"
 
 
-@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("mark", sorted(RECORDS))
 def test_new_folder_against_the_design_replaces_an_earlier_output(tmp_path, mark):
     out = write_into(tmp_path / "out", mark=mark, text="earlier")
-    (out / "left over").write_text("")
+    (out / "report.html").write_text("")
     write_into(out, text="new")
     assert names(out) == ["figures", "run.json"]
     assert (out / "run.json").read_text() == "new"
@@ -94,13 +94,38 @@ def test_new_folder_iv_an_earlier_output_in_a_read_only_folder(tmp_path):
 
 def test_new_folder_iv_foreign(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match="is not empty and not an earlier output of emomod; name a new folder"):
+    with pytest.raises(InputError, match="is not empty and not an earlier output of emomod alone; name a new folder"):
         write_into(tmp_path)
     for out in (tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "out"):
         with pytest.raises(InputError, match=r"out: .*thesis\.tex is a file, not a folder"):
             write_into(out)
     assert names(tmp_path) == ["thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ("thesis.tex", "run.json.bak", "00000.0s"))
+def test_new_folder_iv_an_earlier_output_with_something_else_in_it(tmp_path, name):
+    out = write_into(tmp_path / "out", text="earlier")
+    (out / name).write_text("mine")
+    with pytest.raises(InputError, match="not an earlier output of emomod alone"):
+        write_into(out)
+    assert (out / name).read_text() == "mine"
+
+
+def test_check_output_iv_what_is_still_needed(tmp_path, monkeypatch):
+    out = write_into(tmp_path / "out", text="earlier")
+    for needed in (out, out / "original.wav"):
+        with pytest.raises(InputError, match=r"would be replaced, but .* lies in it; name another folder"):
+            check_output(out, inputs=[needed])
+    monkeypatch.chdir(out)
+    with pytest.raises(InputError, match="would be replaced"):
+        check_output(".")
+
+
+def test_new_folder_against_the_design_parents_disappear_too(tmp_path):
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "a" / "b" / "c"):
+        raise RuntimeError
+    assert not names(tmp_path)
 
 
 def test_check_output_against_theory_is_absolute_and_writes_nothing(tmp_path, monkeypatch):

@@ -78,13 +78,13 @@ def test_masks_against_itself_seeds_blocks_and_held_out_masks_differ(design):
 
 @pytest.mark.parametrize(
     ("off", "gain"),
-    (("silence", 0.0), ("-6dB", 10**-0.3), ("-12 dB", 10**-0.6), ("-0.5dB", 10**-0.025), ("-20dB", 0.1)),
+    (("silence", 0.0), ("-6dB", 10**-0.3), ("-12 dB", 10**-0.6), ("-0.5dB", 10**-0.025), ("-20dB", 0.1), ("20dB", 0.1)),
 )
 def test_off_gain_against_theory(off, gain):
     assert off_gain(off) == pytest.approx(gain, rel=1e-12)
 
 
-@pytest.mark.parametrize("off", ("6dB", "+6dB", "-0dB", "-0.0dB", "-6", "quiet", "", "-infdB", None, -6.0))
+@pytest.mark.parametrize("off", ("+6dB", "-0dB", "-0.0dB", "-6", "quiet", "", "-infdB", None, -6.0))
 def test_off_gain_iv(off):
     with pytest.raises(InputError, match='off must be "silence" or a cut in dB'):
         off_gain(off)

@@ -87,6 +87,17 @@ def test_draw_control_against_theory_same_count(seed, n_up, n_down):
     assert np.array_equal(drawn, draw_control(gains, energies, kind="count", rng=seed))
 
 
+@pytest.mark.parametrize("n_chosen", (1, 3, 30))
+def test_draw_control_against_theory_same_energy_among_uneven_components(rng, n_chosen):
+    energies, gains = rng.lognormal(sigma=2.0, size=300), changed(rng.permutation(300)[:n_chosen], 2.0, n=300)
+    drawn = np.array(
+        [energies[draw_control(gains, energies, kind="energy", rng=seed) == 2.0].sum() for seed in range(200)]
+    )
+    ratios = drawn / energies[gains == 2.0].sum()
+    assert 0.9 < np.median(ratios) < 1.1
+    assert np.quantile(ratios, [0.05, 0.95]) == pytest.approx([1.0, 1.0], abs=0.35)
+
+
 @given(seed=st.integers(0, 999), n_up=st.integers(1, 10), n_down=st.integers(0, 6))
 @settings(max_examples=25)
 def test_draw_control_against_theory_same_energy(seed, n_up, n_down):

@@ -68,5 +68,5 @@ def test_run_windows_against_theory_silent_windows_are_left_out(tmp_path, job):
 def test_run_windows_iv_a_folder_of_other_things(tmp_path, job):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("")
-    with pytest.raises(InputError, match="not empty and not an earlier output"):
+    with pytest.raises(InputError, match="not empty and not an earlier output for all windows"):
         next(job(sound_file(tmp_path, seconds=3.5)))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_weights import ComponentWeights, weights_of_scores
 from emomod.components.base import Components
-from emomod.errors import EmomodError, InputError
-from emomod.model.predictor import Predict
+from emomod.errors import InputError
+from emomod.model.predictor import Predict, checked_scores
 from emomod.perturbation import DESIGNS, FOLD_OVER, HELD_OUT, least_perturbations, mask_blocks, off_gain
 from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel, quality_on
 
@@ -66,20 +66,9 @@ class _Sampler:
         for first in range(0, len(masks), size):
             batch = masks[first : first + size]
             gains = torch.from_numpy(np.where(batch, np.float32(1.0), off)).to(self.predict.device)
-            scores = self.predict(self.components.mix(gains)).double().cpu().numpy()
-            found.append(self._checked(scores, n=len(batch)))
+            found.append(checked_scores(self.predict, self.predict(self.components.mix(gains)), n=len(batch)))
             advance(len(batch))
         return np.vstack(found)
-
-    def _checked(self, scores: Array, *, n: int) -> Array:
-        expected = (n, len(self.predict.names))
-        if scores.shape != expected:
-            raise EmomodError(f"the model must give scores of shape {expected}, got {scores.shape}")
-        if not np.isfinite(scores).all():
-            raise EmomodError(
-                f"the model must give finite scores, got {int((~np.isfinite(scores)).sum())} that are not"
-            )
-        return scores
 
 
 def _fit(sampler: _Sampler, n_targets: int, progress: Progress) -> tuple[Surrogate, Array]:

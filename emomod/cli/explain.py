@@ -8,10 +8,14 @@ from emomod.cli.options import (
     add_lime,
     add_model,
     add_output,
+    add_rule,
     add_seed,
     add_start,
+    announcer,
+    finish_progress,
     lime_settings,
     print_json,
+    selection_rule,
 )
 
 
@@ -22,6 +26,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--target", metavar="NAME", help="the score to put into words (default: the highest emotion)")
     add_output(parser)
     add_start(parser)
+    add_rule(parser)
     add_seed(parser)
     add_lime(parser)
     add_model(parser)
@@ -36,26 +41,36 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.output import new_folder
     from emomod.pipeline import explain
     from emomod.sentences import explain_in_words
+    from emomod.stages import Stages
 
+    settings, rule = lime_settings(arguments), selection_rule(arguments)
     predictor = load_predictor(arguments.checkpoint, device=arguments.device)
     if arguments.target:
         predictor.check_name(arguments.target)
-    with new_folder(arguments.out) as folder:
+    stages = Stages(announcer())
+    with new_folder(arguments.out, inputs=[arguments.clip]) as folder:
         explanation = explain(
-            arguments.clip, start=arguments.start, settings=lime_settings(arguments), predictor=predictor
+            arguments.clip, start=arguments.start, settings=settings, predictor=predictor, stages=stages
         )
         explanation.save(folder)
+    finish_progress()
     target = arguments.target or max(EMOTION_NAMES, key=explanation.score)
-    sentence = explain_in_words(explanation, select_components(explanation.weights, target=target))
+    sentence = explain_in_words(explanation, select_components(explanation.weights, target=target, rule=rule))
     if arguments.json:
-        scores = dict(zip(explanation.names, explanation.scores.tolist(), strict=True))
-        r2 = dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True))
-        effects = (
-            {emotion: explanation.effects.of(emotion) for emotion in EMOTION_NAMES} if explanation.effects else None
-        )
-        print_json(
-            {"sentence": sentence, "scores": scores, "effects": effects, "surrogate_r2": r2, **explanation.record}
-        )
+        print_json({"sentence": sentence, **as_dict(explanation)})
     else:
         print(f"{sentence}\n\n{arguments.out}/explanation.npz, explanation.json")
     return 0
+
+
+def as_dict(explanation: Any) -> dict[str, Any]:
+    """Return scores, effects by emotion and surrogate R2 by score, with the explanation's record."""
+    from emomod.labels import EMOTION_NAMES
+
+    effects = explanation.effects
+    return {
+        "scores": dict(zip(explanation.names, explanation.scores.tolist(), strict=True)),
+        "effects": effects and {emotion: effects.of(emotion) for emotion in EMOTION_NAMES},
+        "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
+        **explanation.record,
+    }

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from emomod import __version__
@@ -25,8 +26,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _end(*_: object) -> None:
+    """End like any other error would, so that nothing half-written stays behind."""
+    raise SystemExit(143)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, or 1 after one line on standard error."""
+    signal.signal(signal.SIGTERM, _end)
     for name, value in THREADS_THAT_WAIT_QUIETLY.items():
         os.environ.setdefault(name, value)
     try:

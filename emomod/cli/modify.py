@@ -4,7 +4,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from emomod.cli.options import add_clip, add_model, add_modification, add_output, add_seed, modify_settings, print_json
+from emomod.cli.options import (
+    add_clip,
+    add_model,
+    add_modification,
+    add_output,
+    add_seed,
+    announcer,
+    finish_progress,
+    modify_settings,
+    print_json,
+)
 
 
 def add(commands: Any) -> None:
@@ -25,17 +35,23 @@ def execute(arguments: argparse.Namespace) -> int:
     """Modify, and print the shifts."""
     from emomod.explanation import load_explanation
     from emomod.model.predictor import load_predictor
+    from emomod.output import check_output
     from emomod.pipeline import modify
+    from emomod.stages import Stages
 
+    settings = modify_settings(arguments)
+    check_output(arguments.out, inputs=[arguments.clip, arguments.explanation])
     predictor = load_predictor(arguments.checkpoint, device=arguments.device)
     changed = modify(
         arguments.clip,
         load_explanation(arguments.explanation),
         target=predictor.check_name(arguments.target),
         out=arguments.out,
-        settings=modify_settings(arguments),
+        settings=settings,
         predictor=predictor,
+        stages=Stages(announcer()),
     )
+    finish_progress()
     if arguments.json:
         print_json(changed.as_dict())
     else:

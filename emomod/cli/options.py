@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 def clip_path(name: str) -> Path:
     """Return the path of a clip; "demo" is the clip that ships with emomod, unless there is a file of that name."""
-    if name == "demo" and not Path(name).exists():
+    if name == "demo" and not Path(name).is_file():
         return Path(str(files("emomod.data") / "demo.flac"))
     return Path(name)
 
@@ -64,10 +64,20 @@ def add_lime(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", choices=("default", "parity"), default="default", help="parity: as the 2019 system")
     group.add_argument("--masks", type=int, metavar="N", help="mixtures that the model scores (default 2048)")
     group.add_argument("--design", help="iid, paired or hadamard (default)")
-    group.add_argument("--off", help='what a component that is off is: "-6dB" (default), another cut, or "silence"')
+    group.add_argument("--off", help="what a component that is off is: cut by 6dB (default), 12dB, ..., or silence")
     group.add_argument(
         "--batch-size", type=int, metavar="N", help="mixtures scored at a time; changes no result (default 16)"
     )
+
+
+def add_rule(parser: Any) -> None:
+    """Which components stand out."""
+    parser.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6 (parity), top:30")
+
+
+def selection_rule(arguments: argparse.Namespace) -> str:
+    """Return the selection rule that the arguments ask for."""
+    return arguments.rule or ("ratio:1e-6" if getattr(arguments, "preset", "default") == "parity" else "bh:0.05")
 
 
 def add_modification(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +86,7 @@ def add_modification(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("modification")
     group.add_argument("--gain-db", type=float, default=6.0, metavar="DB", help="up and down by this much (default 6)")
     group.add_argument("--sides", default="positive", help="components that change: positive (default), negative, both")
-    group.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6, top:30")
+    add_rule(group)
     group.add_argument("--bits", type=int, default=24, help="of the written files: 16 or 24 (default)")
     group.add_argument(
         "--controls", type=int, default=99, metavar="N", help="random changes to compare with (default 99)"
@@ -103,11 +113,10 @@ def modify_settings(arguments: argparse.Namespace) -> Any:
     """Return the ModifySettings that the arguments ask for."""
     from emomod.pipeline import ModifySettings
 
-    parity = getattr(arguments, "preset", "default") == "parity"
     return ModifySettings(
         gain_db=arguments.gain_db,
         sides=arguments.sides,
-        rule=arguments.rule or ("ratio:1e-6" if parity else "bh:0.05"),
+        rule=selection_rule(arguments),
         bits=arguments.bits,
         n_controls=arguments.controls,
         seed=arguments.seed,

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from emomod.cli.options import add_model, add_output, clip_path, print_json
+from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_json
 from emomod.errors import EmomodError
 
 
@@ -21,14 +21,19 @@ def execute(arguments: argparse.Namespace) -> int:
     """Predict every file; files that cannot be used are named on standard error and make the exit code 1."""
     from emomod.model.predictor import load_predictor
     from emomod.pipeline import predict
+    from emomod.stages import Stages
 
-    predictor, found, failed = load_predictor(arguments.checkpoint, device=arguments.device), [], 0
+    predictor, stages = load_predictor(arguments.checkpoint, device=arguments.device), Stages(announcer())
+    found: list[dict[str, Any]] = []
+    failed = 0
     for clip in arguments.clips:
         try:
-            found.append(predict(clip, predictor=predictor).as_dict())
-        except EmomodError as error:
+            found.append(predict(clip, predictor=predictor, stages=stages).as_dict())
+        except (EmomodError, OSError) as error:
             failed += 1
+            finish_progress()
             print(f"emomod: {error}", file=sys.stderr)
+    finish_progress()
     if arguments.json:
         print_json(found)
     elif found:

@@ -17,6 +17,7 @@ from emomod.cli.options import (
     modify_settings,
     print_json,
 )
+from emomod.errors import InputError
 
 
 def add(commands: Any) -> None:
@@ -40,6 +41,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.stages import Stages
     from emomod.windows import run_windows
 
+    if arguments.all_windows and arguments.start:
+        raise InputError("--all-windows does every window, so that --start must not be given")
     settings = RunSettings(arguments.start, lime_settings(arguments), modify_settings(arguments))
     job: dict[str, Any] = {
         "target": arguments.target,

@@ -18,8 +18,12 @@ from emomod.checks import check_gains, check_segments
 from emomod.components.base import Location
 from emomod.spectrogram import HOP_LENGTH, Spectrogram, band_frequencies, cell_energies
 
+SCALE, MIN_SIZE = 25, 40  # of the 2019 paper
 
-def felzenszwalb_segments(log_spectrogram: torch.Tensor, *, scale: float = 25, min_size: int = 40) -> NDArray[np.intp]:
+
+def felzenszwalb_segments(
+    log_spectrogram: torch.Tensor, *, scale: float = SCALE, min_size: int = MIN_SIZE
+) -> NDArray[np.intp]:
     """Return segments [n_bands, n_frames], labelled 0..n_segments-1, of a log spectrogram of the same shape."""
     image = log_spectrogram.cpu().double().numpy()
     segments: NDArray[np.intp] = felzenszwalb(image / np.abs(image).max(), scale=scale, min_size=min_size)

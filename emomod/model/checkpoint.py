@@ -16,6 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from emomod.audio import MIN_SECONDS
+from emomod.checks import check_number
 from emomod.errors import InputError
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.model.network import ARCHITECTURES, EmotionNetwork
@@ -85,7 +87,7 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
     card = _read_card(source, metadata)
     network = EmotionNetwork(card["architecture"], width=card["width"])
     if list(network.names) != card["names"]:
-        raise InputError(f"{source}: its scores must be {', '.join(network.names)}, got {', '.join(card['names'])}")
+        raise InputError(f"{source}: its scores must be {', '.join(network.names)}, got {card['names']!r}")
     _load_weights(source, network, tensors)
     sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
     return Checkpoint(network.eval(), card, str(source), sha256)
@@ -98,6 +100,8 @@ def _read_card(source: Path, metadata: dict[str, str]) -> dict[str, Any]:
         card: dict[str, Any] = json.loads(metadata["card"])
     except json.JSONDecodeError as error:
         raise InputError(f"{source}: its card is not JSON ({error})") from None
+    if not isinstance(card, dict) or not isinstance(card.get("front_end", {}), dict):
+        raise InputError(f"{source}: its card and the front end in it must be JSON objects")
     if missing := [key for key in CARD_KEYS if key not in card]:
         raise InputError(f"{source}: its card lacks {', '.join(missing)}")
     if card["architecture"] not in ARCHITECTURES:
@@ -107,6 +111,7 @@ def _read_card(source: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if card["front_end"] != FRONT_END:
         differing = [key for key in FRONT_END if card["front_end"].get(key) != FRONT_END[key]]
         raise InputError(f"{source}: was trained on another front end; {', '.join(differing) or 'extra keys'} differ")
+    check_number(f"{source}: window_seconds", card["window_seconds"], low=MIN_SECONDS)
     return card
 
 
@@ -118,4 +123,6 @@ def _load_weights(source: Path, network: EmotionNetwork, tensors: dict[str, torc
         if tensor.shape != tensors[name].shape:
             shapes = f"{list(tensor.shape)}, got {list(tensors[name].shape)}"
             raise InputError(f"{source}: {name} must have shape {shapes} (a checkpoint of another shape)")
+        if not torch.isfinite(tensors[name]).all():
+            raise InputError(f"{source}: {name} must be finite, but holds NaN or infinity")
     network.load_state_dict({name: tensors[name].to(tensor.dtype) for name, tensor in wanted.items()})

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from emomod.checks import check_choice
+from emomod.errors import EmomodError, InputError
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
 from emomod.model.mid_to_emotion import MidToEmotion
 
@@ -77,6 +78,8 @@ def best_device() -> str:
 def load_predictor(checkpoint: str | Path | None = None, *, device: str | None = None) -> Predictor:
     """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is)."""
     chosen = torch.device(check_choice("device", device or best_device(), ("cpu", "cuda")))
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("device must be cpu: this PyTorch finds no NVIDIA GPU that it can use")
     loaded = load_checkpoint(checkpoint)
     loaded.network.to(chosen).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(loaded, chosen)
@@ -84,5 +87,14 @@ def load_predictor(checkpoint: str | Path | None = None, *, device: str | None =
 
 def score_spectrogram(predict: Predict, log_spectrogram: torch.Tensor) -> NDArray[np.float64]:
     """Return the scores [n_names] of one log spectrogram [n_bands, n_frames]."""
-    scores: NDArray[np.float64] = predict(log_spectrogram[None].to(predict.device))[0].double().cpu().numpy()
-    return scores
+    return checked_scores(predict, predict(log_spectrogram[None].to(predict.device)), n=1)[0]
+
+
+def checked_scores(predict: Predict, scores: torch.Tensor, *, n: int) -> NDArray[np.float64]:
+    """Return a model's scores of ``n`` spectrograms as an array [n, n_names]; EmomodError where they are not that."""
+    found: NDArray[np.float64] = scores.double().cpu().numpy()
+    if found.shape != (n, len(predict.names)):
+        raise EmomodError(f"the model must give scores of shape {(n, len(predict.names))}, got {found.shape}")
+    if not np.isfinite(found).all():
+        raise EmomodError(f"the model must give finite scores, got {int((~np.isfinite(found)).sum())} that are not")
+    return found
