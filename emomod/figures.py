@@ -1,12 +1,16 @@
-"""Pictures of arrays: spectrograms with components, effects, shifts and controls.
+"""Pictures of arrays: spectrograms with components, weights in time and frequency, effects.
 
 Conventions: orange speaks for, blue speaks against, grey is neutral; spectrograms are grey, loud is dark, so that
 colour always means something. Time is in seconds, frequency in Hz on the bands' logarithmic axis. Every drawing is a
 matplotlib Figure that belongs to nobody (no pyplot); ``png_bytes`` and ``svg_text`` turn it into something to show.
+
+The model sees a clip up to its last whole frame; ``reach_end`` gives arrays whose picture covers the clip to its end.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,13 +26,16 @@ from emomod.labels import MIDLEVEL_NAMES, spoken
 from emomod.spectrogram import HOP_LENGTH, band_frequencies
 
 ORANGE, BLUE, GREY = "#e66100", "#0072b2", "#8c8c8c"
-COLOURS = {"positive": ORANGE, "negative": BLUE, "enhanced": ORANGE, "weakened": BLUE}
 DIVERGING = LinearSegmentedColormap.from_list("emomod", [BLUE, "#f4f4f4", ORANGE])
 LOUDNESS_MAP = "gray_r"
+SIDE_MAPS = {  # the quietest cell of a side still differs from white
+    "positive": LinearSegmentedColormap.from_list("for", ["#fde6d3", ORANGE, "#5c2700"]),
+    "negative": LinearSegmentedColormap.from_list("against", ["#d8eaf5", BLUE, "#00283f"]),
+}
 TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
 WIDTH = 8.0  # inches; with DPI, twice the 800 pixels at which pictures are meant to be read
 DPI = 200
-ZOOM = 6  # pixels of a cell in the pictures of components
+ZOOM = 4  # pixels of a cell in the pictures of components
 FRAME_SECONDS = HOP_LENGTH / SAMPLE_RATE
 
 
@@ -75,14 +82,40 @@ def time_span(n_frames: int) -> tuple[float, float]:
     return -0.5 * FRAME_SECONDS, (n_frames - 0.5) * FRAME_SECONDS
 
 
-def _loudest(log_spectrogram: NDArray[np.floating]) -> float:
-    return max(float(np.quantile(log_spectrogram, 0.998)), 1e-6)
+def reach_end(cells: NDArray[Any], seconds: float) -> NDArray[Any]:
+    """Repeat the last column of ``cells`` [n_bands, n_frames] until the picture covers a clip of ``seconds``.
+
+    Changing a cell of the last frame changes the sound up to the clip's end, so this is where that cell is.
+
+    >>> reach_end(np.ones((149, 15)), 0.5).shape
+    (149, 17)
+    """
+    missing = math.ceil(seconds / FRAME_SECONDS + 0.5) - cells.shape[1]
+    return np.pad(cells, ((0, 0), (0, max(missing, 0))), mode="edge")
+
+
+def _loudness_scale(log_spectrogram: NDArray[np.floating]) -> Normalize:
+    return Normalize(0.0, max(float(np.quantile(log_spectrogram, 0.998)), 1e-6), clip=True)
 
 
 def spectrogram_pixels(log_spectrogram: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return a spectrogram [n_bands, n_frames] as pixels [n_bands, n_frames, 4], low frequencies at the bottom."""
-    coloured = ScalarMappable(Normalize(0.0, _loudest(log_spectrogram), clip=True), LOUDNESS_MAP)
+    coloured = ScalarMappable(_loudness_scale(log_spectrogram), LOUDNESS_MAP)
     pixels: NDArray[np.uint8] = coloured.to_rgba(log_spectrogram[::-1], bytes=True)
+    return pixels
+
+
+def side_pixels(
+    log_spectrogram: NDArray[np.floating], segments: NDArray[np.intp], *, chosen: ArrayLike, side: str
+) -> NDArray[np.uint8]:
+    """Return the spectrogram of the ``chosen`` components alone as pixels [n_bands, n_frames, 4], clear elsewhere.
+
+    ``side``, positive or negative, says the colour; loud is dark, on the scale of the whole spectrogram.
+    """
+    pixels: NDArray[np.uint8] = ScalarMappable(_loudness_scale(log_spectrogram), SIDE_MAPS[side]).to_rgba(
+        log_spectrogram[::-1], bytes=True
+    )
+    pixels[..., 3] = np.where(np.isin(segments[::-1], np.asarray(chosen, dtype=np.intp)), 255, 0)
     return pixels
 
 
@@ -114,11 +147,12 @@ def component_pixels(
     return pixels
 
 
-def _time_frequency_axes(axes: Axes, n_bands: int, n_frames: int) -> None:
-    start, end = time_span(n_frames)
+def _time_frequency_axes(axes: Axes, n_bands: int, n_frames: int, *, seconds: float | None = None) -> None:
+    """Seconds from 0 to the clip's or else the picture's end, Hz at the bands' rows."""
+    end = seconds or time_span(n_frames)[1]
     ticks = [hz for hz in TICKS_HZ if rows_of(hz) <= n_bands - 1]
     axes.set_yticks(rows_of(ticks), [hz_label(hz) for hz in ticks], fontsize=8)
-    axes.set(xlim=(max(start, 0.0), end), ylim=(-0.5, n_bands - 0.5), xlabel="time (s)", ylabel="frequency (Hz)")
+    axes.set(xlim=(0.0, end), ylim=(-0.5, n_bands - 0.5), xlabel="time (s)", ylabel="frequency (Hz)")
 
 
 def _show(axes: Axes, pixels: NDArray[np.uint8], n_bands: int, n_frames: int) -> None:
@@ -126,16 +160,17 @@ def _show(axes: Axes, pixels: NDArray[np.uint8], n_bands: int, n_frames: int) ->
     axes.imshow(pixels, extent=extent, aspect="auto", origin="upper", interpolation="antialiased")
 
 
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def draw_spectrogram(log_spectrogram: NDArray[np.floating], *, title: str = "The sound: darker is louder") -> Figure:
-    """Draw a log spectrogram [n_bands, n_frames]."""
+def draw_spectrogram(
+    log_spectrogram: NDArray[np.floating],
+    *,
+    title: str = "The sound: darker is louder",
+    seconds: float | None = None,
+) -> Figure:
+    """Draw a log spectrogram [n_bands, n_frames] of a clip of ``seconds``."""
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     axes = figure.subplots()
     _show(axes, spectrogram_pixels(log_spectrogram), *log_spectrogram.shape)
-    _time_frequency_axes(axes, *log_spectrogram.shape)
+    _time_frequency_axes(axes, *log_spectrogram.shape, seconds=seconds)
     axes.set_title(title, loc="left")
     return figure
 
@@ -148,17 +183,44 @@ def draw_components(
     positive: NDArray[np.intp],
     negative: NDArray[np.intp],
     name: str,
+    seconds: float | None = None,
 ) -> Figure:
     """Draw a log spectrogram [n_bands, n_frames] with the components for and against a score; weights [K]."""
     title = f"For {spoken(name)} (orange, {positive.size} parts) and against it (blue, {negative.size} parts)"
-    figure = draw_spectrogram(log_spectrogram, title=title)
+    figure = draw_spectrogram(log_spectrogram, title=title, seconds=seconds)
     axes = figure.axes[0]
-    for side, chosen in (("negative", negative), ("positive", positive)):
-        pixels = component_pixels(segments, weights, chosen=chosen, colour=COLOURS[side])
-        _show(axes, pixels, *log_spectrogram.shape)
+    layers = [
+        component_pixels(segments, weights, chosen=chosen, colour=colour)
+        for chosen, colour in ((positive, ORANGE), (negative, BLUE))
+    ]
+    _show(axes, np.where(layers[0][..., 3:] > 0, *layers), *log_spectrogram.shape)  # a component is on one side only
     largest = max(float(np.abs(weights).max()), 1e-12)
     bar = figure.colorbar(ScalarMappable(Normalize(-largest, largest), DIVERGING), ax=axes, aspect=30, pad=0.015)
     bar.set_label("weight of a part on the score")
+    return figure
+
+
+def draw_sides(
+    log_spectrogram: NDArray[np.floating],
+    segments: NDArray[np.intp],
+    *,
+    positive: NDArray[np.intp],
+    negative: NDArray[np.intp],
+    name: str,
+    seconds: float | None = None,
+) -> Figure:
+    """Draw the log spectrogram [n_bands, n_frames] twice: of the components for a score alone, and of those against.
+
+    These are the positive and negative spectrograms of the 2019 paper's Figure 2.
+    """
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    sides = (("positive", positive, "for"), ("negative", negative, "against"))
+    for axes, (side, chosen, word) in zip(panels, sides, strict=True):
+        _show(axes, side_pixels(log_spectrogram, segments, chosen=chosen, side=side), *log_spectrogram.shape)
+        _time_frequency_axes(axes, *log_spectrogram.shape, seconds=seconds)
+        axes.label_outer()
+        axes.set_title(f"Only what speaks {word} {spoken(name)} (parts: {chosen.size}); darker is louder", loc="left")
     return figure
 
 
@@ -214,69 +276,4 @@ def draw_effects(effects: NDArray[np.floating], *, intercepts: NDArray[np.floati
     panels[0].set_yticks(range(len(MIDLEVEL_NAMES) + 1), [*(spoken(name) for name in MIDLEVEL_NAMES), "base"])
     figure.suptitle("What each quality adds (orange) to each emotion or takes away (blue)", fontsize=12)
     figure.supxlabel("part of the emotion's score (with the grey base the bars sum to it)", fontsize=9)
-    return figure
-
-
-def _arrows(axes: Axes, shifts: Mapping[str, NDArray[np.floating]]) -> None:
-    for offset, (version, values) in zip((-0.17, 0.17), shifts.items(), strict=True):
-        rows = np.arange(values.size) + offset
-        axes.hlines(rows, 0.0, values, color=COLOURS[version], linewidth=2.2)
-        axes.scatter(values, rows, color=COLOURS[version], s=26, zorder=3, label=version)
-
-
-def draw_shifts(
-    names: Sequence[str], before: NDArray[np.floating], shifts: Mapping[str, NDArray[np.floating]], *, target: str
-) -> Figure:
-    """Draw how far each version moved each score: before [n_names], shifts [n_names] of "enhanced" and "weakened"."""
-    figure = Figure(figsize=(WIDTH, 1.4 + 0.31 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    _arrows(axes, shifts)
-    rows = np.arange(len(names))
-    axes.scatter(np.zeros(len(names)), rows, color=GREY, s=20, zorder=2, label="original")
-    axes.axvline(0.0, color=GREY, linewidth=0.8, zorder=1)
-    marked = names.index(target)
-    axes.axhspan(marked - 0.5, marked + 0.5, color="#f0f0f0", zorder=0)
-    n_midlevel = sum(name in MIDLEVEL_NAMES for name in names)
-    if 0 < n_midlevel < len(names):
-        axes.axhline(n_midlevel - 0.5, color="black", linewidth=0.6)
-    axes.set_yticks(rows, [f"{spoken(name)}  {score:.2f}" for name, score in zip(names, before, strict=True)])
-    axes.get_yticklabels()[marked].set_fontweight("bold")
-    largest = 1.15 * max(*(float(np.abs(values).max()) for values in shifts.values()), 1e-3)
-    axes.set(
-        xlim=(-largest, largest),
-        ylim=(len(names) - 0.4, -0.6),
-        xlabel="change of the score (score of the original at the left)",
-    )
-    axes.set_title("How far each score moved", loc="left")
-    axes.legend(
-        frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 0.995), handletextpad=0.1, columnspacing=1.0
-    )
-    _plain(axes)
-    return figure
-
-
-def draw_controls(
-    observed: Mapping[str, float],
-    controls: Mapping[tuple[str, str], NDArray[np.floating]],
-    *,
-    target: str,
-    kinds: Mapping[str, str],
-) -> Figure:
-    """Draw how far the score ``target`` moved (``observed``, by version) beside random changes.
-
-    controls: shifts [n] by version and kind; kinds: what each kind of control is, in words.
-    """
-    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
-    panels = figure.subplots(len(observed), len(kinds), sharex=True, sharey=True, squeeze=False)
-    everything = np.concatenate([np.array(list(observed.values())), *controls.values(), np.zeros(1)])
-    edges = np.linspace(everything.min(), everything.max() + 1e-9, 41)
-    for (version, kind), axes in zip(((v, k) for v in observed for k in kinds), panels.ravel(), strict=True):
-        axes.hist(controls[version, kind], bins=edges, color=GREY, label=f"random: {kinds[kind]}")
-        axes.axvline(observed[version], color=COLOURS[version], linewidth=2.5, label=version)
-        axes.axvline(0.0, color="black", linewidth=0.6, linestyle=":")
-        axes.set_title(f"{version}, beside random {kinds[kind]}", fontsize=9, loc="left")
-        _plain(axes)
-    figure.suptitle(f"How far {spoken(target)} moved (line) and how far random changes moved it (grey)", fontsize=12)
-    figure.supxlabel(f"change of {spoken(target)}", fontsize=9)
-    figure.supylabel("number of random changes", fontsize=9)
     return figure

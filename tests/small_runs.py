@@ -61,11 +61,12 @@ def small_run(
     rule: str = "bh:0.05",
     sides: str = "positive",
     name: str = "clip.wav",
+    n_controls: int = 19,
 ) -> RunResult:
     """The whole job, into ``folder / "out"``."""
     settings = RunSettings(
         lime=LimeSettings(n_perturbations=256, n_held_out=32, batch_size=64),
-        modify=ModifySettings(n_controls=19, rule=rule, sides=sides),
+        modify=ModifySettings(n_controls=n_controls, rule=rule, sides=sides),
     )
     clip, predictor = sound_file(folder, seconds=SECONDS, name=name), small_predictor(two_levels=two_levels)
     return run(clip, target=target, out=folder / "out", settings=settings, predictor=predictor)

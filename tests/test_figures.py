@@ -11,13 +11,14 @@ from fakes import grid_components
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from emomod import figures
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
-from emomod.spectrogram import band_frequencies
+from emomod.report import charts
+from emomod.spectrogram import band_frequencies, n_frames_of
 
 NONE = np.array([], dtype=np.intp)
 COMPONENTS = grid_components()
@@ -38,7 +39,7 @@ def words(figure: Figure) -> str:
 def shifts_figure(target: str = "articulation") -> tuple[Figure, np.ndarray]:
     up = np.linspace(-0.05, 0.09, len(SCORE_NAMES))
     before = np.full(len(SCORE_NAMES), 0.5)
-    return figures.draw_shifts(SCORE_NAMES, before, {"enhanced": up, "weakened": -up}, target=target), up
+    return charts.draw_shifts(SCORE_NAMES, before, {"enhanced": up, "weakened": -up}, target=target), up
 
 
 def every_figure() -> dict[str, Figure]:
@@ -49,13 +50,14 @@ def every_figure() -> dict[str, Figure]:
     return {
         "spectrogram": figures.draw_spectrogram(LOG_SPECTROGRAM),
         "explanation": figures.draw_components(
-            LOG_SPECTROGRAM, COMPONENTS.segments, WEIGHTS, **sides, name="tonal_stability"
+            LOG_SPECTROGRAM, COMPONENTS.segments, WEIGHTS, **sides, name="tonal_stability", seconds=None
         ),
+        "sides": figures.draw_sides(LOG_SPECTROGRAM, COMPONENTS.segments, **sides, name="tonal_stability", seconds=1.0),
         "effects": figures.draw_effects(
             layer.effects(np.full(7, 0.5)), intercepts=layer.intercepts, emotions=EMOTION_NAMES
         ),
         "shifts": shifts_figure()[0],
-        "controls": figures.draw_controls(observed, controls, target="articulation", kinds=kinds),
+        "controls": charts.draw_controls(observed, controls, target="articulation", kinds=kinds),
         "maps": figures.draw_weight_maps(COMPONENTS.segments, np.stack([WEIGHTS] * 7), titles=MIDLEVEL_NAMES),
     }
 
@@ -100,6 +102,49 @@ def test_spectrogram_pixels_against_theory_loud_is_dark_low_is_below():
     assert pixels.shape == (149, 4, 4)
     assert (pixels[-1, :, :3] == 0).all()
     assert (pixels[0, :, :3] == 255).all()
+
+
+@pytest.mark.parametrize("n_samples", [11025, 11026, 22050, 44000, 220500])
+def test_reach_end_against_theory_the_last_frame_goes_on_to_the_clips_end(n_samples):
+    seconds, n_frames = n_samples / 22050, n_frames_of(n_samples)
+    cells = np.arange(3 * n_frames).reshape(3, n_frames)
+    found = figures.reach_end(cells, seconds)
+    start, end = figures.time_span(found.shape[1])
+    assert start < 0 < seconds <= end < seconds + figures.FRAME_SECONDS
+    assert np.array_equal(found[:, :n_frames], cells)
+    assert (found[:, n_frames:] == cells[:, -1:]).all()
+
+
+def test_axes_against_theory_the_clips_end_is_the_axiss_end():
+    sides = {"positive": np.array([1]), "negative": NONE}
+    for figure in (
+        figures.draw_spectrogram(LOG_SPECTROGRAM, seconds=0.97),
+        figures.draw_components(LOG_SPECTROGRAM, COMPONENTS.segments, WEIGHTS, **sides, name="energy", seconds=0.97),
+        figures.draw_sides(LOG_SPECTROGRAM, COMPONENTS.segments, **sides, name="energy", seconds=0.97),
+    ):
+        assert figure.axes[0].get_xlim() == (0.0, 0.97)
+
+
+@pytest.mark.parametrize(("side", "colour"), [("positive", figures.ORANGE), ("negative", figures.BLUE)])
+def test_sides_against_theory_only_the_chosen_cells_and_loud_is_dark(side, colour):
+    pixels = figures.side_pixels(LOG_SPECTROGRAM, COMPONENTS.segments, chosen=[3, 7], side=side)
+    visible = np.isin(COMPONENTS.segments[::-1], [3, 7])
+    assert np.array_equal(pixels[..., 3], np.where(visible, 255, 0))
+    seen, loudness = pixels[visible][:, :3].astype(float), LOG_SPECTROGRAM[::-1][visible]
+    assert (np.diff(seen.sum(axis=1)[np.argsort(loudness)]) <= 0).all()
+    assert (seen.sum(axis=1) < 3 * 255).all()  # the quietest is not as white as what is left out
+    stronger = int(np.argmax(to_rgb(colour)))
+    assert (seen[:, stronger] >= seen.max(axis=1)).all()
+
+
+def test_sides_against_itself_two_panels_with_the_same_axes():
+    figure = FIGURES["sides"]
+    above, below = figure.axes
+    assert "for tonal stability (parts: 2)" in above.get_title(loc="left")
+    assert "against tonal stability (parts: 1)" in below.get_title(loc="left")
+    assert above.get_xlim() == below.get_xlim() == (0.0, 1.0)
+    assert above.get_ylim() == below.get_ylim()
+    assert below.get_xlabel() == "time (s)"
 
 
 def test_components_against_theory_stronger_weights_are_fuller_others_clear():
@@ -155,23 +200,27 @@ def test_shifts_against_theory_dots_lie_at_the_shifts_and_the_target_is_marked()
 
 def test_shifts_against_itself_one_level_of_scores_and_no_shift_at_all():
     still = np.zeros(8)
-    figure = figures.draw_shifts(EMOTION_NAMES, still, {"enhanced": still, "weakened": still}, target="sad")
+    figure = charts.draw_shifts(EMOTION_NAMES, still, {"enhanced": still, "weakened": still}, target="sad")
     assert len(figure.axes[0].get_yticklabels()) == 8
     assert figures.png_bytes(figure, dpi=50)
+
+
+def counts_of(axes: Axes) -> list[float]:
+    return [count for patch in axes.patches if isinstance(patch, StepPatch) for count in patch.get_data()[0]]
 
 
 def test_controls_against_theory_every_control_is_counted_and_the_shift_is_a_line():
     figure = FIGURES["controls"]
     for axes, observed in zip(figure.axes, (0.05, 0.05, -0.04, -0.04), strict=True):
-        assert sum(bar.get_height() for bar in bars_of(axes)) == 19
+        assert sum(counts_of(axes)) == 19
         assert observed in [np.asarray(line.get_xdata())[0] for line in axes.lines]
     assert "random changes" in words(figure)
 
 
 def test_controls_against_itself_all_equal():
     controls = {("enhanced", "count"): np.zeros(5)}
-    figure = figures.draw_controls({"enhanced": 0.0}, controls, target="fear", kinds={"count": "parts"})
-    assert sum(bar.get_height() for bar in bars_of(figure.axes[0])) == 5
+    figure = charts.draw_controls({"enhanced": 0.0}, controls, target="fear", kinds={"count": "parts"})
+    assert sum(counts_of(figure.axes[0])) == 5
 
 
 @pytest.mark.parametrize("kind", sorted(DICHROMATS))

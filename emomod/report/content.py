@@ -11,16 +11,18 @@ from emomod.labels import spoken
 from emomod.notebook import audio_uri
 from emomod.report.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.report.words import (
-    DIRECTIONS,
     HINTS,
     SIGNIFICANT,
+    WAYS,
     describe_versions,
     headline,
+    marking,
     number,
     off_words,
     signed,
     trust,
     verdict,
+    why_unchanged,
 )
 from emomod.result import RunResult
 
@@ -53,6 +55,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "headline": headline(record, target=target),
         "verdicts": _verdicts(result, target),
         "shifts": _shifts(result),
+        "marking": marking(record),
         "fits": _fits(record),
         "clip_r2": number(record["clip_r2"], 4),
         "off": off_words(record["settings"]["lime"]["off"]),
@@ -116,6 +119,7 @@ def _verdicts(result: RunResult, target: str) -> list[dict[str, str]]:
             before=float(shift.before[column]),
             shift=float(shift.shift[column]),
             controls=record["controls"][shift.version],
+            unchanged=why_unchanged(record),
         )
         found.append({"version": shift.version, "words": words})
     return found
@@ -133,7 +137,7 @@ def _shifts(result: RunResult) -> list[dict[str, Any]]:
                 "side": "up" if row[f"shift_{version}"] > 0 else "down",
                 "stands_out": bool(kinds) and all(row[f"p_{kind}_{version}"] <= SIGNIFICANT for kind in kinds),
             }
-            for version in DIRECTIONS
+            for version in WAYS
         ]
         rows.append(
             {
@@ -191,8 +195,12 @@ def _details(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def command_of(record: Mapping[str, Any], *, out: Path) -> str:
-    """Return the command that makes this run again with the model that ships, its options spelt out."""
+    """Return the command that makes this run again, its options spelt out.
+
+    The checkpoint is named only where the record does, which is where it is not the one that ships.
+    """
     lime, modify = record["settings"]["lime"], record["settings"]["modify"]
+    clip, checkpoint = record["clip"], record["model"].get("path")
     options = {
         "target": record["target"],
         "gain-db": f"{modify['gain_db']:g}",
@@ -206,6 +214,8 @@ def command_of(record: Mapping[str, Any], *, out: Path) -> str:
         "design": lime["design"],
         "off": lime["off"],
         "seed": lime["seed"],
+        **({"checkpoint": checkpoint} if checkpoint else {}),
         "out": out,
     }
-    return shlex.join(["emomod", "run", record["clip"], *(f"--{name}={value}" for name, value in options.items())])
+    words = [f"--{name}={value}" for name, value in options.items()]  # with "=", for values that begin with "-"
+    return shlex.join(["emomod", "run", f"./{clip}" if clip.startswith("-") else clip, *words])

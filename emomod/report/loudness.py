@@ -33,15 +33,13 @@ def k_weighting(sr: float) -> tuple[Filter, Filter]:
 
 
 def loudness(y: NDArray[np.floating], *, sr: float = SAMPLE_RATE) -> float:
-    """Return the gated loudness (LUFS) of a mono waveform [n_samples]; -inf for silence."""
+    """Return the gated loudness (LUFS) of a mono waveform [n_samples] of 0.4 s or more; -inf for silence."""
     weighted = np.asarray(y, dtype=np.float64)
     for numerator, denominator in k_weighting(sr):
         weighted = lfilter(numerator, denominator, weighted)
     hop = round(BLOCK_SECONDS * sr / HOPS_PER_BLOCK)
-    powers = np.add.reduceat(weighted**2, np.arange(0, max(weighted.size - hop + 1, 1), hop)) / hop
-    blocks = np.convolve(
-        powers, np.full(HOPS_PER_BLOCK, 1 / HOPS_PER_BLOCK), mode="valid" if powers.size > 3 else "full"
-    )
+    powers = (weighted[: weighted.size // hop * hop].reshape(-1, hop) ** 2).mean(axis=1)  # whole hops only
+    blocks = np.lib.stride_tricks.sliding_window_view(powers, HOPS_PER_BLOCK).mean(axis=1)
     blocks = blocks[_level(blocks) > ABSOLUTE_GATE]
     if not blocks.size:
         return float("-inf")

@@ -1,48 +1,79 @@
 """The figures of a run: which arrays go into which picture."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from emomod.audio import SAMPLE_RATE
 from emomod.figures import (
     BLUE,
     ORANGE,
     TICKS_HZ,
     component_pixels,
     draw_components,
-    draw_controls,
     draw_effects,
-    draw_shifts,
+    draw_sides,
     draw_spectrogram,
     hz_label,
     pixels_png,
     png_bytes,
+    reach_end,
     rows_of,
     spectrogram_pixels,
-    svg_text,
     time_span,
 )
 from emomod.labels import EMOTION_NAMES, spoken
-from emomod.notebook import png_uri, svg_uri
+from emomod.notebook import png_uri
+from emomod.report.charts import draw_controls, draw_shifts
 from emomod.result import RunResult
 
 CONTROL_TITLES = {"count": "changes of as many parts", "energy": "changes of as much energy"}
 
 
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What the pictures of a run's target show; arrays reach to the clip's end."""
+
+    seconds: float
+    log_spectrogram: NDArray[np.float32]  # [n_bands, n_frames]
+    segments: NDArray[np.intp]  # [n_bands, n_frames]
+    weights: NDArray[np.float64]  # [K], on the target
+    positive: NDArray[np.intp]
+    negative: NDArray[np.intp]
+
+
+def _scene(result: RunResult) -> _Scene:
+    explanation, changed = result.explanation, result.modification
+    seconds = changed.waveforms["original"].size / SAMPLE_RATE
+    return _Scene(
+        seconds,
+        reach_end(result.log_spectrogram.cpu().numpy(), seconds),
+        reach_end(explanation.segments, seconds),
+        explanation.weights.weights[explanation.weights.index(changed.target)],
+        changed.selection.positive,
+        changed.selection.negative,
+    )
+
+
 def draw_all(result: RunResult) -> dict[str, Figure]:
     """Return the figures of a run by name; "effects" is absent for a model without a mid-level layer."""
-    explanation, changed = result.explanation, result.modification
-    weights = explanation.weights.weights[explanation.weights.index(changed.target)]
-    log_spectrogram, selection = result.log_spectrogram.cpu().numpy(), changed.selection
+    explanation, changed, scene = result.explanation, result.modification, _scene(result)
+    chosen = {"positive": scene.positive, "negative": scene.negative}
     figures = {
-        "spectrogram": draw_spectrogram(log_spectrogram),
+        "spectrogram": draw_spectrogram(scene.log_spectrogram, seconds=scene.seconds),
         "explanation": draw_components(
-            log_spectrogram,
-            explanation.segments,
-            weights,
-            positive=selection.positive,
-            negative=selection.negative,
+            scene.log_spectrogram,
+            scene.segments,
+            scene.weights,
+            **chosen,
             name=changed.target,
+            seconds=scene.seconds,
+        ),
+        "sides": draw_sides(
+            scene.log_spectrogram, scene.segments, **chosen, name=changed.target, seconds=scene.seconds
         ),
         "shifts": draw_shifts(
             explanation.names,
@@ -72,41 +103,43 @@ def _draw_controls(result: RunResult) -> Figure:
 
 
 def write_figures(figures: dict[str, Figure], folder: Path) -> dict[str, str]:
-    """Write every figure as NAME.png into ``folder``, which is made; return them as data URIs for a page.
-
-    On the page a figure with a spectrogram is that PNG, the others are drawings (SVG).
-    """
+    """Write every figure as NAME.png into ``folder``, which is made; return them as data URIs for a page."""
     folder.mkdir()
     uris = {}
     for name, figure in figures.items():
         png = png_bytes(figure)
         (folder / f"{name}.png").write_bytes(png)
-        uris[name] = png_uri(png) if name in ("spectrogram", "explanation") else svg_uri(svg_text(figure))
+        uris[name] = png_uri(png)
     return uris
 
 
 def strip(result: RunResult) -> dict[str, object]:
-    """Return the bare pictures over which the page's player moves, with the places of their labels in percent."""
-    explanation, changed = result.explanation, result.modification
-    weights = explanation.weights.weights[explanation.weights.index(changed.target)]
-    log_spectrogram, selection = result.log_spectrogram.cpu().numpy(), changed.selection
-    n_bands, n_frames = log_spectrogram.shape
+    """Return the bare pictures over which the page's player moves, with their places and those of the labels.
+
+    Places are percent of a width that stands for the clip, from 0 to "seconds"; the pictures reach a little further.
+    """
+    scene = _scene(result)
+    n_bands, n_frames = scene.log_spectrogram.shape
     start, end = time_span(n_frames)
-    sides = (("positive", selection.positive, ORANGE), ("negative", selection.negative, BLUE))
+    sides = (("positive", scene.positive, ORANGE), ("negative", scene.negative, BLUE))
     layers = {
-        side: png_uri(pixels_png(component_pixels(explanation.segments, weights, chosen=chosen, colour=colour)))
+        side: png_uri(pixels_png(component_pixels(scene.segments, scene.weights, chosen=chosen, colour=colour)))
         for side, chosen, colour in sides
     }
     rows = {hz_label(hz): (float(rows_of(hz)) + 0.5) / n_bands for hz in TICKS_HZ if hz != TICKS_HZ[0]}
-    step = 1 if end <= 12 else 5
     return {
-        "spectrogram": png_uri(pixels_png(spectrogram_pixels(log_spectrogram))),
+        "spectrogram": png_uri(pixels_png(spectrogram_pixels(scene.log_spectrogram))),
         "layers": layers,
-        "start": start,
-        "end": end,
+        "seconds": scene.seconds,
+        "left": round(100 * start / scene.seconds, 3),
+        "width": round(100 * (end - start) / scene.seconds, 3),
         "frequencies": {label: round(100 * height, 2) for label, height in rows.items()},
-        "seconds": {
-            second: round(100 * (second - start) / (end - start), 2) for second in range(0, int(end) + 1, step)
-        },
-        "alt": f"Spectrogram; parts for {spoken(changed.target)} in orange, parts against it in blue",
+        "ticks": {f"{time:g}": round(100 * time / scene.seconds, 2) for time in _ticks(scene.seconds)},
+        "alt": f"Spectrogram; parts for {spoken(result.modification.target)} in orange, parts against it in blue",
     }
+
+
+def _ticks(seconds: float) -> NDArray[np.float64]:
+    """Times (s) to write under a clip, a dozen at most."""
+    step = next((step for step in (0.1, 0.5, 1.0, 5.0) if seconds <= 12 * step), 60.0)
+    return np.round(np.arange(0.0, seconds + 1e-9, step), 1)

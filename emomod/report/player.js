@@ -12,9 +12,8 @@
   const buttons = find("button[data-version]");
   const isOn = (button) => button.getAttribute("aria-pressed") === "true";
   const setOn = (button, on) => button.setAttribute("aria-pressed", String(on));
-  const state = { version: "original", playing: false, position: 0, startedAt: 0, buffers: {}, context: null, master: null, voices: {} };
-  const spanStart = Number(strip.dataset.start), spanEnd = Number(strip.dataset.end);
-  let duration = 1;
+  const state = { version: "original", playing: false, position: 0, startedAt: 0, buffers: {}, frame: 0, context: null, master: null, voices: {} };
+  let duration = Number(strip.dataset.seconds); // the picture's width stands for it
 
   function bytesOf(uri) {
     const text = atob(uri.slice(uri.indexOf(",") + 1));
@@ -37,6 +36,7 @@
     duration = Math.max(...Object.values(state.buffers).map((buffer) => buffer.duration));
     strip.setAttribute("aria-valuemax", duration.toFixed(1));
     show();
+    tell();
     body.dataset.ready = Object.keys(state.buffers).length;
   }
 
@@ -95,9 +95,9 @@
       source.start(state.startedAt, state.position);
       state.voices[name] = { source, gain };
     }
-    state.voices.original.source.onended = () => { state.playing = false; state.position = 0; state.master = null; state.voices = {}; show(); };
+    state.voices.original.source.onended = () => { state.playing = false; state.position = 0; state.master = null; state.voices = {}; show(); tell(); };
     state.playing = true;
-    requestAnimationFrame(follow);
+    follow();
   }
 
   function pause() {
@@ -110,6 +110,7 @@
     if (!body.dataset.ready) return;
     if (state.playing) pause(); else { if (state.position >= duration - 0.01) state.position = 0; start(); }
     show();
+    tell();
   }
 
   function seek(seconds) {
@@ -119,6 +120,7 @@
     state.position = Math.min(Math.max(seconds, 0), duration - 0.01);
     if (wasPlaying) start();
     show();
+    tell();
   }
 
   function choose(version) {
@@ -129,17 +131,23 @@
 
   function show() {
     const now = position();
-    playhead.style.left = `${(100 * (now - spanStart)) / (spanEnd - spanStart)}%`;
+    playhead.style.left = `${(100 * now) / duration}%`;
     clock.textContent = `${now.toFixed(1)} s`;
-    strip.setAttribute("aria-valuenow", now.toFixed(1));
-    strip.setAttribute("aria-valuetext", `${now.toFixed(1)} seconds`);
-    playButton.textContent = state.playing ? "Pause" : "Play";
-    setOn(playButton, state.playing);
+    const words = state.playing ? "Pause" : "Play";
+    if (playButton.textContent !== words) playButton.textContent = words;
+  }
+
+  // What a screen reader says of the position: when it is asked or changed, not while the sound moves on.
+  function tell() {
+    const now = position().toFixed(1);
+    strip.setAttribute("aria-valuenow", now);
+    strip.setAttribute("aria-valuetext", `${now} seconds`);
   }
 
   function follow() {
+    cancelAnimationFrame(state.frame); // one loop, however often the player was started
     show();
-    if (state.playing) requestAnimationFrame(follow);
+    if (state.playing) state.frame = requestAnimationFrame(follow);
   }
 
   function setLoop(on) {
@@ -160,8 +168,9 @@
   }
   strip.addEventListener("click", (event) => {
     const box = strip.getBoundingClientRect();
-    seek(spanStart + ((event.clientX - box.left) / box.width) * (spanEnd - spanStart));
+    seek(((event.clientX - box.left) / box.width) * duration);
   });
+  strip.addEventListener("focus", tell);
   strip.addEventListener("keydown", (event) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, Home: -duration, End: duration };
     if (!(event.key in steps)) return;
@@ -184,6 +193,7 @@
   byId("player").hidden = false;
   body.classList.add("js");
   show();
+  tell();
   decodeAll().catch((error) => {
     byId("player").hidden = true;
     body.classList.remove("js");

@@ -19,7 +19,8 @@ HINTS = {
 CONTROL_WORDS = {"count": "of as many parts", "energy": "of parts with as much sound energy"}
 SIGNIFICANT = 0.05
 CLEAR_R2, FAIR_R2 = 0.7, 0.4
-DIRECTIONS = {"enhanced": "up", "weakened": "down"}
+WAYS = {"enhanced": "up", "weakened": "down"}
+ENOUGH_CONTROLS = 19  # with fewer, beating all of them still leaves p above SIGNIFICANT
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -88,10 +89,30 @@ def moved_as_meant(shift: float, version: str) -> bool:
     return shift > 0 if version == "enhanced" else shift < 0
 
 
+def why_unchanged(record: Mapping[str, Any]) -> str:
+    """Say why no version differs from the original; empty where something was changed."""
+    sides = record["settings"]["modify"]["sides"]
+    chosen = [record[f"n_{side}"] for side in ("positive", "negative") if sides in (side, "both")]
+    if not any(chosen):
+        return "no part was selected"
+    return "" if record["gain_db"] else "the gain is 0 dB"
+
+
 def verdict(
-    version: str, *, target: str, before: float, shift: float, controls: Mapping[str, Mapping[str, float]]
+    version: str,
+    *,
+    target: str,
+    before: float,
+    shift: float,
+    controls: Mapping[str, Mapping[str, float]],
+    unchanged: str = "",
 ) -> str:
-    """Say how far one version moved the target and how that compares with random changes."""
+    """Say how far one version moved the target and how that compares with random changes.
+
+    ``unchanged``: why the version is the original, where it is.
+    """
+    if unchanged:
+        return f"nothing changed, because {unchanged}: {target} stayed at {number(before)}."
     way = "up" if shift > 0 else "down"
     words = f"{target} went {way} by {number(abs(shift))}, from {number(before)} to {number(before + shift)}"
     if shift == 0:
@@ -102,29 +123,60 @@ def verdict(
         f"{_share(control)} random changes {CONTROL_WORDS.get(kind, kind)} (p = {number(control['p_value'], 2)})"
         for kind, control in controls.items()
     ]
-    return f"{words}. That is further {DIRECTIONS[version]} than {' and '.join(compared)}."
+    return f"{words}. That is further {WAYS[version]} than {' and '.join(compared)}."
 
 
 def _share(control: Mapping[str, float]) -> str:
-    if control["share_beaten"] == 1:
-        return f"all {control['n']:.0f}"
+    if control["share_beaten"] in (0, 1):
+        return f"{'all' if control['share_beaten'] else 'none of the'} {control['n']:.0f}"
     return f"{100 * control['share_beaten']:.0f} % of {control['n']:.0f}"
 
 
 def headline(record: Mapping[str, Any], *, target: str) -> str:
-    """Say in one sentence whether the change did what it was meant to do."""
+    """Say in a sentence or two whether the change did what it was meant to do."""
+    if reason := why_unchanged(record):
+        return f"Nothing changed, because {reason}: {target} stayed where it was."
     shifts = {version: moved[record["target"]] for version, moved in record["shifts"].items()}
     meant = [moved_as_meant(shift, version) for version, shift in shifts.items()]
-    p_values = [control["p_value"] for kinds in record["controls"].values() for control in kinds.values()]
     if not any(shifts.values()):
-        return f"Nothing changed: {target} stayed where it was."
-    if all(meant) and max(p_values) <= SIGNIFICANT:
-        return f"Yes: {target} moved the intended way both times, clearly further than random changes of the same size."
+        return f"Nothing moved: {target} stayed where it was."
     if all(meant):
-        return f"In part: {target} moved the intended way both times, but not always further than random changes."
+        return _beside_controls(record, f"{target} moved the intended way both times")
     if any(meant):
         return f"In part: {target} moved the intended way in one version only."
     return f"No: {target} did not move the intended way."
+
+
+def _beside_controls(record: Mapping[str, Any], moved: str) -> str:
+    """Headline of two versions that ``moved`` as meant, beside random changes of the same size."""
+    controls = [control for kinds in record["controls"].values() for control in kinds.values()]
+    beats_all = min(control["share_beaten"] for control in controls) == 1
+    if few := few_controls(record):
+        if beats_all:
+            return f"So far yes: {moved}, further than all random changes of the same size. {few}"
+        return f"In part: {moved}, but some random changes of the same size moved it as far. {few}"
+    if max(control["p_value"] for control in controls) <= SIGNIFICANT:
+        return f"Yes: {moved}, clearly further than random changes of the same size."
+    return f"In part: {moved}, but too many random changes of the same size moved it as far."
+
+
+def few_controls(record: Mapping[str, Any]) -> str:
+    """Say that a run made too few random changes to tell much; empty where it made enough."""
+    n = min(control["n"] for kinds in record["controls"].values() for control in kinds.values())
+    if n >= ENOUGH_CONTROLS:
+        return ""
+    changes = "change" if n == 1 else "changes"
+    return f"With only {n:.0f} random {changes} of each kind this cannot tell much: ask for {ENOUGH_CONTROLS} or more."
+
+
+def marking(record: Mapping[str, Any]) -> str:
+    """Say which shifts in the table are marked, or why none is."""
+    if few := few_controls(record):
+        return f"No change is marked: even one that is larger than all random changes could be chance. {few}"
+    return (
+        "Coloured changes are larger than nearly all random changes of the same size "
+        f"(p at most {SIGNIFICANT:g} against each kind); grey ones are not."
+    )
 
 
 def trust(r2: float | None) -> str:
