@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +211,29 @@ def test_module_runs_as_a_program(tmp_path):
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (1, "")
     assert found.stderr.endswith("a.wav: is silent\n")
+
+
+def test_terminated_run_leaves_nothing_behind(tmp_path, clip, model):
+    command = [sys.executable, "-m", "emomod", "run", clip, "--target", "fear", "--out", str(tmp_path / "out")]
+    before, long = {*tmp_path.iterdir(), tmp_path / "log"}, ["--masks", "128", "--controls", "9999", "--rule", "top:9"]
+    with open(tmp_path / "log", "w+") as log, subprocess.Popen([*command, *model, *long], stderr=log) as process:
+        while "re-scoring" not in (tmp_path / "log").read_text():  # the folder is half-written by then
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(timeout=60) == 143
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_all_windows_and_start_exclude_each_other(clip, model, tmp_path, capsys):
+    words = ["run", clip, "--target", "fear", "--out", str(tmp_path / "out"), "--all-windows", "--start", "1", *model]
+    assert main(words) == 1
+    assert "--start must not be given" in capsys.readouterr().err
+
+
+def test_modify_does_not_replace_the_explanation_that_it_uses(tmp_path, clip, model, capsys):
+    explained = str(tmp_path / "explained")
+    assert main(["explain", clip, "--masks", "128", "--out", explained, *model]) == 0
+    assert main(["modify", clip, "--explanation", explained, "--target", "fear", "--out", explained, *model]) == 1
+    assert "would be replaced" in capsys.readouterr().err
+    assert (tmp_path / "explained" / "explanation.npz").exists()

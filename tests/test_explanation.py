@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 from dataclasses import fields
 
 import numpy as np
@@ -80,6 +81,47 @@ def test_load_explanation_iv(tmp_path, name, content, message):
     damaged(tmp_path, name, content)
     with pytest.raises(InputError, match=message):
         load_explanation(tmp_path)
+
+
+def rewrite(folder, *, text=None, arrays=None):
+    """Save an explanation in which keys of the JSON and arrays are changed, or taken out by None."""
+    explained(np.random.default_rng(0), two_levels=True).save(folder)
+    told = json.loads((folder / "explanation.json").read_text()) | (text or {})
+    (folder / "explanation.json").write_text(
+        json.dumps({key: value for key, value in told.items() if value is not None})
+    )
+    with np.load(folder / "explanation.npz") as stored:
+        changed = dict(stored) | (arrays or {})
+    np.savez(folder / "explanation.npz", **{key: value for key, value in changed.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    "change",
+    (
+        *({"text": {key: None}} for key in ("names", "record", "clip_r2", "layer")),
+        {"text": {"record": {"clip": {"path": "a.wav"}}}},
+        {"text": {"record": [1]}},
+        *({"arrays": {key: None}} for key in ("scores", "segments", "locations", "weights.weights", "effects.values")),
+        {"arrays": {"weights.extra": np.zeros(3)}},
+        {"arrays": {"weights.weights": np.full((15, 12), np.nan)}},
+        {"arrays": {"weights.weights": np.zeros((15, 5))}},
+        {"arrays": {"segments": np.zeros((149, 9))}},
+        {"arrays": {"scores": np.zeros(3)}},
+    ),
+)
+def test_load_explanation_iv_parts_that_do_not_fit(tmp_path, change):
+    rewrite(tmp_path, **change)
+    with pytest.raises(InputError, match="holds no explanation that can be read"):
+        load_explanation(tmp_path)
+
+
+def test_load_explanation_iv_any_damaged_byte_is_refused_or_does_no_harm(tmp_path, rng):
+    explained(rng, two_levels=True).save(tmp_path)
+    whole = (tmp_path / "explanation.npz").read_bytes()
+    for at in rng.integers(0, len(whole), 40):
+        (tmp_path / "explanation.npz").write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with suppress(InputError):
+            assert load_explanation(tmp_path).names == SCORE_NAMES
 
 
 def test_load_explanation_iv_missing_or_pickled(tmp_path):

@@ -65,6 +65,13 @@ def test_run_windows_against_theory_silent_windows_are_left_out(tmp_path, job):
     assert [window.folder.name for window in job(tmp_path / "a.wav")] == ["00000.0s", "00004.0s"]
 
 
+def test_run_windows_iv_nothing_is_made_for_a_target_that_is_none(tmp_path):
+    predictor = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors"), device="cpu")
+    with pytest.raises(InputError, match="target must be one of"):
+        next(run_windows(sound_file(tmp_path), target="groove", out=tmp_path / "out", predictor=predictor))
+    assert not (tmp_path / "out").exists()
+
+
 def test_run_windows_iv_a_folder_of_other_things(tmp_path, job):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("")

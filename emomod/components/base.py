@@ -1,8 +1,8 @@
 """The Components seam: a sound is a mixture of K components, and everything emomod does is a choice of K gains.
 
-Conventions: gains are factors of amplitude >= 0; 1 leaves a component as it is, 0 silences it. ``mix`` and
-``render`` must mean the same: the spectrogram of ``render(gains)`` is close to ``mix(gains)`` for any gains, and
-unit gains give the sound back.
+Conventions: gains are factors of amplitude >= 0; 1 leaves a component as it is, 0 silences it. ``mix`` and ``render``
+mean the same sound, and unit gains give the sound back. They differ in one thing: a rendered sound is peak-normalised
+again when it is scored, as any file is, while ``mix`` keeps the level, so that single gains stay comparable.
 """
 
 from dataclasses import dataclass

@@ -87,7 +87,8 @@ def load_predictor(checkpoint: str | Path | None = None, *, device: str | None =
 
 def score_spectrogram(predict: Predict, log_spectrogram: torch.Tensor) -> NDArray[np.float64]:
     """Return the scores [n_names] of one log spectrogram [n_bands, n_frames]."""
-    return checked_scores(predict, predict(log_spectrogram[None].to(predict.device)), n=1)[0]
+    scores = predict(log_spectrogram[None].to(predict.device))
+    return checked_scores(predict, scores, n=1).reshape(-1)
 
 
 def checked_scores(predict: Predict, scores: torch.Tensor, *, n: int) -> NDArray[np.float64]:
