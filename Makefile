@@ -14,7 +14,7 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)")
 DEMO := demo-out
 ONE_THREAD_EACH := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 OMP_NUM_THREADS=1
 
-.PHONY: setup demo test check format constraints clean
+.PHONY: setup demo test check format results constraints clean
 
 setup: $(READY)
 	$(BIN)/emomod doctor
@@ -35,6 +35,15 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The figures and pictures in docs/, measured again; a real clip and rated phrases are used where they are at hand.
+DATA := ../shared/data
+CLIP := $(wildcard $(DATA)/clips/soundtracks_set1_001.mp3)
+results: demo
+	$(BIN)/python benchmarks/closed_loop.py demo $(CLIP) --out docs/results/closed_loop.md
+	$(BIN)/python -m emomod.training.card $(if $(CLIP),--phrases $(DATA)/labelled_phrases --clip $(CLIP) \
+		--published $(DATA)/published_example_001.json) > build-card.md && mv build-card.md docs/model_card.md
+	$(BIN)/python scripts/pictures.py $(DEMO)
 
 $(READY): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
