@@ -1,16 +1,15 @@
 # Chores. `make demo` and `make test` set everything up in .venv by themselves.
 #
 #   PYTHON=python3.12        the Python to make .venv with (3.11 or newer)
-#   TORCH_INDEX=<address>    a further package index for torch, e.g. PyTorch's index of CPU builds (its address is on
-#                            PyTorch's "Get started" page): on Linux the ordinary index gives the large CUDA build,
-#                            which also works without a GPU. PIP_EXTRA_INDEX_URL in the environment does the same.
+#
+# On Linux pip's ordinary index gives torch with CUDA, which is large and works without a GPU, too. For the small CPU build
+# set PIP_EXTRA_INDEX_URL to PyTorch's index of CPU builds (its address is on PyTorch's "Get started" page).
 
 PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done),python3)
 BIN := .venv/bin
 READY := .venv/ready
 EXTRAS := dev,train,separation
-INDEX := $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)")
 DEMO := demo-out
 ONE_THREAD_EACH := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 OMP_NUM_THREADS=1
 
@@ -50,14 +49,14 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "emomod needs Python 3.11 or newer; install it, or name it: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { rm -rf .venv; echo \
 		"Python could not make a virtual environment; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt -e ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
 	@touch $@
 
 # Newest versions of everything, from scratch; run the tests before committing what comes out.
 constraints:
 	rm -rf .venv
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -e ".[$(EXTRAS),notebook]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS),notebook]"
 	{ sed '/^[^#]/d' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -e 's/+[a-z0-9]*$$//' -e '/^nvidia-/d' \
 		-e '/^cuda-/d' -e '/^triton==/d'; } > constraints.new
 	mv constraints.new constraints.txt
