@@ -1,0 +1,206 @@
+"""Options become settings, settings keep their defaults, and what is printed for people says what the record says."""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+import pytest
+from fakes import explanation
+
+from emomod import __version__
+from emomod.attribution.lime import PARITY, LimeSettings
+from emomod.cli import doctor as doctor_command
+from emomod.cli import options
+from emomod.cli.explain import as_dict
+from emomod.cli.main import build_parser, main
+from emomod.cli.predict import table
+from emomod.cli.run import summary
+from emomod.doctor import Diagnosis, Finding
+from emomod.errors import InputError
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.model.mid_to_emotion import published_layer
+from emomod.pipeline import ModifySettings
+
+RUN = ["run", "a.wav", "--target", "fear", "--out", "o"]
+
+
+def parsed(*words):
+    return build_parser().parse_args([*RUN, *words])
+
+
+def test_options_against_the_library_the_defaults_are_its_own():
+    assert options.lime_settings(parsed()) == LimeSettings()
+    assert options.modify_settings(parsed()) == ModifySettings()
+    assert parsed().start == 0.0
+    assert options.lime_settings(parsed("--preset", "parity")) == PARITY
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (["--masks", "512"], "n_perturbations", 512),
+        (["--design", "paired"], "design", "paired"),
+        (["--off", "12dB"], "off", "12dB"),
+        (["--batch-size", "4"], "batch_size", 4),
+        (["--seed", "9"], "seed", 9),
+    ],
+)
+@pytest.mark.parametrize("preset", ["default", "parity"])
+def test_lime_options_against_itself_each_changes_its_own_setting(words, field, value, preset):
+    plain, changed = (options.lime_settings(parsed("--preset", preset, *extra)) for extra in ((), tuple(words)))
+    assert getattr(changed, field) == value
+    differing = {name for name in vars(plain) if getattr(plain, name) != getattr(changed, name)}
+    assert differing <= {field}
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (["--gain-db", "3"], "gain_db", 3.0),
+        (["--sides", "both"], "sides", "both"),
+        (["--rule", "top:5"], "rule", "top:5"),
+        (["--preset", "parity"], "rule", "ratio:1e-6"),
+        (["--preset", "parity", "--rule", "bh:0.1"], "rule", "bh:0.1"),
+        (["--bits", "16"], "bits", 16),
+        (["--controls", "19"], "n_controls", 19),
+        (["--seed", "9"], "seed", 9),
+    ],
+)
+def test_modification_options_against_itself_each_changes_its_own_setting(words, field, value):
+    changed = options.modify_settings(parsed(*words))
+    assert getattr(changed, field) == value
+    differing = {name for name in vars(changed) if getattr(changed, name) != getattr(ModifySettings(), name)}
+    assert differing == {field}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "required.*COMMAND.*emomod --help"),
+        (["run", "a.wav"], r"required.*--target.*emomod run --help"),
+        (["sing"], "invalid choice: 'sing'"),
+        (["run", "a.wav", "--target", "fear"], "--out"),
+        (["predict"], "FILE"),
+        (["modify", "a.wav", "--target", "fear", "--out", "o"], "--explanation"),
+        ([*RUN, "--device", "tpu"], "--device: invalid choice: 'tpu'"),
+        (["corpus", "render", "--out", "o"], "--clips"),
+    ],
+)
+def test_parser_iv_is_one_line_like_any_other_bad_input(words, message, capsys):
+    with pytest.raises(InputError, match=message):
+        build_parser().parse_args(words)
+    assert main(words) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("emomod: ")
+
+
+def test_version_against_the_package(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"emomod {__version__}\n"
+
+
+class Terminal:
+    """Standard error that is a terminal or not."""
+
+    def __init__(self, *, terminal):
+        self.terminal, self.text = terminal, ""
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_announcer_against_the_design_a_line_a_stage_where_there_is_no_terminal(monkeypatch):
+    terminal = Terminal(terminal=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    announce = options.announcer()
+    for text in ("reading", "explaining", "explaining: 16 of 32", "explaining: 32 of 32", "reading"):
+        announce(text)
+    options.finish_progress()
+    assert terminal.text == "emomod: reading\nemomod: explaining\n"
+
+
+def test_announcer_against_the_design_one_line_that_is_rewritten_on_a_terminal(monkeypatch):
+    terminal = Terminal(terminal=True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    announce = options.announcer()
+    for text in ("reading", "explaining: 16 of 32"):
+        announce(text)
+    options.finish_progress()
+    shown = terminal.text.split("\r\033[K")
+    assert shown == ["", "emomod: reading", "emomod: explaining: 16 of 32", ""]
+
+
+def test_print_json_against_json(capsys):
+    options.print_json({"a": float("nan"), "b": [1.5, float("inf")], "c": "é"})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None], "c": "é"}
+
+
+@pytest.mark.parametrize(("score", "length"), [(0.0, 0), (0.5, 15), (1.0, 30), (1.7, 30), (-0.2, 0)])
+def test_table_against_theory_bars_are_thirty_signs_at_one(score, length):
+    told = {"file": "a.wav", "n_windows": 2, "midlevel": {"articulation": score}, "emotion": {"fear": 0.1}}
+    title, bar, other = table(told).split("\n")
+    assert title == "a.wav (2 windows)"
+    assert bar.split()[:2] == ["articulation", f"{score:.3f}"]
+    assert bar.count("#") == length
+    assert other.split() == ["fear", "0.100", "###"]
+    assert table(told | {"n_windows": 1}).startswith("a.wav (1 window)\n")
+
+
+def test_summary_against_the_record():
+    record = {
+        "target": "fear",
+        "sentence": "Fear is high.",
+        "predictions": {
+            "before": {"midlevel": {"articulation": 0.5}, "emotion": {"fear": 0.25}},
+            "enhanced": {"midlevel": {"articulation": 0.6}, "emotion": {"fear": 0.375}},
+        },
+        "shifts": {"enhanced": {"articulation": 0.1, "fear": 0.125}},
+        "controls": {"enhanced": {"count": {"share_beaten": 0.93, "n": 99}, "energy": {"share_beaten": 1.0, "n": 50}}},
+        "warnings": ["it is loud"],
+        "seconds": {"total": 12.4},
+    }
+    lines = summary(record, "out").split("\n")
+    assert lines[:3] == ["Fear is high.", "", "fear: 0.250 as it is"]
+    told = "0.375 (+0.125), further than random changes: 93 % of 99 (count), 100 % of 50 (energy)"
+    assert lines[3] == f"  enhanced  {told}"
+    assert lines[4:] == ["warning: it is loud", "", "out/report.html (12 s)"]
+    midlevel = summary(record | {"target": "articulation"}, "out")
+    assert "articulation: 0.500 as it is" in midlevel
+    assert "0.600 (+0.100)" in midlevel
+
+
+def test_explanation_for_json_against_itself():
+    layer = published_layer()
+    features = dict(zip(MIDLEVEL_NAMES, np.linspace(0.2, 0.8, 7).tolist(), strict=True))
+    emotions = dict(zip(EMOTION_NAMES, layer.emotions(np.array(list(features.values()))).tolist(), strict=True))
+    found = as_dict(explanation(features | emotions, layer=layer))
+    assert found["scores"] == features | emotions
+    assert found["seed"] == 440
+    assert tuple(found["effects"]) == EMOTION_NAMES
+    for row, (emotion, score) in enumerate(emotions.items()):
+        assert sum(found["effects"][emotion].values()) + layer.intercepts[row] == pytest.approx(score)
+    assert set(found["surrogate_r2"]) == {*MIDLEVEL_NAMES, *EMOTION_NAMES}
+    assert as_dict(explanation(emotions))["effects"] is None
+
+
+@pytest.mark.parametrize(("state", "code"), [("ok", 0), ("info", 0), ("missing", 0), ("problem", 1)])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_doctor_against_theory_only_problems_end_with_one(monkeypatch, capsys, state, code, as_json):
+    diagnosis = Diagnosis((Finding("torch", state, "2.6", "cure it"),))
+    monkeypatch.setattr("emomod.doctor.diagnose", lambda path: diagnosis)
+    assert doctor_command.execute(argparse.Namespace(checkpoint=None, json=as_json)) == code
+    printed = capsys.readouterr().out
+    if as_json:
+        assert json.loads(printed) == diagnosis.as_dict()
+    else:
+        assert printed == diagnosis.as_text() + "\n"
