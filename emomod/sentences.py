@@ -82,9 +82,8 @@ def effect_sentence(explanation: Explanation, emotion: str) -> str:
 def main_cause(effects: Effects, emotion: str, degree: str) -> tuple[str, float]:
     """The mid-level feature with the largest effect that makes the emotion "high" or "low" (else of either sign)."""
     ordered = effects.of(emotion)
-    towards = {
-        name: value for name, value in ordered.items() if degree == "middling" or (value > 0) == (degree == "high")
-    }
+    direction = {"high": 1.0, "low": -1.0}.get(degree)
+    towards = {name: value for name, value in ordered.items() if direction is None or direction * value > 0}
     return next(iter((towards or ordered).items()))
 
 

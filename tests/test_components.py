@@ -152,3 +152,13 @@ def test_segment_components_iv(sound):
     ):
         with pytest.raises(InputError, match=message):
             components.render(gains)
+
+
+@pytest.mark.parametrize("kind", (float, np.int32, list))
+def test_segment_components_against_itself_labels_of_any_kind(sound, kind):
+    _, components = sound
+    labels = components.segments.tolist() if kind is list else components.segments.astype(kind)
+    same = SegmentComponents(components.spectrogram, labels)
+    assert np.array_equal(same.segments, components.segments)
+    assert same.segments.dtype == np.intp
+    np.testing.assert_array_equal(same.energies(), components.energies())

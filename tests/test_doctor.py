@@ -101,3 +101,75 @@ def test_text_is_aligned_and_a_cure_has_its_own_line():
         "missing  mido   optional",
         "                cure: pip install mido",
     ]
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+def test_a_program_that_does_not_run_is_no_problem(monkeypatch, tmp_path):
+    program = tmp_path / "fluidsynth"
+    program.write_text("no program")
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(program))
+    found = finding(diagnose(), "fluidsynth")
+    assert found.state == "missing"
+    assert f"{program} does not run (" in found.detail
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+@pytest.mark.parametrize(
+    ("printed", "told"), [("FluidSynth runtime version 2.3.4", "2.3.4"), ("", "")], ids=["version", "nothing"]
+)
+def test_the_version_of_the_synthesiser_is_what_it_prints(monkeypatch, tmp_path, printed, told):
+    program = tmp_path / "fluidsynth"
+    program.write_text(f"#!/bin/sh\necho '{printed}'\necho 'Copyright 2000'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(program))
+    found = finding(diagnose(), "fluidsynth")
+    assert (found.name, found.state) == ("fluidsynth", "ok")
+    assert found.detail == f"{told or program}, to render the training corpus"
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+@pytest.mark.parametrize(
+    ("state", "told", "words"),
+    [("absent", "missing", "optional"), ("native", "ok", "for sources"), ("rebuilt", "ok", "is left out")],
+)
+def test_torchaudio_is_optional_in_every_state(monkeypatch, state, told, words):
+    monkeypatch.setattr(doctor, "torchaudio_state", lambda: state)
+    monkeypatch.setattr(doctor, "version", lambda name: "2.6")
+    found = finding(diagnose(), "torchaudio")
+    assert found.state == told
+    assert words in found.detail
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+def test_a_torchaudio_that_breaks_is_cured_with_torch(monkeypatch):
+    def broken():
+        raise RuntimeError("undefined symbol")
+
+    monkeypatch.setattr(doctor, "torchaudio_state", broken)
+    found = finding(diagnose(), "torchaudio")
+    assert (found.name, found.state) == ("torchaudio", "missing")
+    assert found.cure is not None
+    assert found.cure.endswith("--force-reinstall torch torchaudio")
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+def test_a_soundfile_that_cannot_read_mp3_is_said(monkeypatch):
+    monkeypatch.setattr("soundfile.available_formats", lambda: {"WAV": "wav"})
+    found = finding(diagnose(), "soundfile")
+    assert found.state == "missing"
+    assert found.detail.endswith("which cannot read mp3")
+
+
+def test_the_figures_of_a_checkpoint_are_told():
+    assert doctor._figures({"mean_test_r": 0.81234, "test_r": {"fear": 0.5}}) == "mean test r 0.812"
+    assert doctor._figures({"test_r": {}}) == doctor._figures(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "healthy"), [(("ok", "info", "missing"), True), (("ok", "problem"), False), ((), True)]
+)
+def test_only_problems_make_a_diagnosis_unhealthy(states, healthy):
+    diagnosis = Diagnosis(tuple(Finding("x", state, "") for state in states))
+    assert diagnosis.healthy is healthy
+    assert [found["state"] for found in diagnosis.as_dict()["findings"]] == list(states)

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from emomod.audio import write_wav
 from emomod.components.segments import SegmentComponents
 from emomod.errors import InputError
-from emomod.rescoring import ControlShifts, control_shifts, draw_control, score_file, score_waveform, snr_db
+from emomod.rescoring import (
+    ControlShifts,
+    ScoreShift,
+    control_shifts,
+    draw_control,
+    score_file,
+    score_waveform,
+    snr_db,
+)
 from emomod.spectrogram import compute_spectrogram
 
 BITS = 16
@@ -174,3 +182,35 @@ def test_controls_iv(predict, components):
         draw_control(np.ones(3), np.ones(3), kind="size", rng=0)
     with pytest.raises(InputError, match="n_controls must be a whole number of at least 1"):
         control_shifts(predict, components, np.ones(24), kind="count", n_controls=0, seed=0, bits=BITS)
+
+
+def test_score_shift_against_theory_is_after_minus_before():
+    found = ScoreShift(("a", "b"), "enhanced", np.array([0.5, 0.2]), np.array([0.75, 0.1]), ())
+    np.testing.assert_allclose(found.shift, [0.25, -0.1])
+
+
+def test_score_file_against_theory_ten_seconds_from_the_start(tmp_path, predict, components):
+    """The sound begins after twelve seconds of silence."""
+    y = components.render(np.ones(24))
+    path = write_wav(tmp_path / "a.wav", np.concatenate([np.zeros(12 * 22050, dtype=np.float32), y]), bits=24)
+    with pytest.raises(InputError, match="is silent from 0 s to 10 s"):
+        score_file(predict, path)
+    heard = score_file(predict, path, start=12.0, seconds=1.0)
+    np.testing.assert_allclose(heard, score_waveform(predict, y), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("energies", "chosen", "possible"),
+    (
+        ([2.0, 1.0, 1.0, 9.0], 0, {(0,), (1, 2)}),  # two units of energy: one component or two
+        ([3.0, 3.0, 3.0, 3.0], 2, {(0,), (1,), (2,), (3,)}),
+        ([1.0, 1.0, 100.0, 100.0], 0, {(0,), (1,)}),  # what holds a hundred times as much is never taken
+    ),
+)
+def test_draw_control_against_theory_every_draw_of_the_same_energy(energies, chosen, possible):
+    gains = changed([chosen], 2.0, n=len(energies))
+    found = {
+        tuple(np.flatnonzero(draw_control(gains, np.array(energies), kind="energy", rng=seed) == 2.0).tolist())
+        for seed in range(60)
+    }
+    assert found == possible

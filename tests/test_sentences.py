@@ -82,3 +82,43 @@ def test_places_against_theory_group_by_register_and_sort_by_time():
     low, high = (Location(0, 9, centre, *band) for centre, band in ((4.2, (50, 100)), (0.7, (3000, 5000))))
     earlier = Location(0, 9, 1.14, 60, 90)
     assert places([low, high, earlier, earlier]) == "1.1 s and 4.2 s (below 200 Hz); 0.7 s (above 2 kHz)"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "register"),
+    (
+        (100, 399, "below 200 Hz"),  # the middle is the geometric mean
+        (200, 200, "between 200 Hz and 2 kHz"),
+        (250, 250, "between 200 Hz and 2 kHz"),
+        (1000, 3999, "between 200 Hz and 2 kHz"),
+        (2000, 2000, "above 2 kHz"),
+        (2500, 2500, "above 2 kHz"),
+    ),
+)
+def test_places_against_theory_registers_end_at_200_hz_and_2_khz(low, high, register):
+    assert places([Location(0, 2, 1.0, low, high)]) == f"1.0 s ({register})"
+
+
+@pytest.mark.parametrize(
+    ("score", "feature", "effect"),
+    (
+        (0.9, "melodiousness", "+0.26"),  # high: the largest effect upwards
+        (0.1, "articulation", "-0.27"),  # low: the largest downwards
+        (0.5, "articulation", "-0.27"),  # in between: the largest of all
+    ),
+)
+def test_words_against_theory_the_cause_points_the_way_the_emotion_is(score, feature, effect):
+    weights = np.zeros((8, 7))
+    weights[2, :2] = 0.4, -0.3  # on tension: 0.26 and -0.27
+    scores = PUBLISHED | EMOTIONS | {"tension": score}
+    sentence = words("tension", scores=scores, layer=MidToEmotion("fake", weights, np.zeros(8)))
+    assert f"mainly because {feature} is high (" in sentence
+    assert f"effect {effect})" in sentence
+
+
+def test_words_against_theory_where_no_effect_points_that_way_the_largest_is_named():
+    weights = np.zeros((8, 7))
+    weights[2, :2] = 0.1, 0.3
+    scores = PUBLISHED | EMOTIONS | {"tension": 0.1}
+    sentence = words("tension", scores=scores, layer=MidToEmotion("fake", weights, np.ones(8)))
+    assert sentence.startswith("Tension is low (0.10) mainly because articulation is high (0.89, effect +0.27).")

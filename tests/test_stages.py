@@ -30,3 +30,13 @@ def test_stages_against_theory_time_counts_when_a_stage_fails():
     with pytest.raises(RuntimeError):
         fail()
     assert list(stages.seconds) == ["rendering", "total"]
+
+
+def test_stages_against_theory_milliseconds(monkeypatch):
+    now = iter((0.0, 0.12345, 1.0, 1.23456))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    stages = Stages()
+    for name in ("reading", "explaining"):
+        with stages.stage(name):
+            pass
+    assert stages.seconds == {"reading": 0.123, "explaining": 0.235, "total": 0.358}

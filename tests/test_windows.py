@@ -59,6 +59,18 @@ def test_run_windows_against_itself_what_is_done_is_kept_when_the_job_ends_early
     assert (tmp_path / "out" / "00000.0s" / "run.json").exists()
 
 
+def test_run_windows_against_itself_scores_are_on_disk_while_the_job_runs(tmp_path, job):
+    windows = job(sound_file(tmp_path, seconds=3.5))
+    first = next(windows)
+    rows = rows_of(tmp_path / "out")
+    assert list(rows[0]) == ["start", "name", "before", "shift_enhanced", "shift_weakened"]
+    for row, truth in zip(rows, first.modification.rows(), strict=True):
+        assert row["name"] == truth["name"]
+        for key in ("before", "shift_enhanced", "shift_weakened"):
+            assert float(row[key]) == pytest.approx(truth[key], abs=1e-12)
+    windows.close()
+
+
 def test_run_windows_against_theory_silent_windows_are_left_out(tmp_path, job):
     sound = tones(2.0)
     soundfile.write(tmp_path / "a.wav", np.concatenate([sound, np.zeros_like(sound), sound]), SAMPLE_RATE)
