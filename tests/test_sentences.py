@@ -46,7 +46,7 @@ def test_words_against_theory_one_side_or_none():
 
 def test_words_against_theory_a_low_emotion_is_laid_to_what_lowers_it():
     weights = np.zeros((8, 7))
-    weights[2, :2] = 0.4, -0.3  # tension: the largest effect speaks for it, yet it is low
+    weights[2, :2] = 0.6, -0.3  # tension: the largest effect speaks for it, yet it is low
     sentence = words(
         "tension", scores=PUBLISHED | EMOTIONS | {"tension": 0.1}, layer=MidToEmotion("fake", weights, np.zeros(8))
     )
@@ -100,18 +100,21 @@ def test_places_against_theory_registers_end_at_200_hz_and_2_khz(low, high, regi
 
 
 @pytest.mark.parametrize(
-    ("score", "feature", "effect"),
+    ("score", "weights", "feature", "effect"),
     (
-        (0.9, "melodiousness", "+0.26"),  # high: the largest effect upwards
-        (0.1, "articulation", "-0.27"),  # low: the largest downwards
-        (0.5, "articulation", "-0.27"),  # in between: the largest of all
+        (0.9, (0.6, -0.3), "melodiousness", "+0.38"),
+        (0.1, (0.6, -0.3), "articulation", "-0.27"),  # low: what speaks against it, though that is less
+        (0.5, (0.6, -0.3), "melodiousness", "+0.38"),  # in between: the largest of all
+        (0.9, (0.3, -0.6), "melodiousness", "+0.19"),  # high: what speaks for it, though that is less
+        (0.1, (0.3, -0.6), "articulation", "-0.53"),
+        (0.5, (0.3, -0.6), "articulation", "-0.53"),
     ),
 )
-def test_words_against_theory_the_cause_points_the_way_the_emotion_is(score, feature, effect):
-    weights = np.zeros((8, 7))
-    weights[2, :2] = 0.4, -0.3  # on tension: 0.26 and -0.27
+def test_words_against_theory_the_cause_points_the_way_the_emotion_is(score, weights, feature, effect):
+    every = np.zeros((8, 7))
+    every[2, :2] = weights  # on tension, of features of 0.64 and 0.89
     scores = PUBLISHED | EMOTIONS | {"tension": score}
-    sentence = words("tension", scores=scores, layer=MidToEmotion("fake", weights, np.zeros(8)))
+    sentence = words("tension", scores=scores, layer=MidToEmotion("fake", every, np.zeros(8)))
     assert f"mainly because {feature} is high (" in sentence
     assert f"effect {effect})" in sentence
 

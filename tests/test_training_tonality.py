@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -110,6 +110,7 @@ def test_dissonance_against_theory_silence_is_a_single_line():
 
 
 @given(seed=st.integers(0, 999), factor=st.sampled_from((0.01, 0.5, 30.0)), shift=st.integers(-12, 12))
+@settings(max_examples=30)
 def test_tonality_against_itself_level_key_and_repetition_change_nothing(seed, factor, shift):
     sound = random_keys(seed)
     for measure in (dissonance, key_clarity, minorness):
