@@ -204,6 +204,7 @@ def test_score_file_against_theory_ten_seconds_from_the_start(tmp_path, predict,
     (
         ([2.0, 1.0, 1.0, 9.0], 0, {(0,), (1, 2)}),  # two units of energy: one component or two
         ([3.0, 3.0, 3.0, 3.0], 2, {(0,), (1,), (2,), (3,)}),
+        ([3.0, 2.0, 1.5], 0, {(0,), (1, 2)}),  # a last one may exceed what is missing, where that comes nearer
         ([1.0, 1.0, 100.0, 100.0], 0, {(0,), (1,)}),  # what holds a hundred times as much is never taken
     ),
 )
