@@ -147,10 +147,12 @@ def component_pixels(
     return pixels
 
 
-def _time_frequency_axes(axes: Axes, n_bands: int, n_frames: int, *, seconds: float | None = None) -> None:
+def _time_frequency_axes(
+    axes: Axes, n_bands: int, n_frames: int, *, seconds: float | None = None, ticks_hz: Sequence[int] = TICKS_HZ
+) -> None:
     """Seconds from 0 to the clip's or else the picture's end, Hz at the bands' rows."""
     end = seconds or time_span(n_frames)[1]
-    ticks = [hz for hz in TICKS_HZ if rows_of(hz) <= n_bands - 1]
+    ticks = [hz for hz in ticks_hz if rows_of(hz) <= n_bands - 1]
     axes.set_yticks(rows_of(ticks), [hz_label(hz) for hz in ticks], fontsize=8)
     axes.set(xlim=(0.0, end), ylim=(-0.5, n_bands - 0.5), xlabel="time (s)", ylabel="frequency (Hz)")
 
@@ -218,7 +220,7 @@ def draw_sides(
     sides = (("positive", positive, "for"), ("negative", negative, "against"))
     for axes, (side, chosen, word) in zip(panels, sides, strict=True):
         _show(axes, side_pixels(log_spectrogram, segments, chosen=chosen, side=side), *log_spectrogram.shape)
-        _time_frequency_axes(axes, *log_spectrogram.shape, seconds=seconds)
+        _time_frequency_axes(axes, *log_spectrogram.shape, seconds=seconds, ticks_hz=TICKS_HZ[1:])  # low axes
         axes.label_outer()
         axes.set_title(f"Only what speaks {word} {spoken(name)} (parts: {chosen.size}); darker is louder", loc="left")
     return figure

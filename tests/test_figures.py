@@ -145,6 +145,8 @@ def test_sides_against_itself_two_panels_with_the_same_axes():
     assert above.get_xlim() == below.get_xlim() == (0.0, 1.0)
     assert above.get_ylim() == below.get_ylim()
     assert below.get_xlabel() == "time (s)"
+    labels = [label.get_text() for label in below.get_yticklabels()]
+    assert labels == ["100", "200", "500", "1k", "2k", "5k", "10k"]  # 50 would run into 100 on so low an axis
 
 
 def test_components_against_theory_stronger_weights_are_fuller_others_clear():
@@ -215,6 +217,15 @@ def test_controls_against_theory_every_control_is_counted_and_the_shift_is_a_lin
         assert sum(counts_of(axes)) == 19
         assert observed in [np.asarray(line.get_xdata())[0] for line in axes.lines]
     assert "random changes" in words(figure)
+
+
+@pytest.mark.parametrize("low", [-0.0812, -0.1, -0.035, 0.0])
+def test_controls_against_itself_five_ticks_at_most(low):
+    controls = {("enhanced", kind): np.array([low, 0.003]) for kind in ("count", "energy")}
+    figure = charts.draw_controls({"enhanced": 0.012}, controls, target="fear", kinds={"count": "a", "energy": "b"})
+    for axes in figure.axes:
+        (left, right), ticks = axes.get_xlim(), axes.get_xticks()
+        assert 2 <= ((ticks >= left) & (ticks <= right)).sum() <= 5
 
 
 def test_controls_against_itself_all_equal():

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from emomod.figures import BLUE, GREY, ORANGE, WIDTH
 from emomod.labels import MIDLEVEL_NAMES, spoken
 
 COLOURS = {"enhanced": ORANGE, "weakened": BLUE}
+MAX_TICKS = 5  # under a panel of controls, so that labels do not run together
 
 
 def _plain(axes: Axes) -> None:
@@ -74,6 +76,7 @@ def draw_controls(
         axes.stairs(np.histogram(controls[version, kind], edges)[0], edges, fill=True, color=GREY)
         axes.axvline(observed[version], color=COLOURS[version], linewidth=2.5)
         axes.axvline(0.0, color="black", linewidth=0.6, linestyle=":")
+        axes.xaxis.set_major_locator(MaxNLocator(MAX_TICKS - 1))  # it counts intervals
         axes.set_title(f"{version}, beside random {kinds[kind]}", fontsize=9, loc="left")
         _plain(axes)
     figure.suptitle(f"How far {spoken(target)} moved (line) and how far random changes moved it (grey)", fontsize=12)

@@ -16,13 +16,17 @@ from emomod.report.words import (
     WAYS,
     describe_versions,
     headline,
+    held_out_r,
     marking,
+    moved_further,
     number,
     off_words,
+    sidedness,
     signed,
     trust,
     verdict,
     why_unchanged,
+    window_words,
 )
 from emomod.result import RunResult
 
@@ -46,6 +50,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "target": target,
         "gain_db": f"{record['gain_db']:g}",
         "window": {name: f"{value:.1f}" for name, value in record["window"].items()},
+        "window_words": window_words(record["window"]["start"]),
         "levels": _levels(record),
         "sentence": result.sentence,
         "versions": _versions(result, target),
@@ -55,7 +60,9 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "headline": headline(record, target=target),
         "verdicts": _verdicts(result, target),
         "shifts": _shifts(result),
+        "moved_further": moved_further(record),
         "marking": marking(record),
+        "sidedness": sidedness(record),
         "fits": _fits(record),
         "clip_r2": number(record["clip_r2"], 4),
         "off": off_words(record["settings"]["lime"]["off"]),
@@ -71,12 +78,13 @@ def page_content(result: RunResult) -> dict[str, Any]:
 
 def _levels(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The scores of the clip as bars, level by level; a level without scores is left out."""
-    levels = []
+    levels, held_out = [], held_out_r(record["model"])
     for level, scores in record["predictions"]["before"].items():
         rows = [
             {
                 "name": spoken(name),
                 "hint": HINTS.get(name, ""),
+                "r": held_out.get(name, ""),
                 "score": number(score, 2),
                 "percent": round(100 * min(max(score, 0.0), 1.0), 1),
                 "is_target": name == record["target"],
@@ -134,7 +142,6 @@ def _shifts(result: RunResult) -> list[dict[str, Any]]:
             {
                 "shift": signed(row[f"shift_{version}"]),
                 "after": number(row[version]),
-                "side": "up" if row[f"shift_{version}"] > 0 else "down",
                 "stands_out": bool(kinds) and all(row[f"p_{kind}_{version}"] <= SIGNIFICANT for kind in kinds),
             }
             for version in WAYS

@@ -1,8 +1,10 @@
 """What the figures of a run mean, in words that need no statistics."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from emomod.labels import spoken
 
 HINTS = {
     "melodiousness": "how easy it is to sing along",
@@ -21,6 +23,7 @@ SIGNIFICANT = 0.05
 CLEAR_R2, FAIR_R2 = 0.7, 0.4
 WAYS = {"enhanced": "up", "weakened": "down"}
 ENOUGH_CONTROLS = 19  # with fewer, beating all of them still leaves p above SIGNIFICANT
+MAX_NAMED = 4  # other scores named in a sentence
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -120,10 +123,26 @@ def verdict(
     elif not moved_as_meant(shift, version):
         words += ", which is the wrong way"
     compared = [
-        f"{_share(control)} random changes {CONTROL_WORDS.get(kind, kind)} (p = {number(control['p_value'], 2)})"
+        f"{_share(control)} random changes {CONTROL_WORDS.get(kind, kind)} ({p_words(control)})"
         for kind, control in controls.items()
     ]
     return f"{words}. That is further {WAYS[version]} than {' and '.join(compared)}."
+
+
+def p_words(control: Mapping[str, float]) -> str:
+    """Write a p-value; where all n random changes are beaten it is 1 / (n + 1), the smallest there is, rounded up.
+
+    >>> p_words({"p_value": 0.03, "share_beaten": 0.98, "n": 99})
+    'p = 0.03'
+    >>> p_words({"p_value": 1 / 30, "share_beaten": 1.0, "n": 29})
+    'p ≤ 0.034, the smallest that 29 random changes can show'
+    """
+    if control["share_beaten"] < 1:
+        return f"p = {control['p_value']:.2g}"
+    n = round(control["n"])
+    scale = 10 ** (len(str(n)) + 1)
+    smallest = -(-scale // (n + 1)) / scale
+    return f"p ≤ {smallest:g}, the smallest that {n} random change{'' if n == 1 else 's'} can show"
 
 
 def _share(control: Mapping[str, float]) -> str:
@@ -160,6 +179,29 @@ def _beside_controls(record: Mapping[str, Any], moved: str) -> str:
     return f"In part: {moved}, but too many random changes of the same size moved it as far."
 
 
+def moved_further(record: Mapping[str, Any]) -> str:
+    """Say which other scores moved at least as far as the target; empty where nothing was changed or measured.
+
+    >>> moved = {"enhanced": ["tension"], "weakened": []}
+    >>> record = {"moved_further": moved, "settings": {"modify": {"sides": "positive"}}, "n_positive": 1, "gain_db": 6}
+    >>> moved_further(record | {"shifts": {"enhanced": {"tension": 0.0731}, "weakened": {"tension": 0.0}}})
+    'Other scores moved at least as far: enhanced: tension (+0.073); weakened: none.'
+    """
+    further = record.get("moved_further", {})
+    if not further or why_unchanged(record):
+        return ""
+    if not any(further.values()):
+        return "No other score moved as far as the target."
+    listed = [f"{version}: {_named(names, record['shifts'][version])}" for version, names in further.items()]
+    return f"Other scores moved at least as far: {'; '.join(listed)}."
+
+
+def _named(names: Sequence[str], shifts: Mapping[str, float]) -> str:
+    words = [f"{spoken(name)} ({signed(shifts[name])})" for name in names[:MAX_NAMED]]
+    more = [f"{len(names) - MAX_NAMED} more in the table"] if len(names) > MAX_NAMED else []
+    return ", ".join([*words, *more]) or "none"
+
+
 def few_controls(record: Mapping[str, Any]) -> str:
     """Say that a run made too few random changes to tell much; empty where it made enough."""
     n = min(control["n"] for kinds in record["controls"].values() for control in kinds.values())
@@ -174,9 +216,44 @@ def marking(record: Mapping[str, Any]) -> str:
     if few := few_controls(record):
         return f"No change is marked: even one that is larger than all random changes could be chance. {few}"
     return (
-        "Coloured changes are larger than nearly all random changes of the same size "
-        f"(p at most {SIGNIFICANT:g} against each kind); grey ones are not."
+        "Bold changes are larger than nearly all random changes of the same size "
+        f"(p at most {SIGNIFICANT:g} against each kind); the others are not."
     )
+
+
+def sidedness(record: Mapping[str, Any]) -> str:
+    """Say what kind of p-values those of the target and of the table are."""
+    n_scores = len(next(iter(record["shifts"].values())))
+    return (
+        "The target's p in the text above is one-sided (in the intended direction); those behind this table, of the "
+        "other scores and of the target, are two-sided; none is corrected for the number of scores "
+        f"({n_scores} scores × {len(record['shifts'])} versions)."
+    )
+
+
+def window_words(start: float) -> str:
+    """Say from where on times are counted; empty where a window begins with its file.
+
+    >>> window_words(0.0), window_words(12.5)
+    ('', 'Times are counted from the start of the window, 12.5 s into the file.')
+    """
+    return f"Times are counted from the start of the window, {start:g} s into the file." if start > 0 else ""
+
+
+def held_out_r(card: Mapping[str, Any]) -> dict[str, str]:
+    """Write the correlations with held-out labels that a model card has, by name of the score.
+
+    >>> held_out_r({"figures": {"test_r": {"valence": 0.789, "energy": None}}}), held_out_r({})
+    ({'valence': 'r .79'}, {})
+    """
+    figures = card.get("figures")
+    found = figures.get("test_r") if isinstance(figures, Mapping) else None
+    known = found.items() if isinstance(found, Mapping) else ()
+    return {
+        name: f"r {number(r, 2).replace('0.', '.', 1)}"
+        for name, r in known
+        if isinstance(r, (int, float)) and math.isfinite(r)
+    }
 
 
 def trust(r2: float | None) -> str:
