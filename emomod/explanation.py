@@ -8,14 +8,14 @@ chain through the layer.
 import json
 import zipfile
 import zlib
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.component_weights import ComponentWeights
+from emomod.component_weights import ComponentWeights, Selection
 from emomod.components.base import Location
 from emomod.errors import InputError
 from emomod.figures import draw_effects, draw_weight_maps, png_bytes, svg_text
@@ -68,9 +68,30 @@ class Explanation:
             counts = f"{len(self.locations)} locations and {self.segments.max(initial=-1) + 1} segments"
             raise InputError(f"locations and segments must be {n_components}, one a weight, got {counts}")
 
+    def __repr__(self) -> str:
+        clip, n_components = self.record.get("clip", {}).get("path"), self.weights.weights.shape[1]
+        return f"<Explanation of {clip}: {n_components} components, {len(self.names)} scores>"
+
     def score(self, name: str) -> float:
         """The score ``name`` of the clip."""
         return float(self.scores[self.weights.index(name)])
+
+    def rows(self, selection: Selection) -> list[dict[str, Any]]:
+        """One row a component: place (s within the window, Hz), weight on the selection's target, and its side."""
+        row, sides = self.weights.index(selection.target), dict[int, str]()
+        for side in ("positive", "negative"):
+            sides |= dict.fromkeys(getattr(selection, side).tolist(), side)
+        return [
+            {
+                "component": k,
+                **asdict(location),
+                "weight": float(self.weights.weights[row, k]),
+                "standard_error": float(self.weights.standard_errors[row, k]),
+                "p_value": float(self.weights.p_values[row, k]),
+                "side": sides.get(k, ""),
+            }
+            for k, location in enumerate(self.locations)
+        ]
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
         """Write explanation.npz (arrays) and explanation.json (the rest) into ``folder``; return their paths."""

@@ -1,11 +1,12 @@
 """Output folders that appear whole or not at all, and JSON without NaN."""
 
+import csv
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from emomod.errors import InputError
 
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
 RECORDS = frozenset({"run.json", "explanation.json", "modification.json"})
-OURS = RECORDS | {f"{name}.wav" for name in VERSIONS} | {"explanation.npz", "shifts.csv", "figures", "report.html"}
+OURS = (
+    RECORDS
+    | {f"{name}.wav" for name in VERSIONS}
+    | {"explanation.npz", "shifts.csv", "components.csv", "figures", "report.html"}
+)
 
 
 def is_ours(folder: Path) -> bool:
@@ -79,6 +84,16 @@ def _replace(folder: Path, partial: Path) -> None:
         os.replace(folder, earlier)
     os.replace(partial, folder)
     shutil.rmtree(earlier, ignore_errors=True)
+
+
+def write_csv(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows with the same keys, at least one, as CSV; floats with six significant digits."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        )
 
 
 def finite(value: Any) -> Any:

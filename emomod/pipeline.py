@@ -16,14 +16,16 @@ from emomod.explanation import Explanation, compute_effects
 from emomod.model.checkpoint import Checkpoint, default_checkpoint_path
 from emomod.model.predictor import Predictor, load_predictor, score_spectrogram
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
-from emomod.output import check_output, new_folder, to_json
+from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.provenance import package_versions
 from emomod.report.page import write_report
 from emomod.rescoring import CONTROL_KINDS, ScoreShift, control_shifts, score_file, score_waveform, snr_db
-from emomod.result import Modification, Prediction, RunResult, scores_by_level
+from emomod.result import DIRECTIONS, Modification, Prediction, RunResult, scores_by_level
 from emomod.sentences import explain_in_words
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
+
+POOR = 0.4  # correlation with the labels of clips not trained on, below which a score is warned of
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _modify(
     changed = Modification(
         target, settings.gain_db, selection, versions.waveforms, shifts, versions.static_gain_db, identity
     )
-    changed.write_csv(folder / "shifts.csv")
+    write_csv(folder / "shifts.csv", changed.rows())
+    write_csv(folder / "components.csv", explained.explanation.rows(selection))
     return changed
 
 
@@ -215,7 +218,7 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
     after = {shift.version: scores_by_level(shift.names, shift.after) for shift in changed.shifts}
     return changed.as_dict() | {
         "sentence": sentence,
-        "warnings": _warnings(changed),
+        "warnings": _warnings(explained, changed),
         "predictions": {"before": scores_by_level(explanation.names, explanation.scores)} | after,
         "n_components": explained.components.n_components,
         "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
@@ -236,11 +239,20 @@ def _model_record(checkpoint: Checkpoint) -> dict[str, Any]:
     return card if checkpoint.path == str(default_checkpoint_path()) else card | {"path": checkpoint.path}
 
 
-def _warnings(changed: Modification) -> list[str]:
+def _warnings(explained: _Explained, changed: Modification) -> list[str]:
     """What a user should know before trusting the result."""
-    found = []
-    if not changed.selection.positive.size:
-        found.append(f"no component speaks for {changed.target} by the rule {changed.selection.rule}")
-    if not changed.selection.negative.size:
-        found.append(f"no component speaks against {changed.target} by the rule {changed.selection.rule}")
+    found, clip, predictor, target = [], explained.clip, explained.predictor, changed.target
+    for side, verb in (("positive", "for"), ("negative", "against")):
+        if not getattr(changed.selection, side).size:
+            found.append(f"no component speaks {verb} {target} by the rule {changed.selection.rule}")
+    if clip.seconds < predictor.window_seconds - 0.1:
+        found.append(
+            f"the sound is {clip.seconds:.1f} s long, but the model learned from {predictor.window_seconds:g} s"
+        )
+    learned = predictor.checkpoint.card["figures"].get("test_r", {}).get(target)
+    if learned is not None and learned < POOR:
+        found.append(f"the model has learned {target} poorly: r = {learned:.2f} with labels of clips it had not seen")
+    for version, direction in DIRECTIONS.items():
+        if changed.selection.positive.size and changed.as_dict()["shifts"][version][target] * direction <= 0:
+            found.append(f"{target} did not move the intended way in {version}.wav")
     return found

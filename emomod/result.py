@@ -1,6 +1,5 @@
 """What the main job gives back: the folder it wrote, the explanation, and the shifts measured on the written files."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,9 +54,22 @@ class Modification:
     static_gain_db: float  # given to all versions alike
     identity_snr_db: float  # of the written original against the clip
 
+    def __repr__(self) -> str:
+        return (
+            f"<Modification of {self.target}, {self.gain_db:g} dB, {self.selection.positive.size} positive components>"
+        )
+
     def shift_of(self, version: str) -> ScoreShift:
         """The shifts of one version."""
         return next(shift for shift in self.shifts if shift.version == version)
+
+    def moved_further(self, version: str) -> list[str]:
+        """The other scores that moved at least as far as the target, either way; the farthest first."""
+        shift = self.shift_of(version)
+        far = np.abs(shift.shift)
+        target = far[shift.names.index(self.target)]
+        order = np.argsort(-far, kind="stable")
+        return [shift.names[k] for k in order if far[k] >= target > 0 and shift.names[k] != self.target]
 
     def as_dict(self) -> dict[str, Any]:
         """Figures for JSON: shifts by version and name, and controls of the target by version and kind."""
@@ -72,6 +84,7 @@ class Modification:
             "shifts": {
                 shift.version: dict(zip(shift.names, shift.shift.tolist(), strict=True)) for shift in self.shifts
             },
+            "moved_further": {shift.version: self.moved_further(shift.version) for shift in self.shifts},
             "controls": {shift.version: self._controls(shift) for shift in self.shifts},
         }
 
@@ -105,17 +118,6 @@ class Modification:
             rows.append(row)
         return rows
 
-    def write_csv(self, path: str | Path) -> None:
-        """Write ``rows`` as CSV, scores to six decimals."""
-        rows = self.rows()
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(
-                {key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()}
-                for row in rows
-            )
-
     def _repr_html_(self) -> str:
         players = "".join(player_html(y, title=name) for name, y in self.waveforms.items())
         versions = [shift.version for shift in self.shifts]
@@ -144,6 +146,9 @@ class RunResult:
     log_spectrogram: torch.Tensor  # [n_bands, n_frames] of the clip
     sentence: str
     record: dict[str, Any]  # the content of run.json
+
+    def __repr__(self) -> str:
+        return f"<RunResult in {self.folder}: {self.sentence}>"
 
     def _repr_html_(self) -> str:
         report = self.folder / "report.html"

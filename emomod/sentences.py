@@ -10,6 +10,7 @@ from emomod.explanation import Effects, Explanation
 from emomod.labels import EMOTION_NAMES, spoken
 
 HIGH, LOW = 0.6, 0.4  # scores are ratings x 0.1 on 0..1
+SHORT = 0.5  # s; of a longer component the beginning and end are named
 MOMENTS = 3  # components named for each side
 BANDS = ((200.0, "below 200 Hz"), (2000.0, "between 200 Hz and 2 kHz"), (np.inf, "above 2 kHz"))
 
@@ -37,20 +38,29 @@ def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def moment(location: Location) -> str:
+    """Say when a component sounds: one time for a short one, a span for a long one.
+
+    >>> moment(Location(1.0, 1.4, 1.2, 40, 150)), moment(Location(2.2, 5.4, 3.9, 40, 150))
+    ('1.2 s', '2.2 to 5.4 s')
+    """
+    short = location.end - location.start < SHORT
+    return f"{location.centre:.1f} s" if short else f"{location.start:.1f} to {location.end:.1f} s"
+
+
 def places(locations: Sequence[Location]) -> str:
     """Say where components lie, grouped by register.
 
-    >>> places([Location(1.0, 1.4, 1.2, 40, 150), Location(3.2, 3.6, 3.4, 40, 150), Location(5, 6, 5.5, 3000, 9000)])
-    '1.2 s and 3.4 s (below 200 Hz); 5.5 s (above 2 kHz)'
+    >>> places([Location(1.0, 1.4, 1.2, 40, 150), Location(3.2, 5.6, 3.4, 40, 150), Location(5, 5.1, 5, 3000, 9000)])
+    '1.2 s and 3.2 to 5.6 s (below 200 Hz); 5.0 s (above 2 kHz)'
     """
-    groups: dict[str, list[float]] = {}
-    for location in locations:
+    groups: dict[str, list[str]] = {}
+    for location in sorted(locations, key=lambda found: found.centre):
         middle = float(np.sqrt(location.low * location.high))
-        groups.setdefault(next(words for limit, words in BANDS if middle < limit), []).append(location.centre)
-    return "; ".join(
-        f"{_listed([f'{centre:.1f} s' for centre in sorted(set(centres))])} ({words})"
-        for words, centres in groups.items()
-    )
+        times = groups.setdefault(next(words for limit, words in BANDS if middle < limit), [])
+        if (time := moment(location)) not in times:
+            times.append(time)
+    return "; ".join(f"{_listed(times)} ({words})" for words, times in groups.items())
 
 
 def component_sentence(explanation: Explanation, selection: Selection) -> str:
@@ -76,6 +86,8 @@ def effect_sentence(explanation: Explanation, emotion: str) -> str:
         return f"{opening}; this model has no mid-level features to explain it with."
     feature, effect = main_cause(explanation.effects, emotion, degree(score))
     cause = explanation.score(feature)
+    if degree(score) == "middling":
+        return f"{opening}; what weighs most is {spoken(feature)} ({cause:.2f}, effect {signed(effect)})."
     return f"{opening} mainly because {spoken(feature)} is {degree(cause)} ({cause:.2f}, effect {signed(effect)})."
 
 
@@ -95,7 +107,7 @@ def consequence_sentence(explanation: Explanation, feature: str) -> str:
         return f"{opening}."
     by_emotion = {emotion: explanation.effects.of(emotion)[feature] for emotion in EMOTION_NAMES}
     emotion = max(by_emotion, key=lambda name: abs(by_emotion[name]))
-    return f"{opening}; its largest effect on an emotion is {signed(by_emotion[emotion])} on {emotion}."
+    return f"{opening}; times its weight it adds {signed(by_emotion[emotion])} to {emotion}, its largest effect."
 
 
 def explain_in_words(explanation: Explanation, selection: Selection) -> str:

@@ -1,21 +1,20 @@
 """The main job on every window of a long file."""
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emomod.audio import read_windows
 from emomod.errors import InputError
 from emomod.model.predictor import Predictor, load_predictor
-from emomod.output import check_writable
+from emomod.output import check_writable, write_csv
 from emomod.pipeline import RunSettings, run
 from emomod.result import RunResult
 from emomod.stages import Stages
 
 OURS = r"windows\.csv|\d{5}\.\ds"
-FIELDS = ("start", "name", "before", "shift_enhanced", "shift_weakened")
 
 
 def _check_folder(out: str | Path) -> Path:
@@ -45,18 +44,16 @@ def run_windows(
     folder = _check_folder(out)
     starts = [start for start, _ in read_windows(path, seconds=predictor.window_seconds)]
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "windows.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, FIELDS, extrasaction="ignore")
-        table.writeheader()
-        for start in starts:
-            result = run(
-                path,
-                target=target,
-                out=folder / f"{start:07.1f}s",
-                settings=replace(settings, start=start),
-                predictor=predictor,
-                stages=stages,
-            )
-            table.writerows(row | {"start": start} for row in result.modification.rows())
-            file.flush()
-            yield result
+    rows: list[dict[str, Any]] = []
+    for start in starts:
+        result = run(
+            path,
+            target=target,
+            out=folder / f"{start:07.1f}s",
+            settings=replace(settings, start=start),
+            predictor=predictor,
+            stages=stages,
+        )
+        rows += [{"start": start, **row} for row in result.modification.rows()]
+        write_csv(folder / "windows.csv", rows)
+        yield result

@@ -113,7 +113,7 @@ def explanation(scores: dict[str, float], *, layer: MidToEmotion | None = None, 
     names = tuple(scores)
     weights = np.tile(1.0 - np.arange(n_components), (len(names), 1))
     effects = None if layer is None else compute_effects(layer, np.array([scores[name] for name in MIDLEVEL_NAMES]))
-    locations = tuple(Location(k, k + 1, k + 0.5, 100.0 * 8**k, 150.0 * 8**k) for k in range(n_components))
+    locations = tuple(Location(k + 0.3, k + 0.7, k + 0.5, 100.0 * 8**k, 150.0 * 8**k) for k in range(n_components))
     found = component_weights(weights, np.full_like(weights, 1e-6), names)
     segments = np.arange(n_components, dtype=np.intp)[None, :]
     return Explanation(names, np.array(list(scores.values())), effects, found, segments, locations, {"seed": 440})

@@ -165,15 +165,19 @@ def test_summary_against_the_record():
             "enhanced": {"midlevel": {"articulation": 0.6}, "emotion": {"fear": 0.375}},
         },
         "shifts": {"enhanced": {"articulation": 0.1, "fear": 0.125}},
+        "moved_further": {"enhanced": ["anger", "tension"]},
+        "window": {"start": 4.0, "seconds": 10.0, "file_seconds": 15.04},
         "controls": {"enhanced": {"count": {"share_beaten": 0.93, "n": 99}, "energy": {"share_beaten": 1.0, "n": 50}}},
         "warnings": ["it is loud"],
         "seconds": {"total": 12.4},
     }
     lines = summary(record, "out").split("\n")
-    assert lines[:3] == ["Fear is high.", "", "fear: 0.250 as it is"]
+    assert lines[:3] == ["Fear is high.", "", "fear: 0.250 as it is (from 4.0 s on, 10.0 of 15.0 s)"]
     told = "0.375 (+0.125), further than random changes: 93 % of 99 (count), 100 % of 50 (energy)"
     assert lines[3] == f"  enhanced  {told}"
-    assert lines[4:] == ["warning: it is loud", "", "out/report.html (12 s)"]
+    assert lines[4].strip() == "but these moved at least as far: anger, tension"
+    assert lines[5:] == ["warning: it is loud", "", "out/report.html (12 s)"]
+    assert "at least as far" not in summary(record | {"moved_further": {"enhanced": []}}, "out")
     midlevel = summary(record | {"target": "articulation"}, "out")
     assert "articulation: 0.500 as it is" in midlevel
     assert "0.600 (+0.100)" in midlevel

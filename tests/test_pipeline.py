@@ -2,7 +2,7 @@ import csv
 import json
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -21,7 +21,16 @@ from emomod.rescoring import score_file, score_waveform
 from emomod.stages import Stages
 
 WAVS = {f"{name}.wav" for name in ("original", "enhanced", "weakened", "positive", "negative")}
-FILES = {*WAVS, "shifts.csv", "explanation.npz", "explanation.json", "figures", "report.html", "run.json"}
+FILES = {
+    *WAVS,
+    "shifts.csv",
+    "components.csv",
+    "explanation.npz",
+    "explanation.json",
+    "figures",
+    "report.html",
+    "run.json",
+}
 KEYS = {
     "predictions", "target", "n_components", "n_positive", "n_negative", "surrogate_r2", "clip_r2", "identity_snr_db",
     "shifts", "controls", "seconds", "settings", "versions", "clip_sha256",
@@ -150,7 +159,7 @@ def test_explain_and_modify_against_run(result, clip, predictor, tmp_path):
     assert np.array_equal(explanation.segments, stored.segments)
     out = tmp_path / "modified"
     changed = modify(clip, stored, target="articulation", out=out, settings=SETTINGS.modify, predictor=predictor)
-    assert {path.name for path in out.iterdir()} == {*WAVS, "shifts.csv", "modification.json"}
+    assert {path.name for path in out.iterdir()} == {*WAVS, "shifts.csv", "components.csv", "modification.json"}
     assert changed.as_dict() == result.modification.as_dict()
     assert (out / "enhanced.wav").read_bytes() == (result.folder / "enhanced.wav").read_bytes()
 
@@ -282,3 +291,27 @@ def test_predict_against_itself_the_default_model(tmp_path, n_samples):
 def test_modify_settings_iv(setting, message):
     with pytest.raises(InputError, match=message):
         ModifySettings(**setting)
+
+
+def test_components_csv_against_the_explanation(result):
+    with open(result.folder / "components.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    weights, selection = result.explanation.weights, result.modification.selection
+    row = weights.names.index("articulation")
+    assert [int(found["component"]) for found in rows] == list(range(len(result.explanation.locations)))
+    np.testing.assert_allclose([float(found["weight"]) for found in rows], weights.weights[row], rtol=1e-5)
+    for side in ("positive", "negative"):
+        chosen = {int(found["component"]) for found in rows if found["side"] == side}
+        assert chosen == set(getattr(selection, side).tolist())
+    assert [len(repr(value)) < 500 for value in (result, result.explanation, result.modification)] == [True] * 3
+
+
+def test_warnings_against_theory(tmp_path, clip):
+    told = {"figures": {"test_r": {"articulation": 0.39, "minorness": 0.41}}, "window_seconds": 3.0}
+    model = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors", **told), device="cpu")
+    more = replace(SETTINGS, lime=replace(SETTINGS.lime, n_perturbations=160))
+    for target, poor in (("articulation", True), ("minorness", False)):
+        found = run(clip, target=target, out=tmp_path / target, settings=more, predictor=model)
+        warnings = found.record["warnings"]
+        assert any("learned from 3 s" in warning for warning in warnings)
+        assert any("r = 0.39 with labels" in warning for warning in warnings) == poor

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from emomod.component_weights import Selection
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.output import write_csv
 from emomod.rescoring import ControlShifts, ScoreShift
 from emomod.result import CONTROL_FIELDS, Modification, Prediction, scores_by_level
 
@@ -102,11 +103,11 @@ def test_rows_against_theory_one_a_score(modification):
 
 
 def test_csv_against_the_rows(modification, tmp_path):
-    modification.write_csv(tmp_path / "shifts.csv")
+    write_csv(tmp_path / "shifts.csv", modification.rows())
     with open(tmp_path / "shifts.csv", newline="", encoding="utf-8") as file:
         read = list(csv.DictReader(file))
     assert [row["name"] for row in read] == list(NAMES)
-    assert read[0]["shift_enhanced"] == "0.100000"
+    assert read[0]["shift_enhanced"] == "0.1"
     for row, truth in zip(read, modification.rows(), strict=True):
         assert list(row) == list(truth)
         numbers = [key for key, value in truth.items() if isinstance(value, float)]
@@ -120,3 +121,12 @@ def test_modification_shows_itself_against_the_design(modification):
     numbers = re.findall(r">(\S?)(\d\.\d{3})<", html)[:5]
     assert [number for _, number in numbers] == ["0.500", "0.600", "0.100", "0.300", "0.200"]
     assert [sign for sign, _ in numbers] == ["", "", "+", "", "−"]  # before, enhanced, its shift, weakened, its shift
+
+
+def test_moved_further_against_theory(modification):
+    shift = modification.shift_of("enhanced")
+    far = dict(zip(shift.names, np.abs(shift.shift), strict=True))
+    found = modification.moved_further("enhanced")
+    assert found == sorted(found, key=lambda name: -far[name])
+    assert set(found) == {name for name in far if name != "articulation" and far[name] >= far["articulation"]}
+    assert modification.as_dict()["moved_further"]["enhanced"] == found

@@ -428,10 +428,14 @@ def test_release_against_the_design_the_commands_make_it_again():
 
     made = asdict(CorpusSettings(80, seed=3, synthesiser="numpy"))
     settings = TrainingSettings(width=0.25, epochs=5, seed=7, batch_size=8)
-    render, fit = (build_parser().parse_args(line.split()[1:]) for line in release._commands(made, settings))
+    render, fit = (
+        build_parser().parse_args(line.split()[1:])
+        for line in release._commands(made, settings, out="mine.safetensors")
+    )
     assert (render.clips, render.seed, render.synthesiser) == (80, 3, "numpy")
     assert (fit.width, fit.epochs, fit.seed, fit.batch) == (0.25, 5, 7, 8)
     assert fit.corpus == render.out
+    assert str(fit.out) == "mine.safetensors"
 
 
 @pytest.mark.parametrize(("used", "other"), [("numpy", "fluidsynth"), ("fluidsynth", "numpy")])

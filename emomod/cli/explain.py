@@ -15,6 +15,7 @@ from emomod.cli.options import (
     finish_progress,
     lime_settings,
     print_json,
+    score_name,
     selection_rule,
 )
 
@@ -23,7 +24,9 @@ def add(commands: Any) -> None:
     """Explain a window of a clip for all scores and save the explanation."""
     parser = commands.add_parser("explain", help=add.__doc__, description=add.__doc__)
     add_clip(parser)
-    parser.add_argument("--target", metavar="NAME", help="the score to put into words (default: the highest emotion)")
+    parser.add_argument(
+        "--target", type=score_name, metavar="NAME", help="the score to put into words (default: the highest emotion)"
+    )
     add_output(parser)
     add_start(parser)
     add_rule(parser)

@@ -70,6 +70,11 @@ def add_lime(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def score_name(text: str) -> str:
+    """Return a score's name as the code writes it; case, spaces and hyphens do not matter."""
+    return text.strip().lower().replace(" ", "_").replace("-", "_")
+
+
 def add_rule(parser: Any) -> None:
     """Which components stand out."""
     parser.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6 (parity), top:30")
@@ -82,7 +87,9 @@ def selection_rule(arguments: argparse.Namespace) -> str:
 
 def add_modification(parser: argparse.ArgumentParser) -> None:
     """What is turned up and down."""
-    parser.add_argument("--target", required=True, metavar="NAME", help="the mid-level feature or emotion to change")
+    parser.add_argument(
+        "--target", required=True, type=score_name, metavar="NAME", help="the mid-level feature or emotion to change"
+    )
     group = parser.add_argument_group("modification")
     group.add_argument("--gain-db", type=float, default=6.0, metavar="DB", help="up and down by this much (default 6)")
     group.add_argument("--sides", default="positive", help="components that change: positive (default), negative, both")

@@ -65,7 +65,9 @@ def summary(record: dict[str, Any], folder: Any) -> str:
     """Return what a person wants to know of a run."""
     target, before = record["target"], record["predictions"]["before"]
     level = "midlevel" if target in before["midlevel"] else "emotion"
-    lines = [record["sentence"], "", f"{target}: {before[level][target]:.3f} as it is"]
+    window = record["window"]
+    heard = f"from {window['start']:.1f} s on, {window['seconds']:.1f} of {window['file_seconds']:.1f} s"
+    lines = [record["sentence"], "", f"{target}: {before[level][target]:.3f} as it is ({heard})"]
     for version, shifts in record["shifts"].items():
         beaten = ", ".join(
             f"{100 * control['share_beaten']:.0f} % of {control['n']} ({kind})"
@@ -73,5 +75,7 @@ def summary(record: dict[str, Any], folder: Any) -> str:
         )
         after = record["predictions"][version][level][target]
         lines.append(f"  {version:9} {after:.3f} ({shifts[target]:+.3f}), further than random changes: {beaten}")
+        if others := record["moved_further"][version]:
+            lines.append(f"            but these moved at least as far: {', '.join(others)}")
     lines += [f"warning: {warning}" for warning in record["warnings"]]
     return "\n".join([*lines, "", f"{folder}/report.html ({record['seconds']['total']:.0f} s)"])

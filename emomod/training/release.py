@@ -55,7 +55,10 @@ def train(
     state_path = target.with_name(f"{target.name}.state")
     fit = fit_network(corpus, settings, state_path=state_path, log=log)
     carried = _carry_over(fit.network, corpus, n_clips=n_carry_over, log=log)
-    card = _card(corpus, settings, fit=fit, carried=carried) | {"n_carry_over": n_carry_over}
+    card = _card(corpus, settings, fit=fit, carried=carried) | {
+        "n_carry_over": n_carry_over,
+        "commands": _commands(corpus.description["settings"], settings, out=target.name),
+    }
     save_checkpoint(target, fit.network, card)
     state_path.unlink(missing_ok=True)
     return card
@@ -107,7 +110,6 @@ def _card(
         "limitations": LIMITATIONS,
         "seed": settings.seed,
         "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": sys.version.split()[0]},
-        "commands": _commands(made, settings),
     }
 
 
@@ -115,7 +117,7 @@ def _by_name(values: NDArray[np.float64]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(MIDLEVEL_NAMES, values, strict=True)}
 
 
-def _commands(made: dict[str, Any], settings: TrainingSettings) -> list[str]:
+def _commands(made: dict[str, Any], settings: TrainingSettings, *, out: str) -> list[str]:
     """The two commands that make the checkpoint again."""
     corpus = f"--clips {made['n_clips']} --seed {made['seed']} --synthesiser {made['synthesiser']}"
     trained = (
@@ -123,5 +125,5 @@ def _commands(made: dict[str, Any], settings: TrainingSettings) -> list[str]:
     )
     return [
         f"emomod corpus render {corpus} --out corpus",
-        f"emomod train --corpus corpus {trained} --out default.safetensors",
+        f"emomod train --corpus corpus {trained} --out {out}",
     ]
