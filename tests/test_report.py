@@ -213,8 +213,7 @@ def test_words_against_itself_name_sentence_hashes_command_and_card(result, page
         share = kinds["count"]["share_beaten"]
         said = "all 19" if share == 1 else f"{100 * share:.0f} % of 19"
         assert f"{said} random changes of as many parts" in page.text, version
-    command = command_of(result.record, out=result.folder)
-    assert command in page.text
+    assert command_of(result.record, out=result.folder) in page.text
 
 
 def test_command_against_itself_the_command_line_reads_the_same_settings(result):

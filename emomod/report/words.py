@@ -1,6 +1,7 @@
 """What the figures of a run mean, in words that need no statistics."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -126,7 +127,17 @@ def verdict(
         f"{_share(control)} random changes {CONTROL_WORDS.get(kind, kind)} ({p_words(control)})"
         for kind, control in controls.items()
     ]
-    return f"{words}. That is further {WAYS[version]} than {' and '.join(compared)}."
+    return f"{words}. That is further {WAYS[version]} than {_explained_once(' and '.join(compared))}."
+
+
+def _explained_once(words: str) -> str:
+    """Leave out what "smallest" means wherever it was just said.
+
+    >>> _explained_once("a (p ≤ 0.5, the smallest that 1 can show) and b (p ≤ 0.5, the smallest that 1 can show)")
+    'a (p ≤ 0.5, the smallest that 1 can show) and b (p ≤ 0.5)'
+    """
+    opening, smallest, rest = words.partition(", the smallest")
+    return opening + smallest + re.sub(r", the smallest[^)]*", "", rest)
 
 
 def p_words(control: Mapping[str, float]) -> str:
