@@ -11,6 +11,7 @@ of both kinds of control.
 import argparse
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,16 @@ def judge(changed: Modification) -> dict[str, Any]:
     """Return the figures of one target."""
     figures = changed.as_dict()
     row: dict[str, Any] = {"target": changed.target, "n_positive": figures["n_positive"]}
+    column = changed.shifts[0].names.index(changed.target)
     passed = []
     for version, direction in DIRECTIONS.items():
         shift = figures["shifts"][version][changed.target]
         beaten = min(control["share_beaten"] for control in figures["controls"][version].values())
-        row |= {f"shift_{version}": shift, f"beaten_{version}": beaten}
+        spread = max(float(control.shifts[:, column].std()) for control in changed.shift_of(version).controls)
+        row |= {f"shift_{version}": shift, f"beaten_{version}": beaten, f"times_{version}": abs(shift) / spread}
         passed.append(shift * direction > 0 and beaten >= WANTED)
-    return row | {"passed": all(passed)}
+    further = sorted({name for names in figures["moved_further"].values() for name in names}, key=SCORE_NAMES.index)
+    return row | {"passed": all(passed), "moved_further": ", ".join(further) or "none"}
 
 
 def measure(clip: str, predictor: Predictor, settings: ModifySettings) -> list[dict[str, Any]]:
@@ -51,24 +55,32 @@ def measure(clip: str, predictor: Predictor, settings: ModifySettings) -> list[d
     return rows
 
 
+HEADER = """# Closed loop: every score as the target
+
+Model {model}; {gain_db:g} dB on {sides} components by {rule}. Beside each version stand {n_controls} random changes of
+the same count and as many of the same energy. All scores are of written files, read back. "beaten" is the smaller share
+over both kinds of control, "SDs" the shift over the larger of their standard deviations; a target passes with both
+shares at least {wanted:g} and both signs right. Made by benchmarks/closed_loop.py.
+
+Passing means that the explanation found parts that this model reacts to, and that the written files move its score as
+said. It does not mean that listeners hear it, nor that nothing else moves: the last column names the other scores that
+moved at least as far as the target in one of the two versions.
+
+| clip | target | parts | R2 | enhanced | SDs | beaten | weakened | SDs | beaten | passes | moved as far |
+|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
 def markdown(rows: list[dict[str, Any]], settings: ModifySettings, model: str) -> str:
     """Return the table as Markdown."""
-    lines = [
-        "# Closed loop: every score as the target",
-        "",
-        f"Model {model}; {settings.gain_db:g} dB on {settings.sides} components by {settings.rule}. Controls:",
-        f"{settings.n_controls} random changes of the same count and as many of the same energy beside each.",
-        'All scores are of written files, read back. "beaten" is the smaller share over both kinds of control; a',
-        f"target passes with both shares >= {WANTED:g} and both signs right. Made by benchmarks/closed_loop.py.",
-        "",
-        "| clip | target | components | surrogate R2 | enhanced | beaten | weakened | beaten | passes |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = [HEADER.format(model=model, wanted=WANTED, **asdict(settings))]
     for row in rows:
         cells = (
             f"{row['clip']} | {row['target']} | {row['n_positive']} | {row['surrogate_r2']:.2f}",
-            *(f"{row[f'shift_{version}']:+.3f} | {row[f'beaten_{version}']:.2f}" for version in DIRECTIONS),
-            "yes" if row["passed"] else "no",
+            *(
+                f"{row[f'shift_{version}']:+.3f} | {row[f'times_{version}']:.1f} | {row[f'beaten_{version}']:.2f}"
+                for version in DIRECTIONS
+            ),
+            f"{'yes' if row['passed'] else 'no'} | {row['moved_further']}",
         )
         lines.append(f"| {' | '.join(cells)} |")
     for clip in dict.fromkeys(row["clip"] for row in rows):
