@@ -168,7 +168,7 @@ def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[tuple[f
         n_windows = max(1, int(np.ceil(source.seconds / seconds)))
         for start in np.linspace(0.0, max(0.0, source.seconds - seconds), n_windows).tolist():
             y = _read(source, start, seconds)
-            if np.abs(y).max() >= SILENCE:
+            if np.abs(y).max() > SILENCE:
                 sounding += 1
                 yield start, y
     if not sounding:

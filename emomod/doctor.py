@@ -21,7 +21,7 @@ from emomod.torchaudio_import import INSTALL as INSTALL_TORCHAUDIO
 from emomod.torchaudio_import import PIP_INSTALL, torchaudio_state
 
 OLDEST_PYTHON = (3, 11)
-LIBRARIES = ("numpy", "scipy", "scikit-image", "safetensors", "soxr", "matplotlib", "jinja2")
+LIBRARIES = ("numpy", "scipy", "scikit-image", "safetensors", "soxr", "matplotlib", "jinja2", "pyloudnorm")
 MODULES = {"scikit-image": "skimage"}  # where the module is not called as the distribution
 REINSTALL = f"{PIP_INSTALL} --force-reinstall {{}}"
 INSTALL_TRAINING = f'{PIP_INSTALL} "emomod[train]"'

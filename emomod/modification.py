@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emomod.checks import check_choice, check_number
 from emomod.component_weights import Selection
 from emomod.components.base import Components
+from emomod.output import VERSIONS
 
 SIDES = ("positive", "negative", "both")
 CEILING = 0.999  # largest absolute sample of a written version
@@ -41,7 +42,7 @@ class Plan:
 
     def versions(self) -> dict[str, NDArray[np.float64]]:
         """Gains by the name of the version."""
-        return {name: getattr(self, name) for name in ("original", "enhanced", "weakened", "positive", "negative")}
+        return {name: getattr(self, name) for name in VERSIONS}
 
 
 def plan_gains(selection: Selection, *, n_components: int, gain_db: float, sides: str = "positive") -> Plan:

@@ -121,7 +121,10 @@ def modify(
     predictor: Predictor | None = None,
     stages: Stages | None = None,
 ) -> Modification:
-    """Write versions of an explained clip into the folder ``out``; re-score what was written."""
+    """Write versions of an explained clip into the folder ``out``; re-score what was written.
+
+    Raises InputError when ``path`` or ``predictor`` is not the one that was explained, or there is no such ``target``.
+    """
     settings, predictor = settings or ModifySettings(), predictor or load_predictor()
     explanation.weights.index(target)
     told = explanation.record["clip"]
@@ -141,7 +144,7 @@ def modify(
 def _modify(
     explained: _Explained, *, target: str, folder: Path, settings: ModifySettings, stages: Stages
 ) -> Modification:
-    """Write every version's WAV and shifts.csv into ``folder``."""
+    """Write every version's WAV, shifts.csv and components.csv into ``folder``."""
     components, clip = explained.components, explained.clip
     selection = select_components(explained.explanation.weights, target=target, rule=settings.rule)
     plan = plan_gains(selection, n_components=components.n_components, gain_db=settings.gain_db, sides=settings.sides)
@@ -252,7 +255,5 @@ def _warnings(explained: _Explained, changed: Modification) -> list[str]:
     learned = predictor.checkpoint.card["figures"].get("test_r", {}).get(target)
     if learned is not None and learned < POOR:
         found.append(f"the model has learned {target} poorly: r = {learned:.2f} with labels of clips it had not seen")
-    for version, direction in DIRECTIONS.items():
-        if changed.selection.positive.size and changed.as_dict()["shifts"][version][target] * direction <= 0:
-            found.append(f"{target} did not move the intended way in {version}.wav")
-    return found
+    wrong = [s.version for s in changed.shifts if s.shift[s.names.index(target)] * DIRECTIONS[s.version] < 0]
+    return [*found, *(f"{target} moved the wrong way in {version}.wav" for version in wrong)]

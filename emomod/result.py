@@ -14,6 +14,7 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.notebook import Shift, page_html, player_html, table_html
 from emomod.rescoring import ScoreShift
 
+DIRECTIONS = {"enhanced": 1.0, "weakened": -1.0}  # which way a version is to move its target
 CONTROL_FIELDS = ("p_value", "share_beaten", "mean_shift", "shift_05", "shift_95", "energy_ratio", "n")
 
 
@@ -131,9 +132,6 @@ class Modification:
             for row in self.rows()
         ]
         return players + table_html(header, rows, caption=f"{spoken(self.target)}, {self.gain_db:g} dB")
-
-
-DIRECTIONS = {"enhanced": 1.0, "weakened": -1.0}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,1 +1,1 @@
-"""Evaluation of explanations and modifications: stability, fidelity, faithfulness, planted truth. Nothing is here yet."""
+"""Evaluation of explanations and modifications: stability, fidelity, faithfulness, planted truth. Empty so far."""

@@ -1,1 +1,1 @@
-"""Listening studies: from modified clips to what people heard. Nothing is here yet."""
+"""Listening studies: from modified clips to what people heard. Empty so far."""

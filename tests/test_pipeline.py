@@ -315,3 +315,17 @@ def test_warnings_against_theory(tmp_path, clip):
         warnings = found.record["warnings"]
         assert any("learned from 3 s" in warning for warning in warnings)
         assert any("r = 0.39 with labels" in warning for warning in warnings) == poor
+
+
+def test_warnings_against_theory_a_target_that_moves_the_wrong_way(tmp_path, clip, predictor):
+    kept = replace(SETTINGS, modify=replace(SETTINGS.modify, gain_db=0.0))
+    assert not any("wrong way" in told for told in run(
+        clip, target="fear", out=tmp_path / "kept", settings=kept, predictor=predictor
+    ).record["warnings"])  # fmt: skip
+    found = run(clip, target="fear", out=tmp_path / "out", settings=SETTINGS, predictor=predictor)
+    turned = {
+        f"fear moved the wrong way in {version}.wav"
+        for version, way in (("enhanced", 1), ("weakened", -1))
+        if found.record["shifts"][version]["fear"] * way < 0
+    }
+    assert turned == {told for told in found.record["warnings"] if "wrong way" in told}
