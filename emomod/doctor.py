@@ -229,7 +229,7 @@ def _fluidsynth() -> Finding:
 
 def _soundfont() -> Finding:
     try:
-        found = import_module("emomod.training.fluidsynth").find_soundfont()
+        found = import_module("emomod.corpus.fluidsynth").find_soundfont()
     except ModuleNotFoundError as error:  # that library has a finding of its own
         return Finding("soundfont", "info", f"cannot be looked for without {error.name}")
     except Exception:  # no soundfont, or a broken library, which has a finding of its own

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from emomod.training.fluidsynth import find_soundfont, synthesise_midi
-from emomod.training.midi import write_midi
-from emomod.training.score import Note, Part, Score
+from emomod.corpus.fluidsynth import find_soundfont, synthesise_midi
+from emomod.corpus.midi import write_midi
+from emomod.corpus.score import Note, Part, Score
 
 BEAT = 60 / 112  # s
 BARS = 7

@@ -15,6 +15,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import mannwhitneyu
 
+from emomod.corpus.compose import compose
+from emomod.corpus.fluidsynth import _cut
+from emomod.corpus.midi import TICKS_PER_SECOND, full_volume, read_midi, write_midi
+from emomod.corpus.render import Corpus, CorpusSettings, Studio, compose_clip, load_corpus, render_corpus
+from emomod.corpus.score import Note, Part, Score
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
@@ -22,8 +27,6 @@ from emomod.training import card as card_module
 from emomod.training import release, validation
 from emomod.training.augmentation import augment
 from emomod.training.card import model_card, table
-from emomod.training.compose import compose
-from emomod.training.corpus import Corpus, CorpusSettings, Studio, compose_clip, load_corpus, render_corpus
 from emomod.training.fit import (
     TrainingSettings,
     fit_network,
@@ -33,9 +36,6 @@ from emomod.training.fit import (
     split_clips,
 )
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
-from emomod.training.fluidsynth import _cut
-from emomod.training.midi import TICKS_PER_SECOND, full_volume, read_midi, write_midi
-from emomod.training.score import Note, Part, Score
 from emomod.training.validation import RatedPhrases, load_phrases, rate_phrases, roc_area
 
 SR = 22050

@@ -10,12 +10,12 @@ import soundfile
 import torch
 from numpy.testing import assert_allclose
 
+from emomod.corpus.fluidsynth import SOUNDFONTS
+from emomod.corpus.midi import read_midi, write_midi
+from emomod.corpus.score import Note, Part, Score
 from emomod.errors import InputError
 from emomod.model.checkpoint import load_checkpoint
 from emomod.training import card
-from emomod.training.fluidsynth import SOUNDFONTS
-from emomod.training.midi import read_midi, write_midi
-from emomod.training.score import Note, Part, Score
 from emomod.training.validation import load_phrases, rate_phrases, roc_area
 
 PUBLISHED = Path(__file__).parents[1] / "../shared/data/published_example_001.json"

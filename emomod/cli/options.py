@@ -155,3 +155,9 @@ def print_json(value: Any) -> None:
     from emomod.output import finite
 
     print(json.dumps(finite(value), indent=1, allow_nan=False))
+
+
+def print_progress(line: str) -> None:
+    """Progress goes to standard error."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

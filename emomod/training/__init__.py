@@ -1,4 +1,1 @@
-"""Make emomod's own corpus (composed, rendered, labelled from the score) and train a checkpoint on it.
-
-score -> compose -> labels -> synthesis or fluidsynth -> corpus -> fit -> card
-"""
+"""Train a checkpoint on a corpus, and say how well it hears: fit -> release -> validation -> card."""

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from emomod.checks import check_count, check_number
+from emomod.corpus.render import Corpus
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.model.network import EmotionNetwork
 from emomod.training.augmentation import augment
-from emomod.training.corpus import Corpus
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 
 Log = Callable[[str], None]

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.checks import check_count
+from emomod.corpus.render import COMPOSER_VERSION, SYNTHESISERS, Corpus, CorpusSettings, load_corpus, render_corpus
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
 from emomod.model.network import EmotionNetwork
-from emomod.training.corpus import COMPOSER_VERSION, SYNTHESISERS, Corpus, CorpusSettings, load_corpus, render_corpus
 from emomod.training.fit import Fit, Log, TrainingSettings, fit_network, pearson_r, predict_midlevel
 
 CARRY_OVER_SEED = 1_000_003  # added to the corpus's seed: other clips than the corpus has

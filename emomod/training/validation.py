@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.corpus.fluidsynth import render_scores
+from emomod.corpus.labels import raw_labels
+from emomod.corpus.midi import read_midi
+from emomod.corpus.score import Note, Score
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.network import EmotionNetwork
 from emomod.spectrogram import compute_spectrogram
 from emomod.training.fit import predict_scores
-from emomod.training.fluidsynth import render_scores
-from emomod.training.labels import raw_labels
-from emomod.training.midi import read_midi
-from emomod.training.score import Note, Score
 
 SECONDS = 30.0  # of each phrase
 WINDOW_SECONDS = 10.0

@@ -10,8 +10,8 @@ of Basic Musical Structures, 2001 (major against minor). Key finding: Krumhansl,
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.training.instruments import instrument
-from emomod.training.score import NoteTable
+from emomod.corpus.instruments import instrument
+from emomod.corpus.score import NoteTable
 
 FRAMES_PER_SECOND = 10
 HURON = (0.0, -1.428, -0.582, 0.594, 0.386, 1.240, -0.453)  # consonance of interval classes 0..6; unisons do not count

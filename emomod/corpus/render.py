@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.checks import check_choice, check_count, check_number
+from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
+from emomod.corpus.compose import compose
+from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version, render_scores
+from emomod.corpus.labels import raw_labels, scaled_labels
+from emomod.corpus.program_levels import measure_levels
+from emomod.corpus.score import Score
+from emomod.corpus.synthesis import synthesise
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.spectrogram import FRONT_END, compute_spectrogram
-from emomod.training.acoustics import apply_acoustics, draw_acoustics
-from emomod.training.compose import compose
-from emomod.training.fluidsynth import find_soundfont, fluidsynth_version, render_scores
-from emomod.training.labels import raw_labels, scaled_labels
-from emomod.training.program_levels import measure_levels
-from emomod.training.score import Score
-from emomod.training.synthesis import synthesise
 
 SYNTHESISERS = ("fluidsynth", "numpy")
 COMPOSER_VERSION = 1  # raised whenever the same seed gives other clips

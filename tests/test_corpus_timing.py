@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from emomod.training.score import Note, Part, Score, note_table
-from emomod.training.timing import (
+from emomod.corpus.score import Note, Part, Score, note_table
+from emomod.corpus.timing import (
     articulation,
     beat_positions,
     distinct_onsets,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emomod.training.harmony import HarmonyStyle, draw_harmony_style
-from emomod.training.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS
+from emomod.corpus.harmony import HarmonyStyle, draw_harmony_style
+from emomod.corpus.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS
 
 LINE_UPS = (
     (("melody", "harmony", "bass", "drums"), 0.26),

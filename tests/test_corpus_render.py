@@ -10,17 +10,18 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from emomod.cli.corpus import add_render_arguments, render_command
+from emomod.cli.train import add_train_arguments, train_command
+from emomod.corpus.labels import scaled_labels
+from emomod.corpus.render import Corpus, CorpusSettings, load_corpus, render_corpus
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import load_checkpoint
 from emomod.model.mid_to_emotion import published_layer
 from emomod.training.augmentation import augment, scale_cells
 from emomod.training.card import model_card
-from emomod.training.commands import add_render_arguments, add_train_arguments, render_command, train_command
-from emomod.training.corpus import Corpus, CorpusSettings, load_corpus, render_corpus
 from emomod.training.fit import TrainingSettings, fit_network, new_network, pearson_r, predict_midlevel, split_clips
 from emomod.training.fit_state import FitState, save_state
-from emomod.training.labels import scaled_labels
 from emomod.training.release import train
 
 SMALL = CorpusSettings(24, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)

@@ -1,12 +1,12 @@
-"""Make the fixed scale of the labels from clips of the composer: ``python -m emomod.training.label_scale``."""
+"""Make the fixed scale of the labels from clips of the composer: ``python -m emomod.corpus.label_scale``."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from emomod.training.compose import compose
-from emomod.training.labels import draw_quantiles
+from emomod.corpus.compose import compose
+from emomod.corpus.labels import draw_quantiles
 
 N_SCORES = 4000
 SEED = 20190521

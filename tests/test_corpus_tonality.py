@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from emomod.training.score import Note, Part, Score, note_table
-from emomod.training.tonality import (
+from emomod.corpus.score import Note, Part, Score, note_table
+from emomod.corpus.tonality import (
     HURON,
     KRUMHANSL_MAJOR,
     KRUMHANSL_MINOR,

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
-from emomod.training.compose import compose
-from emomod.training.labels import lead_quality, raw_labels, scaled_labels, stored_quantiles
-from emomod.training.score import Note, Part, Score, note_table
-from emomod.training.timing import (
+from emomod.corpus.compose import compose
+from emomod.corpus.labels import lead_quality, raw_labels, scaled_labels, stored_quantiles
+from emomod.corpus.score import Note, Part, Score, note_table
+from emomod.corpus.timing import (
     distinct_onsets,
     interval_entropy,
     metrical_levels,
@@ -20,7 +18,7 @@ from emomod.training.timing import (
     syncopation,
     timing_deviation,
 )
-from emomod.training.tonality import (
+from emomod.corpus.tonality import (
     HURON,
     KRUMHANSL_MAJOR,
     KRUMHANSL_MINOR,
@@ -31,6 +29,8 @@ from emomod.training.tonality import (
     minorness,
     sounding,
 )
+from emomod.errors import InputError
+from emomod.labels import MIDLEVEL_NAMES
 
 ORGAN, PIANO = 19, 0
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)

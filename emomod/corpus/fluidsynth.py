@@ -1,8 +1,8 @@
 """Render scores with the FluidSynth program and a General MIDI soundfont, many clips in one run.
 
 Waveforms are mono at 22 050 Hz. Reverb and chorus are off unless asked for, so that the acoustics of a clip are drawn
-by emomod.training.acoustics and nowhere else. Programs of a soundfont differ by more than 20 dB in level, and some are
-silent in part of the keyboard: emomod.training.program_levels measures that, so that the labels count what is heard.
+by emomod.corpus.acoustics and nowhere else. Programs of a soundfont differ by more than 20 dB in level, and some are
+silent in part of the keyboard: emomod.corpus.program_levels measures that, so that the labels count what is heard.
 """
 
 import shutil
@@ -17,9 +17,9 @@ import soxr
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.corpus.midi import VolumeOf, full_volume, write_midi
+from emomod.corpus.score import Score
 from emomod.errors import InputError
-from emomod.training.midi import VolumeOf, full_volume, write_midi
-from emomod.training.score import Score
 
 SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/default-GM.sf2")
 INSTALL = "apt-get install fluidsynth fluid-soundfont-gm"

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.checks import check_number, check_rng
-from emomod.training.harmony import Chord, chord_at, draw_chords
-from emomod.training.instruments import instrument
-from emomod.training.parts import Event, draw_bass, draw_drum_events, draw_harmony, draw_melody
-from emomod.training.score import Note, Part, Score
-from emomod.training.style import Style, draw_style
+from emomod.corpus.harmony import Chord, chord_at, draw_chords
+from emomod.corpus.instruments import instrument
+from emomod.corpus.parts import Event, draw_bass, draw_drum_events, draw_harmony, draw_melody
+from emomod.corpus.score import Note, Part, Score
+from emomod.corpus.style import Style, draw_style
 
 FOREIGN_INTERVALS = (1, -1, 6, 2, 11)  # semitones of an added note
 Writer = Callable[..., list[Event]]

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from emomod.corpus import fluidsynth
+from emomod.corpus.acoustics import Acoustics, apply_acoustics, draw_acoustics
+from emomod.corpus.compose import compose
+from emomod.corpus.fluidsynth import SOUNDFONTS, find_soundfont, render_scores
+from emomod.corpus.harmony import nearest_key
+from emomod.corpus.midi import TICKS_PER_SECOND, write_midi
+from emomod.corpus.program_levels import KEYS, ProgramLevels
+from emomod.corpus.score import Note, Part, Score
+from emomod.corpus.synthesis import synthesise
 from emomod.errors import InputError
-from emomod.training import fluidsynth
-from emomod.training.acoustics import Acoustics, apply_acoustics, draw_acoustics
-from emomod.training.compose import compose
-from emomod.training.fluidsynth import SOUNDFONTS, find_soundfont, render_scores
-from emomod.training.harmony import nearest_key
-from emomod.training.midi import TICKS_PER_SECOND, write_midi
-from emomod.training.program_levels import KEYS, ProgramLevels
-from emomod.training.score import Note, Part, Score
-from emomod.training.synthesis import synthesise
 
 SR = 22050
 DRY = Acoustics(

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from emomod.corpus.score import Note, Part, Score
 from emomod.errors import InputError
-from emomod.training.score import Note, Part, Score
 
 TICKS_PER_BEAT = 5000
 TEMPO = 500000  # microseconds a beat: 10 000 ticks a second

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from emomod.training import compose as composing
-from emomod.training.compose import compose
-from emomod.training.corpus import COMPOSER_VERSION
-from emomod.training.harmony import (
+from emomod.corpus import compose as composing
+from emomod.corpus.compose import compose
+from emomod.corpus.harmony import (
     MODES,
     PROGRESSIONS,
     TONAL_MODES,
@@ -23,8 +22,8 @@ from emomod.training.harmony import (
     draw_harmony_style,
     nearest_key,
 )
-from emomod.training.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS, instrument
-from emomod.training.parts import (
+from emomod.corpus.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS, instrument
+from emomod.corpus.parts import (
     _broken_index,
     _voicing,
     draw_bass,
@@ -32,8 +31,9 @@ from emomod.training.parts import (
     draw_harmony,
     draw_melody,
 )
-from emomod.training.rhythm import RhythmStyle, draw_drums, draw_onsets, draw_rhythm_style, metrical_strength
-from emomod.training.style import draw_style
+from emomod.corpus.render import COMPOSER_VERSION
+from emomod.corpus.rhythm import RhythmStyle, draw_drums, draw_onsets, draw_rhythm_style, metrical_strength
+from emomod.corpus.style import draw_style
 
 MAJOR = HarmonyStyle("major", tonic=0, beats_per_chord=4, n_tones=3, modulation=0.0, wandering=0.0)
 ORGAN = (19, 19, 19)

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from emomod.training.acoustics import Acoustics, apply_acoustics, draw_acoustics
+from emomod.corpus.acoustics import Acoustics, apply_acoustics, draw_acoustics
+from emomod.corpus.program_levels import KEYS, ProgramLevels
+from emomod.corpus.score import Note, Part, Score
+from emomod.corpus.synthesis import synthesise
 from emomod.training.augmentation import BELL_DB, GAIN_DB, TILT_DB, augment, scale_cells
-from emomod.training.program_levels import KEYS, ProgramLevels
-from emomod.training.score import Note, Part, Score
-from emomod.training.synthesis import synthesise
 
 SR = 22050
 DRY = Acoustics(

@@ -21,10 +21,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
-from emomod.training.score import NoteTable, Score, note_table
-from emomod.training.timing import (
+from emomod.corpus.score import NoteTable, Score, note_table
+from emomod.corpus.timing import (
     articulation,
     interval_entropy,
     onset_density,
@@ -32,7 +30,9 @@ from emomod.training.timing import (
     syncopation,
     timing_deviation,
 )
-from emomod.training.tonality import dissonance, key_clarity, minorness, sounding
+from emomod.corpus.tonality import dissonance, key_clarity, minorness, sounding
+from emomod.errors import InputError
+from emomod.labels import MIDLEVEL_NAMES
 
 LOWEST, HIGHEST = (0.1, 0.9)  # scaled labels of the lowest and highest clip of the composer
 N_QUANTILES = 41
@@ -107,10 +107,8 @@ def draw_quantiles(scores: Iterable[Score]) -> dict[str, list[float]]:
 
 @lru_cache(maxsize=1)
 def stored_quantiles() -> dict[str, list[float]]:
-    """The scale that ships with emomod; ``python -m emomod.training.label_scale`` makes it."""
-    stored: dict[str, list[float]] = json.loads((files("emomod.training") / "label_scale.json").read_text())[
-        "quantiles"
-    ]
+    """The scale that ships with emomod; ``python -m emomod.corpus.label_scale`` makes it."""
+    stored: dict[str, list[float]] = json.loads((files("emomod.corpus") / "label_scale.json").read_text())["quantiles"]
     return stored
 
 

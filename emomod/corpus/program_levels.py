@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.training.fluidsynth import render_scores
-from emomod.training.score import Note, Part, Score
+from emomod.corpus.fluidsynth import render_scores
+from emomod.corpus.score import Note, Part, Score
 
 KEYS = tuple(range(24, 109, 6))
 SILENT_DB = -30.0  # below the program's median

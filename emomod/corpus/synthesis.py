@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
-from emomod.training.instruments import SUSTAINED, instrument
-from emomod.training.score import Note, Part, Score
+from emomod.corpus.instruments import SUSTAINED, instrument
+from emomod.corpus.score import Note, Part, Score
 
 RELEASE = 0.04  # s
 N_HARMONICS = 10

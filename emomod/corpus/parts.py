@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emomod.training.harmony import Chord, chord_at, nearest_key
-from emomod.training.instruments import Instrument, instrument
-from emomod.training.rhythm import draw_drums, draw_onsets, draw_rhythm_style
-from emomod.training.style import Style
+from emomod.corpus.harmony import Chord, chord_at, nearest_key
+from emomod.corpus.instruments import Instrument, instrument
+from emomod.corpus.rhythm import draw_drums, draw_onsets, draw_rhythm_style
+from emomod.corpus.style import Style
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import kstest
 
+from emomod.corpus import label_scale, labels
+from emomod.corpus.compose import compose
+from emomod.corpus.labels import draw_quantiles, lead_quality, raw_labels, scaled_labels
+from emomod.corpus.score import Note, Part, Score
+from emomod.corpus.tonality import dissonance
 from emomod.labels import MIDLEVEL_NAMES
-from emomod.training import label_scale, labels
-from emomod.training.compose import compose
-from emomod.training.labels import draw_quantiles, lead_quality, raw_labels, scaled_labels
-from emomod.training.score import Note, Part, Score
-from emomod.training.tonality import dissonance
 
 BEATS = tuple(0.5 * beat for beat in range(25))
 N_SCORES = 240
@@ -42,13 +42,13 @@ def raw(drawn):
 
 @pytest.mark.parametrize("name", MIDLEVEL_NAMES)
 def test_shipped_scale_against_itself_its_own_clips_are_spread_evenly(raw, name):
-    """Labels or composer that change make the scale stale: python -m emomod.training.label_scale."""
+    """Labels or composer that change make the scale stale: python -m emomod.corpus.label_scale."""
     scaled = scaled_labels(raw)[:, MIDLEVEL_NAMES.index(name)]
     assert kstest(scaled, "uniform", args=(0.1, 0.8)).statistic < 1.63 / np.sqrt(N_SCORES)  # 1 % critical value
 
 
 def test_shipped_scale_against_itself_its_clips_lie_within_its_ends(raw):
-    stored = json.loads((files("emomod.training") / "label_scale.json").read_text())
+    stored = json.loads((files("emomod.corpus") / "label_scale.json").read_text())
     assert (stored["n_scores"], stored["seed"]) == (label_scale.N_SCORES, label_scale.SEED)
     ends = np.array([stored["quantiles"][name] for name in MIDLEVEL_NAMES])[:, [0, -1]]
     assert (raw > ends[:, 0] - 1e-5).all()  # written with five decimals

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from emomod.training import compose as composing
-from emomod.training.compose import compose
-from emomod.training.harmony import MODES, HarmonyStyle, chord_at, draw_chords, draw_harmony_style
-from emomod.training.instruments import instrument
-from emomod.training.labels import raw_labels
-from emomod.training.parts import draw_bass, draw_drum_events, draw_harmony, draw_melody
-from emomod.training.rhythm import RhythmStyle, draw_onsets, metrical_strength
-from emomod.training.style import draw_style
+from emomod.corpus import compose as composing
+from emomod.corpus.compose import compose
+from emomod.corpus.harmony import MODES, HarmonyStyle, chord_at, draw_chords, draw_harmony_style
+from emomod.corpus.instruments import instrument
+from emomod.corpus.labels import raw_labels
+from emomod.corpus.parts import draw_bass, draw_drum_events, draw_harmony, draw_melody
+from emomod.corpus.rhythm import RhythmStyle, draw_onsets, metrical_strength
+from emomod.corpus.style import draw_style
 
 PLAIN = HarmonyStyle("major", tonic=2, beats_per_chord=4, n_tones=3, modulation=0.0, wandering=0.3)
 EVEN = RhythmStyle(density=0.4, syncopation=0.0, regular=0.0, repetition=1.0, grid=4)

@@ -8,8 +8,8 @@ interval: Repp, J. Acoust. Soc. Am. 102(3), 1997; Bresin & Battel, J. New Music 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.training.instruments import instrument
-from emomod.training.score import NoteTable, Score
+from emomod.corpus.instruments import instrument
+from emomod.corpus.score import NoteTable, Score
 
 CHORD_SECONDS = 0.03  # onsets closer than this are one
 DRUM_SECONDS = 0.12  # how long a drum counts as sounding
