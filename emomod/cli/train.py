@@ -1,4 +1,4 @@
-"""emomod train: a checkpoint from a corpus."""
+"""emomod train: a checkpoint from corpora, and the table of the cost of explainability."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from emomod.cli.options import print_json, print_progress
 
 
 def add(commands: Any) -> None:
-    """Train a network on a corpus and write a checkpoint with its card."""
+    """Train a network on corpora and write a checkpoint with its card."""
     parser = commands.add_parser("train", help=add.__doc__, description=add.__doc__)
     add_train_arguments(parser)
     parser.set_defaults(run=execute)
@@ -16,12 +16,26 @@ def add(commands: Any) -> None:
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``emomod train``."""
-    parser.add_argument("--corpus", type=Path, required=True, metavar="DIR", help="made by `emomod corpus render`")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the checkpoint (.safetensors)")
-    parser.add_argument("--width", type=float, default=0.5, metavar="W", help="scales the channels (default 0.5)")
-    parser.add_argument("--epochs", type=int, default=12, metavar="E", help="at most (default 12)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="clips a step (default 16)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of split, weights, augmentation (default 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the checkpoint (.safetensors); a stopped run goes on")
+    add_config(parser)
+    parser.add_argument("--seed", type=int, metavar="S", help="of split, weights, order and augmentation")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The configuration and what people override in it."""
+    parser.add_argument(
+        "--config", default="default", metavar="FILE", help="YAML, or one that ships: quick, default, published"
+    )
+    parser.add_argument(
+        "--corpus",
+        "--data",
+        dest="corpora",
+        action="append",
+        metavar="DIR",
+        help="a rendered corpus or a prepared dataset; give it once for each",
+    )
+    parser.add_argument("--width", type=float, metavar="W", help="scales the channels of the network")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="auto: cuda where there is one")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -32,11 +46,16 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def train_command(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a checkpoint; return its card."""
-    from emomod.training.fit import TrainingSettings
     from emomod.training.release import train
 
-    settings = TrainingSettings(
-        width=arguments.width, epochs=arguments.epochs, seed=arguments.seed, batch_size=arguments.batch
-    )
-    card = train(arguments.corpus, arguments.out, settings, log=print_progress)
+    card = train(config_of(arguments, seed=arguments.seed, out=arguments.out), log=print_progress)
     return {"checkpoint": str(arguments.out), **card}
+
+
+def config_of(arguments: argparse.Namespace, **overrides: Any) -> Any:
+    """The TrainingConfig that the arguments ask for."""
+    from emomod.training.config import read_config
+
+    return read_config(
+        arguments.config, corpora=arguments.corpora, width=arguments.width, device=arguments.device, **overrides
+    )

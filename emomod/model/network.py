@@ -64,9 +64,17 @@ class EmotionNetwork(nn.Module):
         """What the columns of the output are."""
         return SCORE_NAMES if self.two_level else EMOTION_NAMES
 
-    def forward(self, spectrograms: torch.Tensor) -> torch.Tensor:
-        """Return the scores of ``spectrograms``; see the class for shapes."""
+    def features(self, spectrograms: torch.Tensor) -> torch.Tensor:
+        """Return what the convolutional part hears in ``spectrograms``: [n, n_features], a mean over time and bands."""
         missing = max(0, MIN_FRAMES - spectrograms.shape[-1])
         padded = nn.functional.pad(spectrograms, (0, missing))
-        scores = self.head(self.trunk(padded[:, None]))
+        return self.trunk(padded[:, None])  # type: ignore[no-any-return]
+
+    def scores_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the scores of ``features`` [n, n_features]; all that follows is linear."""
+        scores: torch.Tensor = self.head(features)
         return scores if self.emotion is None else torch.cat([scores, self.emotion(scores)], dim=1)
+
+    def forward(self, spectrograms: torch.Tensor) -> torch.Tensor:
+        """Return the scores of ``spectrograms``; see the class for shapes."""
+        return self.scores_of(self.features(spectrograms))

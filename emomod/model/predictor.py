@@ -75,11 +75,17 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def load_predictor(checkpoint: str | Path | None = None, *, device: str | None = None) -> Predictor:
-    """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is)."""
+def usable_device(device: str | None = None) -> torch.device:
+    """Return "cpu" or "cuda" (default: the best there is) as a device; InputError when it cannot be used."""
     chosen = torch.device(check_choice("device", device or best_device(), ("cpu", "cuda")))
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError("device must be cpu: this PyTorch finds no NVIDIA GPU that it can use")
+    return chosen
+
+
+def load_predictor(checkpoint: str | Path | None = None, *, device: str | None = None) -> Predictor:
+    """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is)."""
+    chosen = usable_device(device)
     loaded = load_checkpoint(checkpoint)
     loaded.network.to(chosen).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(loaded, chosen)

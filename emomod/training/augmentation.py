@@ -17,7 +17,10 @@ def scale_cells(spectrograms: torch.Tensor, gains: torch.Tensor) -> torch.Tensor
 
 
 def augment(spectrograms: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return [n, n_bands, n_frames] with a drawn level, tilt, bell and rotation in time for each clip."""
+    """Return [n, n_bands, n_frames] with a drawn level, tilt, bell and rotation in time for each clip.
+
+    What is drawn comes from ``generator``, on the CPU; the spectrograms may be on any device.
+    """
     n, n_bands, n_frames = spectrograms.shape
 
     def draw(scale: float) -> torch.Tensor:
@@ -26,6 +29,7 @@ def augment(spectrograms: torch.Tensor, generator: torch.Generator) -> torch.Ten
     place = torch.linspace(-1.0, 1.0, n_bands)
     bell = torch.exp(-0.5 * ((place - draw(1.0)) / 0.2) ** 2)
     decibels = draw(GAIN_DB) + draw(TILT_DB) * place + draw(BELL_DB) * bell
-    changed = scale_cells(spectrograms, 10.0 ** (decibels / 20.0)[:, :, None])
+    gains = 10.0 ** (decibels / 20.0)[:, :, None]
+    changed = scale_cells(spectrograms, gains.to(spectrograms.device))
     shifts = torch.randint(0, max(1, int(LARGEST_SHIFT * n_frames)), (n,), generator=generator)
     return torch.stack([clip.roll(int(shift), dims=-1) for clip, shift in zip(changed, shifts, strict=True)])

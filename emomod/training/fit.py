@@ -1,10 +1,15 @@
-"""Train the network's mid-level part on a corpus; its emotions are the published linear layer on top.
+"""Train a network on labelled clips.
 
-The corpus is split 80/10/10 by clip into training, validation and test. The weights of the epoch with the best mean
-Pearson r on validation are kept. After each epoch the whole state goes to disk, so that a stopped run goes on.
+Clips are split 80/10/10 in whole groups into training, validation and test. The weights of the round with the best mean
+Pearson r on validation are kept. After each round the whole state goes to disk, so that a run that was killed goes
+on; on a CPU with as many threads it ends with the same weights as one that was never stopped.
 """
 
 import csv
+import hashlib
+import json
+import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,213 +19,270 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from emomod.checks import check_count, check_number
-from emomod.corpus.render import Corpus
 from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
-from emomod.model.mid_to_emotion import published_layer
+from emomod.labelled_clips import LabelledClips
 from emomod.model.network import EmotionNetwork
+from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
+from emomod.training.scoring import pearson_r, predict_scores, window_of
+from emomod.training.settings import TrainingSettings
+from emomod.training.splits import Split, split_groups
+from emomod.training.targets import labels_for, masked_error, new_network, trained_names, training_loss
 
+TABLE = ("round", "loss", "mean_r", "learning_rate", "clips_per_second")  # then r of each score on validation
 Log = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a network is trained."""
-
-    width: float = 0.5
-    epochs: int = 12
-    seed: int = 0
-    batch_size: int = 16
-    learning_rate: float = 2e-3  # the highest of a one-cycle schedule
-    weight_decay: float = 1e-2
-    dropout: float = 0.1
-    patience: int = 8  # epochs without a better validation r before it stops
-    autocast: bool = True  # bfloat16
-
-    def __post_init__(self) -> None:
-        check_number("width", self.width, low=0.01, high=4.0)
-        check_count("epochs", self.epochs)
-        check_count("seed", self.seed, low=0)
-        check_count("batch_size", self.batch_size, low=2)
-        check_number("learning_rate", self.learning_rate, low=1e-7, high=1.0)
-        check_number("weight_decay", self.weight_decay, low=0.0, high=10.0)
-        check_number("dropout", self.dropout, low=0.0, high=0.9)
-        check_count("patience", self.patience)
-
-
 @dataclass(frozen=True, eq=False)
-class Split:
-    """Indices of the clips for each purpose."""
+class Auxiliary:
+    """More to predict from the pooled features while training; none of it stays in the network."""
 
-    train: NDArray[np.intp]
-    validation: NDArray[np.intp]
-    test: NDArray[np.intp]
+    labels: NDArray[np.float64]  # [n, n_extra], as many clips as there are; NaN: not known
+    weight: float  # of its mean squared error, after standardising, in the loss
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """What training gives."""
 
-    network: EmotionNetwork  # of the best epoch, in evaluation mode
-    best_epoch: int
-    validation_r: NDArray[np.float64]  # [7]
-    test_r: NDArray[np.float64]  # [7]
+    network: EmotionNetwork  # of the best round, in evaluation mode, on the CPU
+    best_round: int
+    validation_r: NDArray[np.float64]  # [n_names] of the network's scores; NaN where no labels are known
+    test_r: NDArray[np.float64]  # [n_names]
+    split: Split
+    seconds: float  # that the training steps took
 
 
-def split_clips(n_clips: int, *, seed: int) -> Split:
-    """Split clips 80/10/10 at random; fewer than 10 clips raise InputError."""
-    check_count("number of clips", n_clips, low=10)
-    order, tenth = np.random.default_rng(seed).permutation(n_clips), n_clips // 10
-    return Split(order[2 * tenth :], order[:tenth], order[tenth : 2 * tenth])
+def order_of_round(train: NDArray[np.intp], settings: TrainingSettings, number: int) -> NDArray[np.intp]:
+    """Indices [n_steps, batch_size] of the clips of round ``number`` (from 0); a new order for each pass over all."""
+    length = settings.steps_a_round * settings.batch_size
+    first = number * length
+    passes = range(first // len(train), (first + length - 1) // len(train) + 1)
+    orders = [np.random.default_rng([settings.seed, each]).permutation(train) for each in passes]
+    start = first - passes.start * len(train)
+    return np.concatenate(orders)[start : start + length].reshape(settings.steps_a_round, settings.batch_size)
 
 
-def new_network(settings: TrainingSettings) -> EmotionNetwork:
-    """A network drawn from the settings' seed, its emotion layer set to the published one and frozen."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = EmotionNetwork("a2mid2e", width=settings.width, dropout=settings.dropout)
-    layer, published = network.emotion, published_layer()
-    if layer is None:
-        raise InputError("the network must have two levels")
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(published.weights))
-        layer.bias.copy_(torch.from_numpy(published.intercepts))
-        network.head.bias.fill_(0.5)
-    layer.requires_grad_(False)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+def fit_network(
+    clips: LabelledClips,
+    settings: TrainingSettings,
+    *,
+    state_path: Path,
+    split: Split | None = None,
+    auxiliary: Auxiliary | None = None,
+    device: str | None = None,
+    log: Log = lambda _: None,
+) -> Fit:
+    """Train on ``clips``; the state stays in ``state_path``, a table of rounds beside it (.csv).
 
-
-def pearson_r(predicted: NDArray[np.floating], labels: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Pearson r of each column [7] of ``predicted`` and ``labels`` [n, 7]; 0 where a column does not vary."""
-    a, b = (np.asarray(values, dtype=np.float64) - np.mean(values, axis=0) for values in (predicted, labels))
-    scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    r: NDArray[np.float64] = np.divide((a * b).sum(axis=0), scale, out=np.zeros(a.shape[1]), where=scale > 1e-12)
-    return r
-
-
-def predict_midlevel(network: EmotionNetwork, spectrograms: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Mid-level scores [n, 7] of log spectrograms [n, n_bands, n_frames]."""
-    return predict_scores(network, spectrograms)[:, : len(MIDLEVEL_NAMES)]
-
-
-@torch.inference_mode()
-def predict_scores(
-    network: EmotionNetwork, spectrograms: NDArray[np.floating], *, batch_size: int = 16
-) -> NDArray[np.float32]:
-    """Scores [n, n_names] of log spectrograms [n, n_bands, n_frames], in float32."""
-    network.eval()
-    batches = np.array_split(spectrograms, max(1, -(-len(spectrograms) // batch_size)))
-    scores = [network(torch.from_numpy(batch.astype(np.float32))) for batch in batches]
-    return np.asarray(torch.cat(scores).numpy())
-
-
-def fit_network(corpus: Corpus, settings: TrainingSettings, *, state_path: Path, log: Log = lambda _: None) -> Fit:
-    """Train on ``corpus``; the state stays in ``state_path``, a table of epochs beside it (.csv)."""
-    split = split_clips(len(corpus.labels), seed=settings.seed)
-    run = _Run(corpus, split, settings, state_path)
+    ``split``: by default drawn from the settings' seed. ``device``: "cpu" or "cuda", by default the best there is.
+    """
+    split = split_groups(clips.groups, seed=settings.seed) if split is None else split
+    run = _Run(clips, split, settings, state_path=state_path, auxiliary=auxiliary, device=usable_device(device))
     run.resume()
-    while run.epoch < settings.epochs and run.epoch - run.best_epoch < settings.patience:
-        log(run.train_epoch())
+    while run.round < settings.rounds and run.round - run.best_round < settings.patience:
+        log(run.train_round())
     network = run.best_network()
-    predicted = predict_midlevel(network, corpus.spectrograms[split.test])
-    return Fit(network, run.best_epoch, run.best_r, pearson_r(predicted, corpus.labels[split.test]))
+    test_r = run.correlations(network, split.test, autocast=False)
+    return Fit(network.cpu(), run.best_round, run.best_r, test_r, split, run.seconds)
+
+
+class _Learner(nn.Module):
+    """The network and, where there are auxiliary labels, a layer for them that is thrown away in the end."""
+
+    def __init__(self, network: EmotionNetwork, n_extra: int, seed: int) -> None:
+        super().__init__()
+        self.network = network
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.extra = nn.Linear(network.head.in_features, n_extra) if n_extra else None
+
+    def forward(self, spectrograms: torch.Tensor, *, autocast: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Scores [n, n_names] and auxiliary predictions [n, n_extra]; only the convolutions are in bfloat16."""
+        with torch.autocast(spectrograms.device.type, dtype=torch.bfloat16, enabled=autocast):
+            features = self.network.features(spectrograms)
+        features = features.float()
+        return self.network.scores_of(features), None if self.extra is None else self.extra(features)
 
 
 class _Run:
     """The moving parts of a training run."""
 
-    def __init__(self, corpus: Corpus, split: Split, settings: TrainingSettings, state_path: Path) -> None:
-        self.corpus, self.split, self.settings, self.state_path = corpus, split, settings, state_path
-        self.network = new_network(settings)
-        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+    def __init__(
+        self,
+        clips: LabelledClips,
+        split: Split,
+        settings: TrainingSettings,
+        *,
+        state_path: Path,
+        auxiliary: Auxiliary | None,
+        device: torch.device,
+    ) -> None:
+        self.clips, self.split, self.settings, self.state_path, self.device = clips, split, settings, state_path, device
+        network = new_network(settings, clips.labels[split.train])
+        self.names = network.names
+        self.labels = labels_for(self.names, clips.labels)
+        self.extra = _standardised(auxiliary, split.train)
+        self.extra_weight = 0.0 if auxiliary is None else auxiliary.weight
+        self.trained = [name in trained_names(settings.variant) for name in self.names]
+        self.identity = _identity(clips, split, settings, self.extra)
+        self._check_labels()
+        self.learner = _Learner(network, self.extra.shape[1], settings.seed).to(device)
+        parameters = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.n_batches = max(1, len(split.train) // settings.batch_size)
-        total = settings.epochs * self.n_batches
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=settings.learning_rate, total_steps=total + 1, pct_start=0.25
+            self.optimiser,
+            max_lr=settings.learning_rate,
+            total_steps=settings.rounds * settings.steps_a_round + 1,
+            pct_start=0.25,
         )
-        self.epoch, self.best_epoch, self.best_r = 0, 0, np.full(len(MIDLEVEL_NAMES), -1.0)
-        self.best_state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.round, self.best_round, self.best_r = 0, 0, np.full(len(self.names), -1.0)
+        self.best_state = _copied(network.state_dict())
         self.table: list[list[float]] = []
 
+    def _check_labels(self) -> None:
+        """Each trained score must be known for some clips of each part."""
+        for name in ("train", "validation", "test"):
+            counts = np.isfinite(self.labels[getattr(self.split, name)]).sum(axis=0)
+            if few := [self.names[k] for k in np.flatnonzero((counts < 2) & np.array(self.trained))]:
+                raise InputError(f"labels must be known for at least 2 clips of {name}, but not so {', '.join(few)}")
+
     def resume(self) -> None:
-        """Go on from the state on disk, if there is one of the same settings."""
+        """Go on from the state on disk, if there is one of the same run."""
         if not self.state_path.is_file():
             return
         stored = load_state(self.state_path)
-        if stored.record.get("settings") != asdict(self.settings):
-            raise InputError(f"{self.state_path}: belongs to a run with other settings; remove it to start anew")
-        self.network.load_state_dict(stored.network)
+        if stored.record.get("identity") != self.identity:
+            raise InputError(
+                f"{self.state_path}: belongs to a run with other settings or clips; remove it to start anew"
+            )
+        self.learner.load_state_dict(stored.network)
         restore_moments(self.optimiser, stored.moments)
         self.schedule.load_state_dict(stored.record["schedule"])
         for group, rate in zip(self.optimiser.param_groups, stored.record["group"], strict=True):
             group.update(rate)
-        self.epoch, self.best_epoch = stored.record["epoch"], stored.record["best_epoch"]
-        self.best_r, self.best_state = np.array(stored.record["best_r"]), stored.best
+        self.round, self.best_round = stored.record["round"], stored.record["best_round"]
+        self.best_r, self.best_state = np.array(stored.record["best_r"], dtype=np.float64), stored.best
         self.table = stored.record["table"]
 
-    def train_epoch(self) -> str:
-        """Train one epoch, keep the best, write the state; return a line for the log."""
-        loss = self._pass_over_training()
-        predicted = predict_midlevel(self.network, self.corpus.spectrograms[self.split.validation])
-        found = pearson_r(predicted, self.corpus.labels[self.split.validation])
-        self.epoch += 1
-        if found.mean() > self.best_r.mean():
-            self.best_epoch, self.best_r = self.epoch, found
-            self.best_state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        self.table.append([self.epoch, loss, float(found.mean()), *found.tolist()])
+    def train_round(self) -> str:
+        """Train one round, keep the best, write the state; return a line for the log."""
+        began = time.perf_counter()
+        loss = self._pass()
+        speed = self.settings.steps_a_round * self.settings.batch_size / (time.perf_counter() - began)
+        found = self.correlations(self.learner.network, self.split.validation, autocast=self.settings.autocast)
+        self.round += 1
+        mean = self._mean(found)
+        if mean > self._mean(self.best_r):
+            self.best_round, self.best_r = self.round, found
+            self.best_state = _copied(self.learner.network.state_dict())
+        self.table.append([self.round, loss, mean, self.schedule.get_last_lr()[0], speed, *found.tolist()])
         self._write()
-        return f"epoch {self.epoch} of {self.settings.epochs}: loss {loss:.4f}, validation r {found.mean():.3f}"
+        told = f"loss {loss:.4f}, validation r {mean:.3f}, {speed:.0f} clips/s"
+        return f"round {self.round} of {self.settings.rounds}: {told}"
 
-    def _pass_over_training(self) -> float:
-        seed = self.settings.seed * 100_003 + self.epoch
+    def _mean(self, r: NDArray[np.float64]) -> float:
+        """Mean of ``r`` [n_names] over what is trained."""
+        return float(np.nanmean(r[self.trained]))
+
+    def correlations(self, network: EmotionNetwork, chosen: NDArray[np.intp], *, autocast: bool) -> NDArray[np.float64]:
+        """Pearson r [n_names] on the ``chosen`` clips, at their middle windows."""
+        spectrograms = [self.clips.spectrograms[index] for index in chosen]
+        predicted = predict_scores(network, spectrograms, n_frames=self.settings.n_frames, autocast=autocast)
+        return pearson_r(predicted, self.labels[chosen])
+
+    def _pass(self) -> float:
+        """Train one round; return the mean loss."""
+        seed = self.settings.seed * 100_003 + self.round
         generator = torch.Generator().manual_seed(seed)
-        order = self.split.train[torch.randperm(len(self.split.train), generator=generator).numpy()]
-        self.network.train()
-        with torch.random.fork_rng(devices=[]):
+        self.learner.train()
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
-            losses = [self._step(np.sort(batch), generator) for batch in np.array_split(order, self.n_batches)]
-        return float(np.mean(losses))
+            order = order_of_round(self.split.train, self.settings, self.round)
+            losses = [self._step(np.sort(batch), generator) for batch in order]
+        return float(torch.stack(losses).mean())
 
-    def _step(self, batch: NDArray[np.intp], generator: torch.Generator) -> float:
-        spectrograms = augment(torch.from_numpy(self.corpus.spectrograms[batch].astype(np.float32)), generator)
-        labels = torch.from_numpy(self.corpus.labels[batch]).float()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.settings.autocast):
-            scores = self.network(spectrograms)[:, : labels.shape[1]]
-        loss = nn.functional.mse_loss(scores.float(), labels)
+    def _step(self, batch: NDArray[np.intp], generator: torch.Generator) -> torch.Tensor:
+        """One optimiser step on the clips ``batch``; return the loss."""
+        images = self._windows(batch, generator)
+        labels = torch.from_numpy(self.labels[batch]).float().to(self.device)
+        scores, extra = self.learner(images, autocast=self.settings.autocast)
+        loss = training_loss(scores, labels, names=self.names, variant=self.settings.variant)
+        if extra is not None:
+            wanted = torch.from_numpy(self.extra[batch]).float().to(self.device)
+            loss = loss + self.extra_weight * masked_error(extra, wanted)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimiser.step()
         self.schedule.step()
-        return float(loss.detach())
+        return loss.detach()
+
+    def _windows(self, batch: NDArray[np.intp], generator: torch.Generator) -> torch.Tensor:
+        """A window of each clip of ``batch`` at a drawn place, augmented: [n, n_bands, n_frames]."""
+        places, n_frames = torch.rand(len(batch), generator=generator).tolist(), self.settings.n_frames
+        windows = [
+            window_of(self.clips.spectrograms[index], n_frames=n_frames, place=place)
+            for index, place in zip(batch, places, strict=True)
+        ]
+        return augment(torch.from_numpy(np.stack(windows)).to(self.device).float(), generator)
 
     def _write(self) -> None:
-        """The whole state, then the table of epochs beside it."""
+        """The whole state, then the table of rounds beside it."""
         schedule = {key: value for key, value in self.schedule.state_dict().items() if not callable(value)}
         groups = [
             {key: value for key, value in group.items() if key != "params"} for group in self.optimiser.param_groups
         ]
         record = {
-            "settings": asdict(self.settings),
+            "identity": self.identity,
             "schedule": schedule,
             "group": groups,
-            "epoch": self.epoch,
-            "best_epoch": self.best_epoch,
+            "round": self.round,
+            "best_round": self.best_round,
             "best_r": self.best_r.tolist(),
             "table": self.table,
         }
         moments = optimiser_moments(self.optimiser)
-        save_state(self.state_path, FitState(self.network.state_dict(), self.best_state, moments, record))
-        with self.state_path.with_suffix(".csv").open("w", newline="") as file:
+        save_state(self.state_path, FitState(self.learner.state_dict(), self.best_state, moments, record))
+        self._write_table()
+
+    def _write_table(self) -> None:
+        target = self.state_path.with_suffix(".csv")
+        partial = target.with_name(f"{target.name}.partial")
+        with partial.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["epoch", "loss", "mean_r", *MIDLEVEL_NAMES])
+            writer.writerow([*TABLE, *self.names])
             writer.writerows([[f"{value:.5g}" for value in row] for row in self.table])
+        os.replace(partial, target)
+
+    @property
+    def seconds(self) -> float:
+        """What the training steps of all rounds took."""
+        return sum(self.settings.round_clips / row[TABLE.index("clips_per_second")] for row in self.table)
 
     def best_network(self) -> EmotionNetwork:
-        """The network of the best epoch, in evaluation mode."""
-        self.network.load_state_dict(self.best_state)
-        return self.network.eval()
+        """The network of the best round, in evaluation mode."""
+        network = self.learner.network
+        network.load_state_dict(self.best_state)
+        return network.eval()
+
+
+def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def _standardised(auxiliary: Auxiliary | None, train: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Auxiliary labels [n, n_extra] with mean 0 and standard deviation 1 over the training clips."""
+    if auxiliary is None:
+        return np.zeros((0, 0))
+    known = auxiliary.labels[train]
+    return (auxiliary.labels - np.nanmean(known, axis=0)) / np.maximum(np.nanstd(known, axis=0), 1e-9)
+
+
+def _identity(clips: LabelledClips, split: Split, settings: TrainingSettings, extra: NDArray[np.float64]) -> str:
+    """A hash of all that decides what a run comes to: settings, clips, labels and split."""
+    found = hashlib.sha256(json.dumps([asdict(settings), clips.names]).encode())
+    for array in (clips.labels, extra, split.train, split.validation, split.test):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()

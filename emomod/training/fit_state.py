@@ -19,10 +19,10 @@ Tensors = dict[str, torch.Tensor]
 class FitState:
     """Everything that a run needs to go on."""
 
-    network: Tensors  # the weights as they are
-    best: Tensors  # the weights of the best epoch
+    network: Tensors  # the weights as they are, of the network and what is trained with it
+    best: Tensors  # the network's weights of the best round
     moments: Tensors  # the optimiser's state: "<parameter>.<name>"
-    record: dict[str, Any]  # settings, epoch, schedule, table: JSON
+    record: dict[str, Any]  # identity, round, schedule, table: JSON
 
 
 def optimiser_moments(optimiser: torch.optim.Optimizer) -> Tensors:

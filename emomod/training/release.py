@@ -1,7 +1,7 @@
-"""The whole job of training: fit on a corpus, check on another synthesiser, write a checkpoint with its card."""
+"""The whole job of training: sources -> fit -> a checkpoint with its card."""
 
 import sys
-import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -10,120 +10,169 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.checks import check_count
-from emomod.corpus.render import COMPOSER_VERSION, SYNTHESISERS, Corpus, CorpusSettings, load_corpus, render_corpus
 from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
-from emomod.model.network import EmotionNetwork
-from emomod.training.fit import Fit, Log, TrainingSettings, fit_network, pearson_r, predict_midlevel
+from emomod.training.config import TrainingConfig
+from emomod.training.fit import Auxiliary, Fit, Log, fit_network
+from emomod.training.settings import TrainingSettings
+from emomod.training.sources import Source, joined, load_sources
+from emomod.training.splits import Split
+from emomod.training.targets import trained_names
 
-CARRY_OVER_SEED = 1_000_003  # added to the corpus's seed: other clips than the corpus has
 LICENCES = {
     "fluidsynth": "composed by emomod (MIT), rendered with a General MIDI soundfont (FluidR3 GM, Frank Wen, is MIT)",
     "numpy": "composed and rendered by emomod (MIT)",
 }
-LIMITATIONS = (
-    "Trained on short, computer-composed General MIDI clips only: no recorded music, no sung words, no ratings by "
-    "listeners. The labels are measures of the score, mapped by rank among such clips to .1-.9, so a score is a rank "
-    "among these clips and not a listener's rating. Emotions are the published linear layer of 2019 on top, read off a "
-    "plot and made for other mid-level scores; they are not validated on recordings. Use it to try the tools, not to "
-    "make claims about music or listeners."
+RENDERED_LIMITATIONS = (
+    "Trained on short General MIDI clips only, composed or arranged by a program: no recorded music, no sung words, no "
+    "ratings by listeners. The labels are measures of the score, mapped by rank among such clips to .1-.9, so a score "
+    "is a rank among these clips and not a listener's rating."
 )
+PUBLISHED_LAYER_LIMITATIONS = (
+    "Emotions are the published linear layer of 2019 on top, read off a plot and made for other mid-level scores; they "
+    "are not validated on recordings. Use it to try the tools, not to make claims about music or listeners."
+)
+RATED_LIMITATIONS = "What it heard was rated by few listeners; music unlike the training clips may be misheard."
 
 
 def train(
-    corpus_dir: str | Path,
-    out_path: str | Path,
-    settings: TrainingSettings,
+    config: TrainingConfig,
     *,
-    n_carry_over: int = 300,
+    split: Split | None = None,
+    auxiliary: Auxiliary | None = None,
     log: Log = lambda _: None,
 ) -> dict[str, Any]:
-    """Train on the corpus in ``corpus_dir``, write the checkpoint ``out_path`` and return its card.
+    """Train as ``config`` says, write the checkpoint ``config.out`` and return its card.
 
-    ``n_carry_over`` clips of another synthesiser are rendered to see what carries over to sounds never heard.
-    Raises InputError when the corpus is missing or not complete, or when ``out_path`` cannot be written.
+    Raises InputError when a corpus is missing or not complete, or when the checkpoint cannot be written.
     """
-    check_count("n_carry_over", n_carry_over, low=10)
-    target = Path(out_path)
-    if target.is_dir() or not target.parent.is_dir():
-        raise InputError(f"out {target}: must be a file in a folder that exists")
-    corpus = load_corpus(corpus_dir)
-    if corpus.description["composer_version"] != COMPOSER_VERSION:
-        raise InputError(f"{corpus_dir}: was made by another version of the composer; render it again")
+    target = _target(config.out)
+    sources = load_sources(config.corpora)
+    clips = joined(sources)
+    log(f"{len(clips)} clips of {len(sources)} corpora; {config.settings.variant}, width {config.settings.width:g}")
     state_path = target.with_name(f"{target.name}.state")
-    fit = fit_network(corpus, settings, state_path=state_path, log=log)
-    carried = _carry_over(fit.network, corpus, n_clips=n_carry_over, log=log)
-    card = _card(corpus, settings, fit=fit, carried=carried) | {
-        "n_carry_over": n_carry_over,
-        "commands": _commands(corpus.description["settings"], settings, out=target.name),
-    }
+    fit = fit_network(
+        clips,
+        config.settings,
+        state_path=state_path,
+        split=split,
+        auxiliary=auxiliary,
+        device=None if config.device == "auto" else config.device,
+        log=log,
+    )
+    card = card_of(config, sources, fit=fit, out=target.name)
     save_checkpoint(target, fit.network, card)
     state_path.unlink(missing_ok=True)
     return card
 
 
-def _other_synthesiser(corpus: Corpus) -> str:
-    used = corpus.description["settings"]["synthesiser"]
-    return next(name for name in reversed(SYNTHESISERS) if name != used)
+def _target(out: str | None) -> Path:
+    if out is None:
+        raise InputError("out must name the checkpoint to write")
+    target = Path(out)
+    if target.is_dir() or not target.parent.is_dir():
+        raise InputError(f"out {target}: must be a file in a folder that exists")
+    return target
 
 
-def _carry_over(network: EmotionNetwork, corpus: Corpus, *, n_clips: int, log: Log) -> NDArray[np.float64] | None:
-    """Pearson r [7] on clips of the other synthesiser; None where that is not installed."""
-    made = corpus.description["settings"]
-    settings = CorpusSettings(
-        n_clips, seed=made["seed"] + CARRY_OVER_SEED, synthesiser=_other_synthesiser(corpus), seconds=made["seconds"]
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            render_corpus(folder, settings, log=lambda line: log(f"other synthesiser: {line}"))
-        except InputError as error:
-            log(f"no check on the other synthesiser: {error}")
-            return None
-        other = load_corpus(folder)
-    return pearson_r(predict_midlevel(network, other.spectrograms), other.labels)
-
-
-def _card(
-    corpus: Corpus, settings: TrainingSettings, *, fit: Fit, carried: NDArray[np.float64] | None
-) -> dict[str, Any]:
-    made, n_clips = corpus.description["settings"], len(corpus.labels)
-    synthesiser = str(made["synthesiser"])
-    figures: dict[str, Any] = {
-        "mean_test_r": round(float(fit.test_r.mean()), 3),
-        "test_r": _by_name(fit.test_r),
-        "validation_r": _by_name(fit.validation_r),
-    }
-    if carried is not None:
-        figures |= {"mean_carry_over_r": round(float(carried.mean()), 3), "carry_over_r": _by_name(carried)}
+def card_of(config: TrainingConfig, sources: Sequence[Source], *, fit: Fit, out: str) -> dict[str, Any]:
+    """The card of a fit: where it came from, what it was trained with, how well it predicts what it has not seen."""
+    settings = config.settings
+    kinds = [f"{len(source.clips)} clips, {_licence(source)}" for source in sources]
     return {
-        "name": f"rendered-{synthesiser}-{n_clips}",
-        "window_seconds": made["seconds"],
-        "mid_to_emotion": "published-2019",
-        "training_data": f"{n_clips} clips of {made['seconds']:g} s, {LICENCES[synthesiser]}; labels from the scores",
-        "corpus": {key: value for key, value in corpus.description.items() if key != "front_end"},
-        "training": asdict(settings) | {"best_epoch": fit.best_epoch},
-        "n_test": n_clips // 10,
-        "carry_over_synthesiser": _other_synthesiser(corpus),
-        "figures": figures,
-        "limitations": LIMITATIONS,
+        "name": f"{settings.variant}-{settings.width:g}-{'-'.join(source.folder.name for source in sources)}",
+        "window_seconds": settings.window_seconds,
+        "mid_to_emotion": _layer_name(settings),
+        "training_data": "; ".join(kinds),
+        "corpus": {
+            "soundfont": ", ".join(sorted({_soundfont(source) for source in sources} - {""})) or None,
+            "sources": [
+                {"folder": source.folder.name, "n_clips": len(source.clips), **source.description} for source in sources
+            ],
+        },
+        "training": _resolved(config, fit),
+        "n_train": len(fit.split.train),
+        "n_test": len(fit.split.test),
+        "figures": _figures(settings, fit),
+        "limitations": _limitations(settings, sources),
         "seed": settings.seed,
         "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": sys.version.split()[0]},
+        "commands": _commands(config, sources, out=out),
     }
 
 
-def _by_name(values: NDArray[np.float64]) -> dict[str, float]:
-    return {name: round(float(value), 3) for name, value in zip(MIDLEVEL_NAMES, values, strict=True)}
+def _resolved(config: TrainingConfig, fit: Fit) -> dict[str, Any]:
+    """Every field of the configuration but its paths, and how training went."""
+    went = {"best_round": fit.best_round, "hours": round(fit.seconds / 3600, 2)}
+    return {"config": config.name, **asdict(config.settings), "device": config.device, **went}
 
 
-def _commands(made: dict[str, Any], settings: TrainingSettings, *, out: str) -> list[str]:
-    """The two commands that make the checkpoint again."""
-    corpus = f"--clips {made['n_clips']} --seed {made['seed']} --synthesiser {made['synthesiser']}"
-    trained = (
-        f"--width {settings.width:g} --epochs {settings.epochs} --seed {settings.seed} --batch {settings.batch_size}"
-    )
-    return [
-        f"emomod corpus render {corpus} --out corpus",
-        f"emomod train --corpus corpus {trained} --out {out}",
-    ]
+def _licence(source: Source) -> str:
+    """Where a source's sounds and labels come from."""
+    if not source.rendered:
+        return f"{source.description['dataset']}, rated by listeners"
+    scores = source.description.get("scores")
+    arranged = f"in part arranged from {scores['n_songs']} songs of {scores['folder']}, else " if scores else ""
+    return f"{arranged}{LICENCES[source.description['settings']['synthesiser']]}; labels from the scores"
+
+
+def _soundfont(source: Source) -> str:
+    return str(source.description.get("soundfont") or "")
+
+
+def _layer_name(settings: TrainingSettings) -> str:
+    """What the layer from features to emotions is called."""
+    if settings.variant == "a2e":
+        return "none"
+    return "published-2019" if settings.emotion_layer == "published" else "trained"
+
+
+def _figures(settings: TrainingSettings, fit: Fit) -> dict[str, Any]:
+    """Pearson r of the scores that the variant is known by, and of a two-level network's emotions apart."""
+    names = fit.network.names
+    first = MIDLEVEL_NAMES if fit.network.two_level else EMOTION_NAMES
+    test_r = _by_name(names, fit.test_r)
+    figures: dict[str, Any] = {
+        "mean_test_r": round(float(np.nanmean([test_r[name] for name in trained_names(settings.variant)])), 3),
+        "test_r": _only(test_r, first),
+        "validation_r": _only(_by_name(names, fit.validation_r), first),
+    }
+    if fit.network.two_level:
+        figures["emotion_test_r"] = _only(test_r, EMOTION_NAMES)
+    return figures
+
+
+def _by_name(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
+    return {name: round(float(value), 3) for name, value in zip(names, values, strict=True)}
+
+
+def _only(values: dict[str, float], names: Sequence[str]) -> dict[str, float]:
+    """The known values of ``names``."""
+    return {name: values[name] for name in names if np.isfinite(values[name])}
+
+
+def _limitations(settings: TrainingSettings, sources: Sequence[Source]) -> str:
+    parts = [RENDERED_LIMITATIONS if all(source.rendered for source in sources) else RATED_LIMITATIONS]
+    if _layer_name(settings) == "published-2019":
+        parts.append(PUBLISHED_LAYER_LIMITATIONS)
+    return " ".join(parts)
+
+
+def _commands(config: TrainingConfig, sources: Sequence[Source], *, out: str) -> list[str]:
+    """The commands that make the checkpoint again."""
+    corpora = " ".join(f"--corpus {source.folder.name}" for source in sources)
+    settings = config.settings
+    trained = f"--config {config.name} {corpora} --width {settings.width:g} --seed {settings.seed} --out {out}"
+    return [*(_rendering(source) for source in sources if source.rendered), f"emomod train {trained}"]
+
+
+def _rendering(source: Source) -> str:
+    """The command that renders a corpus."""
+    made, scores = source.description["settings"], source.description.get("scores")
+    options = f"--clips {made['n_clips']} --seed {made['seed']} --synthesiser {made['synthesiser']}"
+    if scores:
+        options += f" --scores {scores['folder']} --score-share {made['score_share']:g}"
+    if made.get("held_out"):
+        options += " --held-out"
+    return f"emomod corpus render {options} --out {source.folder.name}"

@@ -1,0 +1,96 @@
+"""What each variant of the network is trained for: its targets, its loss, and its layer from features to emotions.
+
+A2E learns emotions; A2Mid2E learns mid-level features, and its emotion layer is fitted on labels alone (Mid2E);
+A2Mid2E-Joint learns both by the sum of both losses. Chowdhury, Vall, Haunschmid, Widmer: Towards Explainable Music
+Emotion Recognition, ISMIR 2019. Labels that are not known (NaN) take no part in anything.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emomod.errors import InputError
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
+from emomod.model.mid_to_emotion import MidToEmotion, published_layer
+from emomod.model.network import EmotionNetwork
+from emomod.training.settings import TrainingSettings
+
+LOSSES: dict[str, tuple[tuple[str, ...], ...]] = {  # the scores of each part of the loss
+    "a2e": (EMOTION_NAMES,),
+    "a2mid2e": (MIDLEVEL_NAMES,),
+    "a2mid2e-joint": (MIDLEVEL_NAMES, EMOTION_NAMES),
+}
+
+
+def trained_names(variant: str) -> tuple[str, ...]:
+    """The scores that ``variant`` is trained for."""
+    return tuple(name for part in LOSSES[variant] for name in part)
+
+
+def fit_mid_to_emotion(labels: NDArray[np.floating]) -> MidToEmotion:
+    """Least squares from mid-level labels to emotions (Mid2E); labels [n, 15] in the order of SCORE_NAMES.
+
+    Each emotion is fitted on the clips of which it and all seven features are known; InputError for fewer than 9.
+    """
+    n_mid = len(MIDLEVEL_NAMES)
+    features, emotions = np.asarray(labels[:, :n_mid], dtype=np.float64), labels[:, n_mid:]
+    design = np.column_stack([features, np.ones(len(features))])
+    fitted = []
+    for name, column in zip(EMOTION_NAMES, emotions.T, strict=True):
+        known = np.isfinite(features).all(axis=1) & np.isfinite(column)
+        if known.sum() <= n_mid + 1:
+            raise InputError(
+                f"labels must have {name} and all {n_mid} mid-level features of at least {n_mid + 2} clips, "
+                f"got {known.sum()}"
+            )
+        fitted.append(np.linalg.lstsq(design[known], column[known])[0])
+    solution = np.array(fitted)
+    return MidToEmotion("trained", solution[:, :n_mid], solution[:, n_mid])
+
+
+def new_network(settings: TrainingSettings, labels: NDArray[np.floating] | None = None) -> EmotionNetwork:
+    """A network drawn from the settings' seed, with its emotion layer as the settings say.
+
+    The published layer is frozen. A trained layer is learnt with the rest in a2mid2e-joint; in a2mid2e it is fitted
+    on ``labels`` [n, 15], those of the training clips, and frozen.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = EmotionNetwork(settings.variant, width=settings.width, dropout=settings.dropout)
+    with torch.no_grad():
+        network.head.bias.fill_(0.5)  # scores begin in the middle of their scale
+    if network.two_level and settings.emotion_layer == "published":
+        _freeze_at(network, published_layer())
+    elif settings.variant == "a2mid2e":
+        if labels is None:
+            raise InputError("labels must be given where the emotion layer is fitted on them")
+        _freeze_at(network, fit_mid_to_emotion(labels))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _freeze_at(network: EmotionNetwork, layer: MidToEmotion) -> None:
+    if network.emotion is None:
+        raise InputError("the network must have two levels")
+    with torch.no_grad():
+        network.emotion.weight.copy_(torch.from_numpy(layer.weights))
+        network.emotion.bias.copy_(torch.from_numpy(layer.intercepts))
+    network.emotion.requires_grad_(False)
+
+
+def labels_for(names: tuple[str, ...], labels: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The columns ``names`` [n, n_names] of labels [n, 15]."""
+    return np.asarray(labels[:, [SCORE_NAMES.index(name) for name in names]], dtype=np.float64)
+
+
+def masked_error(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of ``scores`` over the known ``labels`` of the same shape; 0 when none is known."""
+    known = torch.isfinite(labels)
+    error = (scores - labels.nan_to_num()) * known
+    return error.square().sum() / known.sum().clamp(min=1)
+
+
+def training_loss(scores: torch.Tensor, labels: torch.Tensor, *, names: tuple[str, ...], variant: str) -> torch.Tensor:
+    """The loss of ``variant``: of scores and labels [n, n_names], both with the columns ``names``."""
+    parts = [[names.index(name) for name in part] for part in LOSSES[variant]]
+    return torch.stack([masked_error(scores[:, part], labels[:, part]) for part in parts]).sum()
