@@ -13,8 +13,9 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.training import fit as fit_module
 from emomod.training.augmentation import augment, scale_cells
-from emomod.training.fit import Auxiliary, fit_network, order_of_round
+from emomod.training.fit import fit_network, order_of_round
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
+from emomod.training.learner import Auxiliary, auxiliary_targets
 from emomod.training.scoring import pearson_r, predict_midlevel, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.splits import split_groups
@@ -269,6 +270,33 @@ def test_auxiliary_labels_steer_the_network_and_leave_nothing_behind(clips, tmp_
     assert steered.state_dict().keys() == plain.state_dict().keys()
     assert not same_weights(plain, steered)
     assert all(torch.isfinite(tensor).all() for tensor in steered.state_dict().values())
+
+
+def test_auxiliary_targets_against_theory():
+    labels = np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0], [7.0, 6.0]])
+    found = auxiliary_targets(Auxiliary(labels, 1.0), np.arange(3))
+    assert_allclose(found, [[-1.0, 0.0], [1.0, 0.0], [np.nan, 0.0], [5.0, 1.0]])
+
+
+def test_clips_without_labels_are_not_shown(clips, tmp_path, monkeypatch):
+    split = split_groups(clips.groups, seed=0)
+    labels = clips.labels.copy()
+    labels[split.train[4:], :7] = np.nan
+    shown: set[int] = set()
+
+    def order(train, settings, number):
+        shown.update(train.tolist())
+        return order_of_round(train, settings, number)
+
+    monkeypatch.setattr(fit_module, "order_of_round", order)
+    fit_network(replace(clips, labels=labels), TINY, state_path=tmp_path / "x.state", device="cpu")
+    assert shown == set(split.train[:4].tolist())
+
+
+def test_a_loss_that_grows_without_end_is_told(clips, tmp_path):
+    loud = replace(clips, labels=np.full((40, 15), 1e30))
+    with pytest.raises(InputError, match=r"learning_rate 0.002 is too high: the loss became (inf|nan)"):
+        fit_network(loud, TINY, state_path=tmp_path / "x.state", device="cpu")
 
 
 def test_training_does_not_look_at_test_labels_nor_at_unknown_ones(clips, tmp_path):

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
@@ -25,6 +24,7 @@ from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
+from emomod.training.learner import Auxiliary, Learner, auxiliary_targets
 from emomod.training.scoring import pearson_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.splits import Split, split_groups
@@ -32,14 +32,6 @@ from emomod.training.targets import labels_for, masked_error, new_network, train
 
 TABLE = ("round", "loss", "mean_r", "learning_rate", "clips_per_second")  # then r of each score on validation
 Log = Callable[[str], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Auxiliary:
-    """More to predict from the pooled features while training; none of it stays in the network."""
-
-    labels: NDArray[np.float64]  # [n, n_extra], as many clips as there are; NaN: not known
-    weight: float  # of its mean squared error, after standardising, in the loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,24 +80,6 @@ def fit_network(
     return Fit(network.cpu(), run.best_round, run.best_r, test_r, split, run.seconds)
 
 
-class _Learner(nn.Module):
-    """The network and, where there are auxiliary labels, a layer for them that is thrown away in the end."""
-
-    def __init__(self, network: EmotionNetwork, n_extra: int, seed: int) -> None:
-        super().__init__()
-        self.network = network
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.extra = nn.Linear(network.head.in_features, n_extra) if n_extra else None
-
-    def forward(self, spectrograms: torch.Tensor, *, autocast: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Scores [n, n_names] and auxiliary predictions [n, n_extra]; only the convolutions are in bfloat16."""
-        with torch.autocast(spectrograms.device.type, dtype=torch.bfloat16, enabled=autocast):
-            features = self.network.features(spectrograms)
-        features = features.float()
-        return self.network.scores_of(features), None if self.extra is None else self.extra(features)
-
-
 class _Run:
     """The moving parts of a training run."""
 
@@ -123,12 +97,14 @@ class _Run:
         network = new_network(settings, clips.labels[split.train])
         self.names = network.names
         self.labels = labels_for(self.names, clips.labels)
-        self.extra = _standardised(auxiliary, split.train)
+        self.extra = auxiliary_targets(auxiliary, split.train)
         self.extra_weight = 0.0 if auxiliary is None else auxiliary.weight
         self.trained = [name in trained_names(settings.variant) for name in self.names]
         self.identity = _identity(clips, split, settings, self.extra)
         self._check_labels()
-        self.learner = _Learner(network, self.extra.shape[1], settings.seed).to(device)
+        labelled = np.isfinite(self.labels[split.train][:, self.trained]).any(axis=1)
+        self.train = split.train[labelled]  # clips of which nothing that is trained is known teach nothing
+        self.learner = Learner(network, n_extra=self.extra.shape[1], seed=settings.seed).to(device)
         parameters = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -170,6 +146,8 @@ class _Run:
         """Train one round, keep the best, write the state; return a line for the log."""
         began = time.perf_counter()
         loss = self._pass()
+        if not np.isfinite(loss):
+            raise InputError(f"learning_rate {self.settings.learning_rate:g} is too high: the loss became {loss}")
         speed = self.settings.steps_a_round * self.settings.batch_size / (time.perf_counter() - began)
         found = self.correlations(self.learner.network, self.split.validation, autocast=self.settings.autocast)
         self.round += 1
@@ -177,7 +155,8 @@ class _Run:
         if mean > self._mean(self.best_r):
             self.best_round, self.best_r = self.round, found
             self.best_state = _copied(self.learner.network.state_dict())
-        self.table.append([self.round, loss, mean, self.schedule.get_last_lr()[0], speed, *found.tolist()])
+        rate = float(self.optimiser.param_groups[0]["lr"])
+        self.table.append([self.round, loss, mean, rate, speed, *found.tolist()])
         self._write()
         told = f"loss {loss:.4f}, validation r {mean:.3f}, {speed:.0f} clips/s"
         return f"round {self.round} of {self.settings.rounds}: {told}"
@@ -200,7 +179,7 @@ class _Run:
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
-            order = order_of_round(self.split.train, self.settings, self.round)
+            order = order_of_round(self.train, self.settings, self.round)
             losses = [self._step(np.sort(batch), generator) for batch in order]
         return float(torch.stack(losses).mean())
 
@@ -270,14 +249,6 @@ class _Run:
 
 def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-
-def _standardised(auxiliary: Auxiliary | None, train: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Auxiliary labels [n, n_extra] with mean 0 and standard deviation 1 over the training clips."""
-    if auxiliary is None:
-        return np.zeros((0, 0))
-    known = auxiliary.labels[train]
-    return (auxiliary.labels - np.nanmean(known, axis=0)) / np.maximum(np.nanstd(known, axis=0), 1e-9)
 
 
 def _identity(clips: LabelledClips, split: Split, settings: TrainingSettings, extra: NDArray[np.float64]) -> str:

@@ -14,7 +14,8 @@ from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
 from emomod.training.config import TrainingConfig
-from emomod.training.fit import Auxiliary, Fit, Log, fit_network
+from emomod.training.fit import Fit, Log, fit_network
+from emomod.training.learner import Auxiliary
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import Source, joined, load_sources
 from emomod.training.splits import Split
