@@ -49,7 +49,7 @@ def read_sound(path: Path) -> Heard:
         clip = read_clip(path, seconds=LONGEST)
         _check_length(clip.file_seconds)
     except (InputError, OSError) as fault:
-        return Heard("", 0.0, _without_path(fault, path))
+        return Heard("", 0.0, _said(fault, path))
     return Heard(clip.sha256, clip.seconds, None)
 
 
@@ -117,7 +117,10 @@ def _check_length(seconds: float) -> None:
         raise InputError(f"is {seconds:.0f} s long, and clips of this dataset are no longer than {LONGEST:g} s")
 
 
-def _without_path(fault: Exception, path: Path) -> str:
+def _said(fault: InputError | OSError, path: Path) -> str:
+    """What is wrong with a sound, without its path, which the problem names anyway."""
+    if isinstance(fault, OSError):
+        return f"cannot be read ({fault.strerror})"
     return str(fault).removeprefix(f"{path}: ")
 
 
@@ -149,7 +152,7 @@ def _write_sound(path: Path, store: Path) -> Heard:
         clip = read_clip(path, seconds=LONGEST)
         _check_length(clip.file_seconds)
     except (InputError, OSError) as fault:
-        return Heard("", 0.0, _without_path(fault, path))
+        return Heard("", 0.0, _said(fault, path))
     spectrogram = compute_spectrogram(clip.y).log_spectrogram.numpy().astype(np.float16)
     _write(store / f"{clip.sha256}.npy", lambda file: np.save(file, spectrogram, allow_pickle=False))
     return Heard(clip.sha256, clip.seconds, None)

@@ -57,10 +57,10 @@ def _sizes(split: Any) -> Any:
 
 def told(summary: dict[str, Any]) -> list[str]:
     """The lines that the command line prints of a summary."""
-    seconds, n_problems = summary["seconds"], len(summary["problems"])
+    n_problems = len(summary["problems"])
     groups = ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in summary["groups"].items())
     return [
-        f"{summary['dataset']}: {summary['clips']} clips of {seconds['shortest']:.1f} to {seconds['longest']:.1f} s",
+        f"{summary['dataset']}: {summary['clips']} clips of {_span(**summary['seconds'])} s",
         f"groups: {groups}",
         *_score_lines(summary["scores"]),
         *(f"test clips, {name}: {_spoken_sizes(sizes)}" for name, sizes in summary["splits"].items()),
@@ -81,5 +81,9 @@ def _score_lines(scores: dict[str, dict[str, float]]) -> list[str]:
 def _spoken_sizes(sizes: list[int] | str) -> str:
     if isinstance(sizes, str):
         return f"cannot be made ({sizes})"
-    low, high = min(sizes), max(sizes)
-    return str(low) if low == high else f"{low} to {high}"
+    return _span(min(sizes), max(sizes), digits=0)
+
+
+def _span(shortest: float, longest: float, *, digits: int = 1) -> str:
+    low, high = f"{shortest:.{digits}f}", f"{longest:.{digits}f}"
+    return low if low == high else f"{low} to {high}"

@@ -61,7 +61,7 @@ def read_table(path: Path, *, columns: Sequence[str], separator: str, problems: 
         problems.append(Problem(str(path), None, f"cannot be read ({error.strerror})"))
         return None
     try:
-        lines = _sheet(path) if content.startswith(EXCEL) else _lines(content, separator)
+        lines = _sheet(content) if content.startswith(EXCEL) else _lines(content, separator)
         places = _places(lines, columns, separator=separator)
     except _Unusable as fault:
         problems.append(Problem(str(path), fault.row, fault.what))
@@ -105,7 +105,7 @@ def _parsed(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _sheet(path: Path) -> Lines:
+def _sheet(content: bytes) -> Lines:
     """Rows of the first sheet of an Excel file, numbers as text."""
     try:
         from python_calamine import CalamineError, CalamineWorkbook
@@ -113,7 +113,7 @@ def _sheet(path: Path) -> Lines:
         needed = "is an Excel file, and reading it needs python-calamine: pip install 'emomod[train]'"
         raise _Unusable(f"{needed}; or save it as CSV in UTF-8") from None
     try:
-        workbook = CalamineWorkbook.from_path(str(path))
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
     except (CalamineError, IndexError) as error:
         raise _Unusable(f"begins like an Excel file but cannot be read as one ({error})") from None
