@@ -12,6 +12,10 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("train", help=add.__doc__, description=add.__doc__)
     add_train_arguments(parser)
     parser.set_defaults(run=execute)
+    kinds = parser.add_subparsers(metavar="[KIND]")
+    table = kinds.add_parser("table", help=table_command.__doc__, description=table_command.__doc__)
+    add_table_arguments(table)
+    table.set_defaults(run=execute_table)
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +54,35 @@ def train_command(arguments: argparse.Namespace) -> dict[str, Any]:
 
     card = train(config_of(arguments, seed=arguments.seed, out=arguments.out), log=print_progress)
     return {"checkpoint": str(arguments.out), **card}
+
+
+def add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``emomod train table``."""
+    add_config(parser)
+    parser.add_argument("--seed", type=int, metavar="S", help="of the first split; the next has S + 1")
+    parser.add_argument("--splits", type=int, default=5, metavar="N", help="splits into train and test (default 5)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="table.csv, table.md, table.png; a stopped run goes on"
+    )
+
+
+def execute_table(arguments: argparse.Namespace) -> int:
+    """Train, write the table and print its means."""
+    print_json(table_command(arguments))
+    return 0
+
+
+def table_command(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train what the cost of explainability needs over several splits; write its table."""
+    from emomod.training.cost_of_explainability import MODELS, TWO_LEVELS, run_table
+    from emomod.training.cost_table import write_table
+
+    config = config_of(arguments, seed=arguments.seed)
+    table = run_table(config, arguments.out, n_splits=arguments.splits, log=print_progress)
+    write_table(table, arguments.out)
+    means = zip(MODELS, table.with_mean()[..., -1].mean(axis=1).tolist(), strict=True)
+    costs = {model: float(table.cost(model)[:, -1].mean()) for model in TWO_LEVELS}
+    return {"table": str(arguments.out), "mean_r": dict(means), "cost_of_explainability": costs}
 
 
 def config_of(arguments: argparse.Namespace, **overrides: Any) -> Any:
