@@ -37,7 +37,7 @@ def plain_style(rng, **changes):
 def composed(monkeypatch, rng, **changes):
     """A clip of a given style."""
     style = plain_style(rng, **changes)
-    monkeypatch.setattr(composing, "draw_style", lambda _: style)
+    monkeypatch.setattr(composing, "draw_style", lambda _, held_out: style)
     return compose(rng, seconds=10.0)
 
 

@@ -31,8 +31,8 @@ from emomod.corpus.parts import (
     draw_harmony,
     draw_melody,
 )
-from emomod.corpus.render import COMPOSER_VERSION
 from emomod.corpus.rhythm import RhythmStyle, draw_drums, draw_onsets, draw_rhythm_style, metrical_strength
+from emomod.corpus.store import COMPOSER_VERSION
 from emomod.corpus.style import draw_style
 
 MAJOR = HarmonyStyle("major", tonic=0, beats_per_chord=4, n_tones=3, modulation=0.0, wandering=0.0)
@@ -51,7 +51,7 @@ def composed(monkeypatch):
     """Clips of a plain style with changes."""
 
     def make(seed, **changes):
-        monkeypatch.setattr(composing, "draw_style", lambda _: plain(1, **changes))
+        monkeypatch.setattr(composing, "draw_style", lambda _, held_out: plain(1, **changes))
         return compose(seed, seconds=10.0)
 
     return make

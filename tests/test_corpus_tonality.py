@@ -229,7 +229,7 @@ def test_sounding_against_theory_a_held_note_gives_its_power_times_its_time(onse
 def test_sounding_against_theory_a_piano_falls_by_a_factor_e_in_its_time_constant():
     power = powers_of(Note(0.0, 4.0, 60, 127), program=PIANO)[60]
     assert_allclose(power[15:] / power[:-15], np.exp(-2.0), rtol=1e-9)  # 1.5 s: amplitude 1/e, power 1/e^2
-    assert power[0] == pytest.approx(np.exp(-2 * 0.1 / 1.5))
+    assert power[0] == pytest.approx(np.exp(-2 * 0.05 / 1.5))
     assert power.shape == (40,)
 
 

@@ -1,6 +1,7 @@
 """emomod corpus: sounds to train on, with labels computed from their scores."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--synthesiser", choices=("fluidsynth", "numpy"), default="fluidsynth", help="default: fluidsynth"
     )
+    parser.add_argument("--scores", type=Path, metavar="DIR", help="MIDI and MusicXML files to arrange clips from")
+    parser.add_argument(
+        "--score-share", type=float, default=0.6, metavar="P", help="share of clips from the scores (default 0.6)"
+    )
+    parser.add_argument(
+        "--held-out", action="store_true", help="a test corpus: songs and instruments that no other corpus has"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
     parser.add_argument("--soundfont", type=Path, metavar="FILE", help="General MIDI soundfont (default: the system's)")
 
 
@@ -37,10 +46,17 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def render_command(arguments: argparse.Namespace) -> dict[str, Any]:
     """Render a corpus; return its description."""
-    from emomod.corpus.render import CorpusSettings, render_corpus
+    from emomod.corpus.render import render_corpus
+    from emomod.corpus.store import CorpusSettings
 
-    soundfont = None if arguments.soundfont is None else str(arguments.soundfont)
     settings = CorpusSettings(
-        arguments.clips, seed=arguments.seed, synthesiser=arguments.synthesiser, soundfont=soundfont
+        arguments.clips,
+        seed=arguments.seed,
+        synthesiser=arguments.synthesiser,
+        soundfont=None if arguments.soundfont is None else str(arguments.soundfont),
+        scores=None if arguments.scores is None else str(arguments.scores),
+        score_share=arguments.score_share,
+        held_out=arguments.held_out,
     )
-    return {"corpus": str(arguments.out), **render_corpus(arguments.out, settings, log=print_progress)}
+    made = render_corpus(arguments.out, settings, n_workers=arguments.workers, log=print_progress)
+    return {"corpus": str(arguments.out), **made}

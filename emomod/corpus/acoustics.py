@@ -52,7 +52,11 @@ def apply_acoustics(y: NDArray[np.floating], acoustics: Acoustics) -> NDArray[np
     wet = np.fft.irfft(spectrum, n_fft)[: dry.size]
     noise = np.cumsum(rng.normal(size=dry.size)) if rng.random() < 0.3 else rng.normal(size=dry.size)
     noise -= np.linspace(noise[0], noise[-1], noise.size)
-    floor = float(np.sqrt((wet**2).mean())) * 10 ** (-acoustics.noise_db / 20) / max(float(noise.std()), 1e-9)
+    floor = (
+        float(np.sqrt((wet**2).mean()))
+        * 10 ** (-acoustics.noise_db / 20)
+        / max(float(np.sqrt((noise**2).mean())), 1e-9)
+    )
     wet = wet + floor * noise
     peak = float(np.abs(wet).max())
     return (wet / max(peak, 1e-9) * 10 ** (-acoustics.level_db / 20)).astype(np.float32)

@@ -4,13 +4,14 @@ Each raw value is a published measure or a sum of such, on its own scale; ``scal
 rank among clips of the composer, so that the spread resembles ratings x 0.1. The features are those of Aljanaki &
 Soleymani (ISMIR 2018); the labels are what a score says about them, not what listeners said.
 
-- melodiousness: presence, range and steps of the lead (Huron, Sweet Anticipation, 2006), key clarity, consonance
+- melodiousness: presence, range and steps of the lead and of the top line (Huron, Sweet Anticipation, 2006), key
+  clarity, consonance
 - articulation: duration / inter-onset interval and sounding duration, both inverted (Repp 1997; Bresin & Battel 2000)
-- rhythm_complexity: onset density, syncopation (Longuet-Higgins & Lee 1984), entropy of inter-onset intervals
-- rhythm_stability: pulse clarity (Lartillot et al. 2008), timing deviation
+- rhythm_complexity: onset density, syncopation a second (Longuet-Higgins & Lee 1984), entropy of inter-onset intervals
+- rhythm_stability: pulse clarity in windows of 3 s (Lartillot et al. 2008), timing deviation
 - dissonance: interval-class consonance of sounding pairs, inverted (Huron 1994), plus the share of drums (noise)
-- tonal_stability: key clarity of the clip and of 2.5 s windows (Krumhansl & Kessler 1982)
-- minorness: best minor minus best major key correlation (Temperley 2001)
+- tonal_stability: key clarity of windows of 2 s, and how well they fit the clip's key (Krumhansl & Kessler 1982)
+- minorness: best minor minus best major key correlation in windows of 2 s (Temperley 2001)
 """
 
 import json
@@ -36,12 +37,15 @@ from emomod.labels import MIDLEVEL_NAMES
 
 LOWEST, HIGHEST = (0.1, 0.9)  # scaled labels of the lowest and highest clip of the composer
 N_QUANTILES = 41
+AUDIBLE_DEVIATION = 0.03  # s, about what one notices in a slow rhythm (Friberg & Sundberg 1995)
+LOWEST_OF_A_LINE = 55  # key from which the highest notes are taken for a line
 
 
 def raw_labels(score: Score) -> NDArray[np.float64]:
     """Raw labels [7] in the order of MIDLEVEL_NAMES, each on its own scale; a score of drums only raises InputError.
 
-    Where measures are added, fixed divisors make them weigh about alike (pulse clarity counts twice the deviation).
+    Where measures are added, fixed divisors and factors say how much each counts.
+    Among measures of one thing, those were taken that can be heard within a few seconds.
     """
     notes = note_table(score)
     pitched = notes.only(~notes.is_drum)
@@ -49,19 +53,19 @@ def raw_labels(score: Score) -> NDArray[np.float64]:
         raise InputError("a score must have at least one note that is not a drum")
     keys = sounding(pitched, seconds=score.seconds)
     ratio, log_duration = articulation(notes, seconds=score.seconds)
-    density = onset_density(notes, seconds=score.seconds)
-    clarity = key_clarity(keys)
+    clarity, steadiness = key_clarity(keys)
     drums = float((notes.loudness[notes.is_drum] ** 2).sum() / max((notes.loudness**2).sum(), 1e-12))
     rough = dissonance(keys) + 0.5 * drums
-    deviation = timing_deviation(score, notes)
+    density = onset_density(notes, seconds=score.seconds)
+    pulse = pulse_clarity(notes, seconds=score.seconds)
     return np.array(
         [
-            lead_quality(score) + clarity / 0.15 - rough / 0.35,
-            -ratio / 0.35 - log_duration / 0.7,
-            density / 0.5 + syncopation(score, notes) / 0.25 + 0.5 * interval_entropy(notes) / 0.35,
-            pulse_clarity(notes, seconds=score.seconds) / 0.2 - np.log(deviation + 0.01),
+            lead_quality(score) / 2 + top_line_quality(score) + 0.6 * clarity / 0.15 - rough,
+            -ratio / 0.35 - 2 * log_duration / 0.7,
+            density / 0.5 + syncopation(score, notes) / 0.5 + 0.5 * interval_entropy(notes) / 0.35,
+            pulse / 0.2 - np.log(timing_deviation(score, notes) + AUDIBLE_DEVIATION),
             rough,
-            clarity,
+            clarity + 0.25 * steadiness,
             minorness(keys),
         ]
     )
@@ -81,6 +85,20 @@ def lead_quality(score: Score) -> float:
     steps, leaps, same = (float(part.mean()) for part in (_within(intervals, 1, 2), intervals > 4, intervals == 0))
     singable = float(_within(lead.pitch, 53, 81).mean()) * float(np.clip(1.6 - np.ptp(lead.pitch) / 30, 0.3, 1.0))
     return presence * (2.0 + 2.0 * singable + 2.0 * (steps - leaps - 0.5 * same))
+
+
+def top_line_quality(score: Score) -> float:
+    """Share of the clip that the highest notes cover, plus that of steps, less that of leaps and half of repeats."""
+    notes = note_table(score)
+    pitched = notes.only(~notes.is_drum)
+    high = pitched.only(pitched.pitch >= LOWEST_OF_A_LINE)
+    line = _top_line(high if high.onset.size >= 3 else pitched)
+    if line.onset.size < 3:
+        return 0.0
+    covered = np.minimum(line.duration, np.diff(line.onset, append=score.seconds)).clip(0).sum() / score.seconds
+    intervals = np.abs(np.diff(line.pitch))
+    steps, leaps, same = (float(part.mean()) for part in (_within(intervals, 1, 2), intervals > 4, intervals == 0))
+    return float(covered) + steps - leaps - 0.5 * same
 
 
 def _within(values: NDArray[np.intp], low: int, high: int) -> NDArray[np.bool_]:

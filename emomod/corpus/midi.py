@@ -4,7 +4,8 @@ Stretch i begins at ``i * slot_seconds``. Controllers are reset and sounds cut 2
 nothing of a clip reaches the next one; scores must leave that time free. Resolution: 0.1 ms.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,17 @@ MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHA
 
 Event = tuple[int, int, str, dict[str, int]]  # ticks, rank among events of the same tick, kind of message, its values
 VolumeOf = Callable[[Part], int]  # MIDI volume 0..127 of a part
+
+
+@dataclass(frozen=True)
+class KeyStroke:
+    """A key of a MIDI channel from its press until it is silent, in the unit of time of the messages."""
+
+    onset: float
+    duration: float  # >= 0
+    pitch: int
+    velocity: int
+    channel: int  # 0..15; DRUM_CHANNEL is percussion
 
 
 def full_volume(part: Part) -> int:
@@ -65,8 +77,8 @@ def _score_events(score: Score, *, start: int, stop: int, volume_of: VolumeOf) -
     return events
 
 
-def _mido() -> Any:
-    """The library that writes MIDI files; it comes with the extra "train"."""
+def import_mido() -> Any:
+    """The library that reads and writes MIDI files; it comes with the extra "train"."""
     try:
         return import_module("mido")
     except ImportError:
@@ -77,7 +89,7 @@ def write_midi(
     path: str | Path, scores: Sequence[Score], *, slot_seconds: float, volume_of: VolumeOf = full_volume
 ) -> Path:
     """Write ``scores`` one after another, ``slot_seconds`` apart, as a MIDI file of one track; return its path."""
-    mido = _mido()
+    mido = import_mido()
     slot = round(slot_seconds * TICKS_PER_SECOND)
     events: list[Event] = []
     for index, score in enumerate(scores):
@@ -100,30 +112,31 @@ def read_midi(path: str | Path, *, seconds: float) -> Score:
     All channels but the drums' are played by the first program that the file names. Beats are not known: half a second
     each. Raises InputError when the file cannot be read or has no note in that time.
     """
-    mido = _mido()
+    mido = import_mido()
     try:
         messages = list(mido.MidiFile(path))
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be read as MIDI ({error})") from None
     programs = [message.program for message in messages if message.type == "program_change"]
-    notes = tuple(note for note in _read_notes(messages) if note.onset < seconds)
+    strokes = [s for s in read_strokes(messages) if s.channel != DRUM_CHANNEL and s.onset < seconds]
+    notes = tuple(Note(s.onset, max(s.duration, 0.01), s.pitch, s.velocity) for s in strokes)
     beats = tuple(0.5 * beat for beat in range(2 * int(np.ceil(seconds)) + 2))
     return Score((Part("harmony", (programs or [0])[0], notes),), seconds, beats)
 
 
-def _read_notes(messages: Sequence[Any]) -> list[Note]:
-    """The notes of messages with times in seconds since the one before."""
+def read_strokes(messages: Iterable[Any]) -> list[KeyStroke]:
+    """The key strokes of messages whose times count from the one before, ordered by onset; pedals hold keys."""
     now, pedals = 0.0, dict.fromkeys(range(16), False)
     sounding: dict[tuple[int, int], tuple[float, int, bool]] = {}  # onset, velocity, key still down
-    notes: list[Note] = []
+    strokes: list[KeyStroke] = []
 
     def end(key: tuple[int, int]) -> None:
         onset, velocity, _ = sounding.pop(key)
-        notes.append(Note(onset, max(now - onset, 0.01), key[1], velocity))
+        strokes.append(KeyStroke(onset, now - onset, key[1], velocity, key[0]))
 
     for message in messages:
         now += message.time
-        if message.type in ("note_on", "note_off") and message.channel != DRUM_CHANNEL:
+        if message.type in ("note_on", "note_off"):
             key, starts = (message.channel, message.note), message.type == "note_on" and message.velocity > 0
             if key in sounding and (starts or not pedals[message.channel]):
                 end(key)
@@ -138,4 +151,4 @@ def _read_notes(messages: Sequence[Any]) -> list[Note]:
                     end(key)
     for key in list(sounding):
         end(key)
-    return sorted(notes, key=lambda note: (note.onset, note.pitch))
+    return sorted(strokes, key=lambda stroke: (stroke.onset, stroke.pitch))

@@ -1,23 +1,12 @@
 """Write the parts of a clip in beats: melody, harmony, bass and drums over given chords."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from emomod.corpus.harmony import Chord, chord_at, nearest_key
 from emomod.corpus.instruments import Instrument, instrument
+from emomod.corpus.playing import Event
 from emomod.corpus.rhythm import draw_drums, draw_onsets, draw_rhythm_style
 from emomod.corpus.style import Style
-
-
-@dataclass(frozen=True)
-class Event:
-    """A note before it is played."""
-
-    beat: float
-    held: float  # beats until the part's next onset or the end of the chord
-    pitch: int
-    accent: float  # 0..1
 
 
 def _held(onsets: list[float], n_beats: int, *, longest: float = 4.0) -> list[float]:
@@ -40,7 +29,7 @@ def draw_melody(rng: np.random.Generator, style: Style, chords: tuple[Chord, ...
         chord = chord_at(chords, beat)
         if rng.random() >= repeats:
             pitch = _next_pitch(rng, pitch, chord=chord, style=style, centre=centre)
-        key = _into_range(_on_scale(pitch, chord, strong=beat % 1 == 0), range_)
+        key = fold_into_range(_on_scale(pitch, chord, strong=beat % 1 == 0), range_)
         events.append(Event(beat, held, key, _accent(beat, style.beats_per_bar)))
         pitch = float(key)
     return events
@@ -64,7 +53,7 @@ def _on_scale(pitch: float, chord: Chord, *, strong: bool) -> int:
     return tone if strong and abs(tone - pitch) <= 2 else scale
 
 
-def _into_range(key: int, range_: Instrument) -> int:
+def fold_into_range(key: int, range_: Instrument) -> int:
     """``key`` moved by octaves into an instrument's range."""
     while key < range_.low:
         key += 12
@@ -76,7 +65,7 @@ def _into_range(key: int, range_: Instrument) -> int:
 def _voicing(rng: np.random.Generator, chord: Chord, *, centre: float, range_: Instrument, spread: bool) -> list[int]:
     """Keys of a chord near ``centre``, close or spread over two octaves, in ascending order."""
     keys = [nearest_key(tone, to=centre + (rng.choice((-7, 7)) if spread else 0)) for tone in chord.tones]
-    return sorted({_into_range(key, range_) for key in keys})
+    return sorted({fold_into_range(key, range_) for key in keys})
 
 
 def draw_harmony(rng: np.random.Generator, style: Style, chords: tuple[Chord, ...], *, n_beats: int) -> list[Event]:
@@ -125,7 +114,7 @@ def draw_bass(rng: np.random.Generator, style: Style, chords: tuple[Chord, ...],
             tone = chord.tones[min(2, len(chord.tones) - 1)]
         if figure == "walk" and index % 2:
             tone = chord.scale[int(rng.integers(len(chord.scale)))]
-        key = _into_range(nearest_key(tone, to=low), range_)
+        key = fold_into_range(nearest_key(tone, to=low), range_)
         events.append(Event(beat, held, key, _accent(beat, style.beats_per_bar)))
     return events
 

@@ -1,15 +1,16 @@
-"""Render a corpus: composed clips, their spectrograms and their labels, in shards on disk.
+"""Render a corpus: composed and arranged clips, their spectrograms and their labels, in shards on disk.
 
-``shard_0000.npz`` holds log spectrograms float16 [n, 149, n_frames] and labels [n, 7]; ``labels.csv`` has one row a
-clip; ``corpus.json`` says how it was made. Clip i depends on the seed, i and the synthesiser only, whatever the number
-of clips; a run that was stopped goes on with the shards that are missing.
+Clip i depends on the seed, i, the scores and the synthesiser only, whatever the number of clips or of workers; a run
+that was stopped goes on with the shards that are missing.
 """
 
-import csv
-import json
+import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,112 +18,103 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.checks import check_choice, check_count, check_number
+from emomod.checks import check_count
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
-from emomod.corpus.compose import compose
+from emomod.corpus.codecs import maybe_through_codec
 from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version, render_scores
 from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.program_levels import measure_levels
 from emomod.corpus.score import Score
+from emomod.corpus.sources import Log, Sources, open_sources
+from emomod.corpus.store import (
+    COMPOSER_VERSION,
+    CorpusSettings,
+    claim_folder,
+    load_corpus,
+    shard_path,
+    write_shard,
+    write_table,
+)
 from emomod.corpus.synthesis import synthesise
-from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
 from emomod.spectrogram import FRONT_END, compute_spectrogram
 
-SYNTHESISERS = ("fluidsynth", "numpy")
-COMPOSER_VERSION = 1  # raised whenever the same seed gives other clips
-Log = Callable[[str], None]
+CODEC_CHANCE = 0.25  # share of clips that go through mp3 or Vorbis
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Render = Callable[[Sequence[Score]], list[NDArray[np.float32]]]
-
-
-@dataclass(frozen=True)
-class CorpusSettings:
-    """How a corpus is made."""
-
-    n_clips: int
-    seed: int = 0
-    synthesiser: str = "fluidsynth"
-    seconds: float = 10.0
-    shard_size: int = 40
-    soundfont: str | None = None  # path; None: the system's
-
-    def __post_init__(self) -> None:
-        check_count("n_clips", self.n_clips)
-        check_count("seed", self.seed, low=0)
-        check_choice("synthesiser", self.synthesiser, SYNTHESISERS)
-        check_number("seconds", self.seconds, low=1.0, high=60.0)
-        check_count("shard_size", self.shard_size)
-
-    @property
-    def n_shards(self) -> int:
-        """Number of shards, the last one perhaps smaller."""
-        return -(-self.n_clips // self.shard_size)
-
-    def clips_of(self, shard: int) -> range:
-        """Indices of the clips of a shard."""
-        return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.n_clips))
-
-
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """A corpus in memory."""
-
-    spectrograms: NDArray[np.float16]  # [n, n_bands, n_frames]
-    labels: NDArray[np.float64]  # [n, 7], 0..1
-    raw: NDArray[np.float64]  # [n, 7]
-    description: dict[str, Any]  # what corpus.json says
 
 
 @dataclass(frozen=True, eq=False)
 class Studio:
-    """A synthesiser, ready to play."""
+    """Music to play and a synthesiser to play it; it can be sent to another process."""
 
-    prepare: Callable[[Score], Score]  # takes out what it cannot sound
+    sources: Sources
+    prepare: Callable[[Score], Score]  # takes out what the synthesiser cannot sound
     render: Render
     description: dict[str, Any]
 
 
-def open_studio(settings: CorpusSettings) -> Studio:
-    """Make the synthesiser of ``settings`` ready; InputError says what is missing."""
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A clip before it is heard."""
+
+    score: Score
+    song: str  # the song that it comes from; a composed clip is a song of its own
+    rng: np.random.Generator  # for its acoustics
+
+
+def open_studio(settings: CorpusSettings, *, log: Log = lambda _: None) -> Studio:
+    """Make songs and synthesiser of ``settings`` ready; InputError says what is missing."""
+    sources = open_sources(settings, log=log)
     if settings.synthesiser == "numpy":
-        return Studio(lambda score: score, lambda scores: [synthesise(score) for score in scores], {"soundfont": None})
+        return Studio(sources, _unchanged, _synthesise_all, {"soundfont": None} | sources.description)
     font = find_soundfont(settings.soundfont)
     described = {"soundfont": font.name, "soundfont_bytes": font.stat().st_size, "fluidsynth": fluidsynth_version()}
     levels = measure_levels(font)
-    return Studio(
-        levels.audible, lambda scores: render_scores(scores, soundfont=font, volume_of=levels.volume_of), described
-    )
+    render = partial(render_scores, soundfont=font, volume_of=levels.volume_of)
+    return Studio(sources, levels.audible, render, described | sources.description)
 
 
-def compose_clip(settings: CorpusSettings, index: int, *, studio: Studio) -> tuple[Score, np.random.Generator]:
-    """Compose clip ``index`` as its synthesiser can play it; return it with the generator for its acoustics."""
+def _unchanged(score: Score) -> Score:
+    return score
+
+
+def _synthesise_all(scores: Sequence[Score]) -> list[NDArray[np.float32]]:
+    return [synthesise(score) for score in scores]
+
+
+def draw_clip(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
+    """Draw clip ``index`` as its synthesiser can play it."""
     rng = np.random.default_rng([settings.seed, index])
     while True:
-        score = compose(rng, seconds=settings.seconds)
+        score, song = studio.sources.draw_score(settings, rng)
         heard = studio.prepare(score)
         if any(part.notes and not part.is_drums for part in heard.parts):
-            return heard, rng
+            return Clip(heard, song or f"composed {settings.seed}-{index}", rng)
 
 
-def render_corpus(out: str | Path, settings: CorpusSettings, *, log: Log = lambda _: None) -> dict[str, Any]:
+def render_corpus(
+    out: str | Path, settings: CorpusSettings, *, n_workers: int = 1, log: Log = lambda _: None
+) -> dict[str, Any]:
     """Render the corpus of ``settings`` into the folder ``out``, or what is missing of it; return its description.
 
-    InputError when ``out`` holds another corpus, or when the synthesiser is not installed.
+    InputError when ``out`` holds another corpus, when the scores cannot be read, or when the synthesiser is not
+    installed.
     """
-    folder, studio = Path(out), open_studio(settings)
+    check_count("n_workers", n_workers)
+    folder, studio = Path(out), open_studio(settings, log=log)
     description = _described(settings, studio)
-    _claim(folder, description)
-    for shard in range(settings.n_shards):
-        target = folder / f"shard_{shard:04d}.npz"
-        if not target.is_file():
-            _write_shard(target, _render_shard(settings, shard, studio=studio))
-            log(f"rendered {settings.clips_of(shard).stop} of {settings.n_clips} clips")
-    _write_table(folder, load_corpus(folder, spectrograms=False))
+    claim_folder(folder, description)
+    missing = [shard for shard in range(settings.n_shards) if not shard_path(folder, shard).is_file()]
+    done = settings.n_shards - len(missing)
+    for shard in _work_off(folder, settings, missing, studio=studio, n_workers=n_workers):
+        done += 1
+        log(f"rendered shard {shard}: {done} of {settings.n_shards}")
+    write_table(folder, load_corpus(folder, spectrograms=False))
     return description
 
 
 def _described(settings: CorpusSettings, studio: Studio) -> dict[str, Any]:
-    kept = {key: value for key, value in asdict(settings).items() if key != "soundfont"}
+    kept = {key: value for key, value in asdict(settings).items() if key not in ("soundfont", "scores")}
     versions = {name: version(name) for name in ("numpy", "torch")}
     return {
         "settings": kept,
@@ -133,80 +125,53 @@ def _described(settings: CorpusSettings, studio: Studio) -> dict[str, Any]:
     }
 
 
-def _claim(folder: Path, description: dict[str, Any]) -> None:
-    """Write corpus.json, or see that the one which is there describes the same corpus."""
-    stored = folder / "corpus.json"
-    if stored.is_file():
-        found, wanted = _comparable(_read_description(folder)), _comparable(description)
-        if differing := [key for key in wanted if found.get(key) != wanted[key]]:
-            raise InputError(f"{folder}: holds a corpus made otherwise ({', '.join(differing)}); choose another folder")
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"{folder}: is neither empty nor a corpus; choose another folder")
+def _work_off(
+    folder: Path, settings: CorpusSettings, shards: list[int], *, studio: Studio, n_workers: int
+) -> Iterator[int]:
+    """Make ``shards`` and give each one's number when it lies on disk."""
+    make = partial(_make_shard, folder, settings, studio=studio)
+    if n_workers == 1 or len(shards) < 2:
+        yield from map(make, shards)
+        return
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_each(), ProcessPoolExecutor(n_workers, mp_context=context) as pool:
+        for finished in as_completed([pool.submit(make, shard) for shard in shards]):
+            yield finished.result()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Have the processes that start here compute in one thread, so that they do not wait for each other."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stored.write_text(json.dumps(description, indent=1) + "\n")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be a folder for a corpus ({error.strerror})") from None
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
-    """What corpus.json says; InputError when it is not there or not readable."""
-    if not (folder / "corpus.json").is_file():
-        raise InputError(f"{folder}: holds no corpus; render one with `emomod corpus render`")
-    try:
-        description: dict[str, Any] = json.loads((folder / "corpus.json").read_text())
-        CorpusSettings(**description["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'corpus.json'}: cannot be read ({error})") from None
-    return description
-
-
-def _comparable(description: dict[str, Any]) -> dict[str, Any]:
-    """What must be equal for a corpus to go on: all but the number of full shards."""
-    settings = description["settings"]
-    return description | {"settings": settings | {"n_clips": settings["n_clips"] % settings["shard_size"]}}
-
-
-def _render_shard(settings: CorpusSettings, shard: int, *, studio: Studio) -> dict[str, NDArray[Any]]:
-    clips = [compose_clip(settings, index, studio=studio) for index in settings.clips_of(shard)]
-    waveforms = studio.render([score for score, _ in clips])
+def _make_shard(folder: Path, settings: CorpusSettings, shard: int, *, studio: Studio) -> int:
+    clips = [draw_clip(settings, index, studio=studio) for index in settings.clips_of(shard)]
+    waveforms = studio.render([clip.score for clip in clips])
     spectrograms = [
-        compute_spectrogram(apply_acoustics(y, draw_acoustics(rng))).log_spectrogram.numpy()
-        for y, (_, rng) in zip(waveforms, clips, strict=True)
+        compute_spectrogram(_record(y, clip.rng)).log_spectrogram.numpy()
+        for y, clip in zip(waveforms, clips, strict=True)
     ]
-    raw = np.array([raw_labels(score) for score, _ in clips])
-    return {"spectrograms": np.array(spectrograms, dtype=np.float16), "raw": raw, "labels": scaled_labels(raw)}
+    raw = np.array([raw_labels(clip.score) for clip in clips])
+    arrays = {
+        "spectrograms": np.array(spectrograms, dtype=np.float16),
+        "raw": raw,
+        "labels": scaled_labels(raw),
+        "songs": np.array([clip.song for clip in clips]),
+    }
+    write_shard(shard_path(folder, shard), arrays)
+    return shard
 
 
-def _write_shard(target: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    partial = target.with_name(f"{target.name}.partial")
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    os.replace(partial, target)
-
-
-def _write_table(folder: Path, corpus: Corpus) -> None:
-    """Write labels.csv: clip, then scaled labels, then raw labels."""
-    with (folder / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["clip", *MIDLEVEL_NAMES, *(f"{name}_raw" for name in MIDLEVEL_NAMES)])
-        for index, (labels, raw) in enumerate(zip(corpus.labels, corpus.raw, strict=True)):
-            writer.writerow([index, *(f"{value:.4f}" for value in labels), *(f"{value:.5f}" for value in raw)])
-
-
-def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
-    """Load a whole corpus (0.09 MB a clip); InputError when it is not there or not complete."""
-    source = Path(folder)
-    description = _read_description(source)
-    settings = CorpusSettings(**description["settings"])
-    if missing := [n for n in range(settings.n_shards) if not (source / f"shard_{n:04d}.npz").is_file()]:
-        raise InputError(f"{source}: the corpus is not complete, {len(missing)} shards are missing; render it again")
-    columns: dict[str, list[NDArray[Any]]] = {"spectrograms": [], "labels": [], "raw": []}
-    for shard in range(settings.n_shards):
-        with np.load(source / f"shard_{shard:04d}.npz", allow_pickle=False) as stored:
-            for name, pieces in columns.items():
-                if spectrograms or name != "spectrograms":
-                    pieces.append(stored[name])
-    empty = np.zeros((0, 0, 0), dtype=np.float16)
-    images = np.concatenate(columns["spectrograms"]) if spectrograms else empty
-    return Corpus(images, np.concatenate(columns["labels"]), np.concatenate(columns["raw"]), description)
+def _record(y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """``y`` as a recording of it might sound: a room, noise, a level, perhaps a codec."""
+    return maybe_through_codec(apply_acoustics(y, draw_acoustics(rng)), rng, chance=CODEC_CHANCE)

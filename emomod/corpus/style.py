@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emomod.corpus.harmony import HarmonyStyle, draw_harmony_style
-from emomod.corpus.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS
+from emomod.corpus.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS, is_held_out
 
 LINE_UPS = (
     (("melody", "harmony", "bass", "drums"), 0.26),
@@ -41,14 +41,17 @@ class Style:
     pedal: bool  # notes ring until the chord changes
 
 
-def draw_style(rng: np.random.Generator) -> Style:
-    """Draw a plan; nearly half of the clips are plain (tonal, in time), the others strained in some respects."""
+def draw_style(rng: np.random.Generator, *, held_out: bool = False) -> Style:
+    """Draw a plan; nearly half of the clips are plain (tonal, in time), the others strained in some respects.
+
+    Its instruments are those kept for tests if ``held_out``, else the others.
+    """
     strain = 0.0 if rng.random() < 0.42 else 1.0
     line_up = LINE_UPS[rng.choice(len(LINE_UPS), p=[odds for _, odds in LINE_UPS])][0]
     beats_per_bar = int(rng.choice((4, 3, 2), p=(0.72, 0.22, 0.06)))
     return Style(
         roles=line_up,
-        programs=_draw_programs(rng),
+        programs=draw_programs(rng, held_out=held_out),
         harmony=draw_harmony_style(rng, strain=strain, beats_per_bar=beats_per_bar),
         beat_seconds=float(np.exp(rng.uniform(np.log(0.34), np.log(1.15)))),
         beats_per_bar=beats_per_bar,
@@ -70,9 +73,15 @@ def _maybe(rng: np.random.Generator, chance: float, *, low: float, high: float, 
     return float(rng.uniform(low, high)) if rng.random() < chance else otherwise
 
 
-def _draw_programs(rng: np.random.Generator) -> tuple[int, int, int]:
+def draw_programs(rng: np.random.Generator, *, held_out: bool) -> tuple[int, int, int]:
     """Programs of melody, harmony, bass: often an ensemble that exists, else any three."""
+
+    def allowed(programs: tuple[int, ...]) -> bool:
+        return all(is_held_out(program) == held_out for program in programs)
+
     if rng.random() < 0.4:
-        return ENSEMBLES[rng.integers(len(ENSEMBLES))]
-    melody, harmony, bass = (int(rng.choice(pool)) for pool in (MELODY_PROGRAMS, HARMONY_PROGRAMS, BASS_PROGRAMS))
+        ensembles = [ensemble for ensemble in ENSEMBLES if allowed(ensemble)]
+        return ensembles[rng.integers(len(ensembles))]
+    pools = (MELODY_PROGRAMS, HARMONY_PROGRAMS, BASS_PROGRAMS)
+    melody, harmony, bass = (int(rng.choice([program for program in pool if allowed((program,))])) for pool in pools)
     return melody, harmony, bass

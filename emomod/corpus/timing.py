@@ -14,6 +14,7 @@ from emomod.corpus.score import NoteTable, Score
 CHORD_SECONDS = 0.03  # onsets closer than this are one
 DRUM_SECONDS = 0.12  # how long a drum counts as sounding
 PULSE_LAGS = (0.25, 1.6)  # s
+PULSE_WINDOW, PULSE_STEP = 3.0, 1.0  # s
 
 
 def distinct_onsets(onset: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,12 +71,22 @@ def timing_deviation(score: Score, notes: NoteTable) -> float:
 
 
 def pulse_clarity(notes: NoteTable, *, seconds: float) -> float:
-    """Largest normalised autocorrelation -1..1 of the onsets at lags of 0.25..1.6 s; 0 for fewer than three onsets."""
+    """Mean over windows of 3 s of the largest normalised autocorrelation -1..1 of the onsets at lags of 0.25..1.6 s.
+
+    A window with fewer than three onsets counts as 0.
+    """
+    starts = np.arange(0.0, max(seconds - PULSE_WINDOW, 0.0) + 1e-9, PULSE_STEP)
+    return float(np.mean([_pulse_of(notes, start=start, seconds=min(PULSE_WINDOW, seconds)) for start in starts]))
+
+
+def _pulse_of(notes: NoteTable, *, start: float, seconds: float) -> float:
     rate = 100
-    if distinct_onsets(notes.onset).size < 3:
+    inside = (notes.onset >= start) & (notes.onset < start + seconds)
+    onset = notes.onset[inside] - start
+    if distinct_onsets(onset).size < 3:
         return 0.0
     train = np.bincount(
-        np.round(notes.onset * rate).astype(int), weights=notes.loudness, minlength=round(seconds * rate) + 1
+        np.round(onset * rate).astype(int), weights=notes.loudness[inside], minlength=round(seconds * rate) + 1
     )
     kernel = np.exp(-0.5 * (np.arange(-8, 9) / 2.5) ** 2)
     curve = np.convolve(np.sqrt(train), kernel, mode="same")
@@ -112,12 +123,15 @@ def metrical_levels(beats_per_bar: int) -> NDArray[np.intp]:
 
 
 def syncopation(score: Score, notes: NoteTable) -> float:
-    """Mean over notes of how much stronger the strongest silent position until the part's next note is (0: never)."""
+    """Logarithm of 1 plus the syncopation a second: how much stronger than a note the strongest silent position is.
+
+    That position lies between the note and the part's next one; nothing counts where no stronger one is silent.
+    """
     levels = metrical_levels(score.beats_per_bar)
-    amounts: list[float] = []
+    total = 0
     for part in np.unique(notes.part):
         slots = np.unique(np.round(beat_positions(score, notes.onset[notes.part == part]) * 4).astype(int))
         for slot, following in zip(slots, [*slots[1:], slots[-1] + 1], strict=True):
             silent = levels[np.arange(slot + 1, min(following, slot + levels.size)) % levels.size]
-            amounts.append(max(0, int(silent.max()) - int(levels[slot % levels.size])) if silent.size else 0)
-    return float(np.mean(amounts)) if amounts else 0.0
+            total += max(0, int(silent.max()) - int(levels[slot % levels.size])) if silent.size else 0
+    return float(np.log1p(total / score.seconds))

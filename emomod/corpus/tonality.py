@@ -4,7 +4,8 @@ Notes are sampled ten times a second; a note's level falls with its instrument's
 
 Consonance of an interval class: Huron, Interval-Class Content in Equally Tempered Pitch-Class Sets, Music Perception
 11(3), 1994. Key profiles: Krumhansl & Kessler, Psychological Review 89(4), 1982 (key clarity); Temperley, The Cognition
-of Basic Musical Structures, 2001 (major against minor). Key finding: Krumhansl, Cognitive Foundations, 1990.
+of Basic Musical Structures, 2001 (major against minor). Key finding: Krumhansl, Cognitive Foundations, 1990. Keys are
+found in windows of 2 s, about what listeners keep in mind of a tonal context (Leman, Music Perception 17(4), 2000).
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from emomod.corpus.instruments import instrument
 from emomod.corpus.score import NoteTable
 
 FRAMES_PER_SECOND = 10
+WINDOW_SECONDS, STEP_SECONDS = 2.0, 0.5  # of the windows in which keys are found
 HURON = (0.0, -1.428, -0.582, 0.594, 0.386, 1.240, -0.453)  # consonance of interval classes 0..6; unisons do not count
 TRIAD = (0.594 + 0.386 + 1.240) / 3  # mean consonance of a major or minor triad: what a single line counts as
 KRUMHANSL_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -26,11 +28,11 @@ LINE_WEIGHT = 0.02  # weight of "a single line" among the sounding pairs, in uni
 def sounding(notes: NoteTable, *, seconds: float) -> NDArray[np.float64]:
     """Power [128, n_frames] of each key over time; ``notes`` without drums."""
     times = (np.arange(round(seconds * FRAMES_PER_SECOND)) + 0.5) / FRAMES_PER_SECOND
-    age = times - notes.onset[:, None] + 0.5 / FRAMES_PER_SECOND
+    half = 0.5 / FRAMES_PER_SECOND
+    onset, end = notes.onset[:, None], (notes.onset + notes.duration)[:, None]
     decay = np.array([instrument(int(program)).decay for program in notes.program])[:, None]
-    on = (age > 0) & (age - 1 / FRAMES_PER_SECOND < notes.duration[:, None])
-    share = np.clip(np.minimum(age, notes.duration[:, None] + 1 / FRAMES_PER_SECOND - age) * FRAMES_PER_SECOND, 0, 1)
-    power = np.where(on, share * notes.loudness[:, None] ** 2 * np.exp(-2 * np.maximum(age, 0) / decay), 0.0)
+    share = (np.minimum(end, times + half) - np.maximum(onset, times - half)).clip(0.0) * FRAMES_PER_SECOND
+    power = share * notes.loudness[:, None] ** 2 * np.exp(-2 * np.maximum(times - onset, 0.0) / decay)
     keys = np.zeros((128, times.size))
     np.add.at(keys, notes.pitch, power)
     return keys
@@ -71,21 +73,33 @@ def key_correlations(
     return np.asarray(np.divide(centred @ deviation, scale, out=np.zeros(24), where=scale > 1e-12))
 
 
-def key_clarity(keys: NDArray[np.float64], *, window_seconds: float = 2.5) -> float:
-    """Mean of the best key correlation of the whole clip and of its windows' mean correlation with that same key."""
-    whole = key_correlations(pitch_classes(keys), major=KRUMHANSL_MAJOR, minor=KRUMHANSL_MINOR)
-    best = int(whole.argmax())
-    width = max(1, round(window_seconds * FRAMES_PER_SECOND))
-    windows = [keys[:, first : first + width] for first in range(0, max(1, keys.shape[1] - width // 2), width)]
-    local = [
-        key_correlations(pitch_classes(window), major=KRUMHANSL_MAJOR, minor=KRUMHANSL_MINOR)[best]
-        for window in windows
-        if window.any()
-    ]
-    return float((whole[best] + np.mean(local or [0.0])) / 2)
+def windows(keys: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """The sounding windows of 2 s, every half second, of ``keys`` [128, n_frames]; the whole where it is shorter."""
+    width, step = round(WINDOW_SECONDS * FRAMES_PER_SECOND), round(STEP_SECONDS * FRAMES_PER_SECOND)
+    found = [keys[:, first : first + width] for first in range(0, max(1, keys.shape[1] - width + 1), step)]
+    return [window for window in found if window.any()]
+
+
+def key_clarity(keys: NDArray[np.float64]) -> tuple[float, float]:
+    """Means over windows of the best key correlation and of the correlation with the clip's best key; 0 if silent.
+
+    The first says how clear a key is at any moment, the second falls when the key changes.
+    """
+    found = np.array([_krumhansl(window) for window in windows(keys)] or [np.zeros(24)])
+    return float(found.max(axis=1).mean()), float(found[:, int(_krumhansl(keys).argmax())].mean())
+
+
+def _krumhansl(keys: NDArray[np.float64]) -> NDArray[np.float64]:
+    return key_correlations(pitch_classes(keys), major=KRUMHANSL_MAJOR, minor=KRUMHANSL_MINOR)
 
 
 def minorness(keys: NDArray[np.float64]) -> float:
-    """Best correlation with a minor key minus best correlation with a major key, Temperley's profiles."""
-    found = key_correlations(pitch_classes(keys), major=TEMPERLEY_MAJOR, minor=TEMPERLEY_MINOR)
-    return float(found[12:].max() - found[:12].max())
+    """Mean over windows of the best correlation with a minor key minus that with a major key, Temperley's profiles."""
+    found = np.array(
+        [
+            key_correlations(pitch_classes(window), major=TEMPERLEY_MAJOR, minor=TEMPERLEY_MINOR)
+            for window in windows(keys)
+        ]
+        or [np.zeros(24)]
+    )
+    return float((found[:, 12:].max(axis=1) - found[:, :12].max(axis=1)).mean())
