@@ -230,13 +230,13 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
         "clip": clip.path,
         "clip_sha256": clip.sha256,
         "window": {"start": clip.start, "seconds": clip.seconds, "file_seconds": clip.file_seconds},
-        "model": _model_record(explained.predictor.checkpoint),
+        "model": model_record(explained.predictor.checkpoint),
         "settings": asdict(settings),
         "versions": package_versions(),
     }
 
 
-def _model_record(checkpoint: Checkpoint) -> dict[str, Any]:
+def model_record(checkpoint: Checkpoint) -> dict[str, Any]:
     """The model card, the hash, and the path of a checkpoint that is not the one that ships."""
     card = {key: value for key, value in checkpoint.card.items() if key != "front_end"} | {"sha256": checkpoint.sha256}
     return card if checkpoint.path == str(default_checkpoint_path()) else card | {"path": checkpoint.path}

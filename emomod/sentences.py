@@ -34,7 +34,12 @@ def signed(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Write words, at least one, as a list.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
@@ -60,7 +65,7 @@ def places(locations: Sequence[Location]) -> str:
         times = groups.setdefault(next(words for limit, words in BANDS if middle < limit), [])
         if (time := moment(location)) not in times:
             times.append(time)
-    return "; ".join(f"{_listed(times)} ({words})" for words, times in groups.items())
+    return "; ".join(f"{listed(times)} ({words})" for words, times in groups.items())
 
 
 def component_sentence(explanation: Explanation, selection: Selection) -> str:

@@ -14,8 +14,9 @@ import emomod
 ORDER = [
     "data", "errors", "labels", "checks", "output", "provenance", "torchaudio_import", "mp3", "audio",
     "spectrogram", "figures", "notebook", "model", "components", "perturbation", "surrogate",
-    "component_weights", "attribution", "explanation", "sentences", "modification", "rescoring", "stages",
-    "result", "report", "pipeline", "windows", "labelled_clips", "corpus", "datasets", "training", "doctor", "cli",
+    "component_weights", "attribution", "explanation", "sentences", "differences", "effects", "correlations",
+    "comparison", "modification", "rescoring", "stages", "result", "report", "pipeline", "windows", "labelled_clips",
+    "corpus", "datasets", "training", "many_clips", "doctor", "cli",
 ]  # fmt: skip
 BESIDE = {stage: {"report", "pipeline", "windows"} for stage in ("corpus", "training")}  # left alone all the same
 COMMANDS = {"evaluation", "listening_study"}  # packages that only the command line loads

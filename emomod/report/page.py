@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -11,25 +12,32 @@ from emomod.report.pictures import draw_all, strip, write_figures
 from emomod.result import RunResult
 
 
-def _read(name: str) -> str:
+def read_part(name: str) -> str:
+    """Return a text file of this package: a template, a style, a script."""
     return files("emomod.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def render_page(result: RunResult, *, pictures: dict[str, str]) -> str:
-    """Return the page of a run; ``pictures`` are data URIs by name."""
+def render_template(name: str, **content: Any) -> str:
+    """Return the page that a template of this package makes of ``content``; texts are escaped, ``Markup`` is not."""
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
+        loader=jinja2.FunctionLoader(read_part),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
-        page_content(result),
+    return environment.get_template(name).render(content)
+
+
+def render_page(result: RunResult, *, pictures: dict[str, str]) -> str:
+    """Return the page of a run; ``pictures`` are data URIs by name."""
+    return render_template(
+        "report.html.j2",
+        **page_content(result),
         pictures=pictures,
         strip=strip(result),
-        style=Markup(_read("report.css")),
-        script=Markup(_read("player.js")),
+        style=Markup(read_part("report.css")),
+        script=Markup(read_part("player.js")),
     )
 
 

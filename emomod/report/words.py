@@ -47,6 +47,15 @@ def signed(value: float | None, digits: int = 3) -> str:
     return number(value, digits) if value is None or value < 0 or not math.isfinite(value) else f"+{value:.{digits}f}"
 
 
+def change(value: float, digits: int = 2) -> str:
+    """Write a change with its sign; what rounds to 0 has a plus.
+
+    >>> change(0.341), change(-0.06), change(-0.001)
+    ('+0.34', '−0.06', '+0.00')
+    """
+    return signed(round(value, digits) + 0.0, digits)
+
+
 def parts(count: int) -> str:
     """Write a number of parts.
 

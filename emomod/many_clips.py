@@ -1,0 +1,258 @@
+"""The jobs on many clips: effects of a corpus, and versions of a song side by side.
+
+A file is heard as ``emomod predict`` hears it: in windows that cover it, over which scores are averaged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.audio import read_clip, read_windows
+from emomod.comparison import LABELS, MAX_VERSIONS, MIN_VERSIONS, Comparison, Version
+from emomod.correlations import Correlations, correlate_scores
+from emomod.effects import ClipScores, CorpusEffects, load_scores, match_clip, short_names
+from emomod.errors import EmomodError, InputError
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
+from emomod.model.mid_to_emotion import MidToEmotion
+from emomod.model.predictor import Predictor, load_predictor
+from emomod.output import check_output, new_folder, to_json, write_csv
+from emomod.pipeline import POOR, model_record, predict
+from emomod.provenance import package_versions
+from emomod.report.compare_page import write_compare_page
+from emomod.report.effects_page import write_effects_page
+from emomod.rescoring import score_waveform
+from emomod.sentences import listed
+from emomod.stages import Stages
+
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+PLAYED = 60.0  # s of a version that the page holds
+FEW = 30  # clips below which a corpus says little
+
+
+@dataclass(frozen=True, eq=False)
+class EffectsResult:
+    """What ``emomod effects`` found and wrote."""
+
+    folder: Path
+    effects: CorpusEffects
+    correlations: Correlations
+    record: dict[str, Any]  # the content of effects.json
+
+
+@dataclass(frozen=True, eq=False)
+class CompareResult:
+    """What ``emomod compare`` found and wrote."""
+
+    folder: Path
+    comparison: Comparison
+    record: dict[str, Any]  # the content of compare.json
+
+
+def find_clips(paths: Sequence[str | Path]) -> list[str]:
+    """Return files as they are, and those below folders that are sounds by their name, sorted; none twice."""
+    found: dict[Path, str] = {}
+    for path in map(Path, paths):
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        if path.is_dir() and not inside:
+            raise InputError(f"{path}: holds no sound file ({', '.join(sorted(SUFFIXES))})")
+        for file in inside if path.is_dir() else [path]:
+            found.setdefault(file.resolve(), str(file))
+    return list(found.values())
+
+
+def effects_of_clips(
+    paths: Sequence[str | Path],
+    *,
+    out: str | Path,
+    marks: Sequence[str] = (),
+    predictor: Predictor | None = None,
+    stages: Stages | None = None,
+) -> EffectsResult:
+    """Hear clips, and all those in folders; write their effects into the folder ``out``.
+
+    ``marks`` name the clips to mark. Files that cannot be used are left out and named in the record under ``unusable``.
+    """
+    predictor, stages = predictor or load_predictor(), stages or Stages()
+    layer_of(predictor)
+    check_output(out, inputs=paths)
+    files = find_clips(paths)
+    names = short_names(files)
+    for mark in marks:
+        match_clip(mark, names=names, files=files)
+    scores, unusable = _hear(files, names, predictor, stages)
+    record = {
+        "inputs": [str(path) for path in paths],
+        "table": "",
+        "unusable": unusable,
+        "window_seconds": predictor.window_seconds,
+    }
+    return _write_effects(scores, record, out=out, inputs=paths, marks=marks, predictor=predictor, stages=stages)
+
+
+def effects_of_table(
+    table: str | Path,
+    *,
+    out: str | Path,
+    marks: Sequence[str] = (),
+    predictor: Predictor | None = None,
+    stages: Stages | None = None,
+) -> EffectsResult:
+    """Write the effects of clips whose scores stand in a table, see ``load_scores``; as ``effects_of_clips`` else."""
+    predictor, stages = predictor or load_predictor(), stages or Stages()
+    check_output(out, inputs=[table])
+    scores = load_scores(table)
+    record: dict[str, Any] = {"inputs": [], "table": str(table), "unusable": {}}
+    record["window_seconds"] = predictor.window_seconds
+    return _write_effects(scores, record, out=out, inputs=[table], marks=marks, predictor=predictor, stages=stages)
+
+
+def layer_of(predictor: Predictor) -> MidToEmotion:
+    """Return the model's layer from mid-level features to emotions; InputError where it has none."""
+    if predictor.mid_to_emotion is None:
+        raise InputError("the model must have a mid-level layer, else its emotions cannot be split into effects")
+    return predictor.mid_to_emotion
+
+
+def _hear(
+    files: Sequence[str], names: Sequence[str], predictor: Predictor, stages: Stages
+) -> tuple[ClipScores, dict[str, str]]:
+    """Hear every file; return the scores of those that can be used, and why the others cannot."""
+    heard, unusable = {}, {}
+    with stages.stage("listening"):
+        for index, (file, name) in enumerate(zip(files, names, strict=True)):
+            try:
+                heard[name] = predict(file, predictor=predictor)
+            except (EmomodError, OSError) as error:
+                unusable[file] = str(error)
+            stages.progress(index + 1, len(files))
+    if unusable and len(heard) < MIN_VERSIONS:
+        raise InputError(f"{len(unusable)} of {len(files)} clips cannot be used; {next(iter(unusable.values()))}")
+    found = list(heard.values())
+    scores = ClipScores(
+        tuple(heard),
+        tuple(prediction.file for prediction in found),
+        tuple(prediction.n_windows for prediction in found),
+        np.array([[prediction.midlevel[name] for name in MIDLEVEL_NAMES] for prediction in found]),
+        np.array([[prediction.emotion[name] for name in EMOTION_NAMES] for prediction in found]),
+    )
+    return scores, unusable
+
+
+def _write_effects(
+    scores: ClipScores,
+    record: dict[str, Any],
+    *,
+    out: str | Path,
+    inputs: Sequence[str | Path],
+    marks: Sequence[str],
+    predictor: Predictor,
+    stages: Stages,
+) -> EffectsResult:
+    """Write effects.csv, scores.csv, correlations.csv, effects.json, effects.html and figures/."""
+    effects, marked = CorpusEffects(scores, layer_of(predictor)), scores.marked(marks)
+    found = correlate_scores(scores.midlevel, effects.emotions, effects.layer.weights)
+    record |= {
+        "out": str(out),
+        "marks": list(marks),
+        "n_clips": len(scores.names),
+        "marked": {scores.names[clip]: effects.clip_sentence(clip) for clip in marked},
+        "sentences": {emotion: effects.emotion_sentence(emotion) for emotion in EMOTION_NAMES},
+        "warnings": _corpus_warnings(scores, record["unusable"]) + model_warnings(predictor),
+        "boxes": effects.as_dict(),
+        "correlations": found.as_dict(),
+        "emotions_are_the_layers": effects.induced,
+        "layer": _layer_record(effects.layer),
+        "model": model_record(predictor.checkpoint),
+        "software": package_versions(),
+    }
+    with new_folder(out, inputs=inputs) as folder, stages.stage("drawing"):
+        write_csv(folder / "effects.csv", list(effects.rows()))
+        write_csv(folder / "scores.csv", scores.rows(effects.layer))
+        write_csv(folder / "correlations.csv", found.rows())
+        write_effects_page(effects, found, marked=marked, record=record, folder=folder)
+        (folder / "effects.json").write_text(to_json(record) + "\n", encoding="utf-8")
+    return EffectsResult(Path(out), effects, found, record)
+
+
+def _layer_record(layer: MidToEmotion) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "weights": {
+            emotion: dict(zip(MIDLEVEL_NAMES, row, strict=True))
+            for emotion, row in zip(EMOTION_NAMES, layer.weights.tolist(), strict=True)
+        },
+        "intercepts": dict(zip(EMOTION_NAMES, layer.intercepts.tolist(), strict=True)),
+    }
+
+
+def _corpus_warnings(scores: ClipScores, unusable: dict[str, str]) -> list[str]:
+    found = [f"left out: {reason}" for reason in unusable.values()]
+    if len(scores.names) < FEW:
+        n = len(scores.names)
+        found.append(f"{n} clips are few: quartiles are rough, and the intervals of the correlations are wide")
+    return found
+
+
+def model_warnings(predictor: Predictor) -> list[str]:
+    """Say which features the model has learned poorly, as far as its card knows."""
+    learned = predictor.checkpoint.card["figures"].get("test_r", {})
+    poor = [f"{spoken(n)} (r = {learned[n]:.2f})" for n in MIDLEVEL_NAMES if (learned.get(n) or 1.0) < POOR]
+    return [f"the model has learned poorly, by labels of clips it had not seen: {listed(poor)}"] if poor else []
+
+
+def compare(
+    paths: Sequence[str | Path],
+    *,
+    out: str | Path,
+    predictor: Predictor | None = None,
+    stages: Stages | None = None,
+) -> CompareResult:
+    """Hear two to six versions of a song; write what differs and why into the folder ``out``.
+
+    InputError for fewer than two or more than six files, for the same file twice, and for files that cannot be used.
+    """
+    if not MIN_VERSIONS <= len(paths) <= MAX_VERSIONS:
+        raise InputError(f"clips to compare must be {MIN_VERSIONS} to {MAX_VERSIONS}, got {len(paths)}")
+    predictor, stages = predictor or load_predictor(), stages or Stages()
+    layer = layer_of(predictor)
+    check_output(out, inputs=paths)
+    with stages.stage("listening"):
+        heard = [_version(path, label, predictor) for path, label in zip(paths, LABELS, strict=False)]
+    compared = Comparison(tuple(version for version, _ in heard), layer)
+    sounds = {version.label: y for version, y in heard}
+    record = compared.as_dict() | {
+        "out": str(out),
+        "warnings": _length_warnings(compared, predictor) + model_warnings(predictor),
+        "window_seconds": predictor.window_seconds,
+        "layer": _layer_record(layer),
+        "model": model_record(predictor.checkpoint),
+        "software": package_versions(),
+    }
+    with new_folder(out, inputs=paths) as folder, stages.stage("drawing"):
+        write_csv(folder / "compare.csv", list(compared.rows()))
+        write_compare_page(compared, sounds, record=record, folder=folder)
+        (folder / "compare.json").write_text(to_json(record) + "\n", encoding="utf-8")
+    return CompareResult(Path(out), compared, record)
+
+
+def _version(path: str | Path, label: str, predictor: Predictor) -> tuple[Version, NDArray[np.float32]]:
+    """Hear a file; return what was heard, and PLAYED seconds of it from its first window that is not silent."""
+    windows = [
+        (start, score_waveform(predictor, y)) for start, y in read_windows(path, seconds=predictor.window_seconds)
+    ]
+    starts = tuple(start for start, _ in windows)
+    clip = read_clip(path, start=starts[0], seconds=PLAYED, silence=0.0)
+    scores = np.array([scores for _, scores in windows])
+    return Version(label, str(path), clip.sha256, clip.file_seconds, starts, scores), clip.y
+
+
+def _length_warnings(compared: Comparison, predictor: Predictor) -> list[str]:
+    return [
+        f"{version.label} is {version.seconds:.1f} s long, but the model learned from {predictor.window_seconds:g} s"
+        for version in compared.versions
+        if version.seconds < predictor.window_seconds - 0.1
+    ]
