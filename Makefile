@@ -35,13 +35,18 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The figures and pictures in docs/, measured again; a real clip and rated phrases are used where they are at hand.
+# The figures and pictures in docs/, measured again; a real clip is used where it is at hand. Rated phrases are looked at
+# only with a reason, which docs/phrase_looks.csv keeps: make results WHY="the new default checkpoint"
+#
+#   TEST_CORPORA="DIR ..."   corpora rendered to test, with another seed than the training corpora
 DATA := ../shared/data
 CLIP := $(wildcard $(DATA)/clips/soundtracks_set1_001.mp3)
 results: demo
 	$(BIN)/python benchmarks/closed_loop.py demo $(CLIP) --out docs/results/closed_loop.md
-	$(BIN)/python -m emomod.training.card $(if $(CLIP),--phrases $(DATA)/labelled_phrases --clip $(CLIP) \
-		--published $(DATA)/published_example_001.json) > build-card.md && mv build-card.md docs/model_card.md
+	$(BIN)/python -m emomod.training.card --robustness 40 $(if $(TEST_CORPORA),--test-corpus $(TEST_CORPORA)) \
+		$(if $(WHY),--phrases $(DATA)/labelled_phrases --why "$(WHY)") $(if $(CLIP),--clip $(CLIP) \
+		--published $(DATA)/published_example_001.json --ratings $(DATA)/soundtracks/mean_ratings_set1.csv) \
+		> build-card.md && mv build-card.md docs/model_card.md
 	$(BIN)/python scripts/pictures.py $(DEMO)
 
 $(READY): pyproject.toml constraints.txt

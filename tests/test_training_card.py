@@ -1,96 +1,47 @@
-"""The card of a model and what it says of rated phrases: figures that are told are figures that were measured."""
+"""The card of a model: figures that are told are figures that were measured, and what is bad is told."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from fakes import tiny_checkpoint
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
+from fakes import shared, sound_file, tiny_checkpoint
 
-from emomod.corpus.midi import write_midi
-from emomod.corpus.score import Note, Part, Score
-from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.errors import InputError
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
+from emomod.model.predictor import load_predictor
+from emomod.pipeline import predict
 from emomod.training import card as card_module
-from emomod.training import validation
-from emomod.training.card import model_card, table
-from emomod.training.scoring import predict_scores
-from emomod.training.validation import RatedPhrases, load_phrases, rate_phrases, roc_area
+from emomod.training import model_checks
+from emomod.training.bootstrap import Estimate
+from emomod.training.card import main, model_card
+from emomod.training.check_sections import check_sections, table, weaknesses
+from emomod.training.model_checks import (
+    ModelChecks,
+    check_clip,
+    check_phrases,
+    check_robustness,
+    check_unseen,
+    listeners_of,
+    read_checks,
+    record_check,
+)
+from emomod.training.robustness import CONDITIONS
+from emomod.training.unseen import UnseenTest
+from emomod.training.validation import RatedPhrases, RocArea, read_looks
 
-SR = 22050
+ROOT = Path(__file__).parents[1]
+SHA = "0" * 64
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-def score_of(*parts, seconds=4.0):
-    return Score(parts, seconds, (0.0, 1.0, 2.0))
-
-
-@given(seed=st.integers(0, 999), ties=st.booleans())
-def test_roc_area_against_scipy(seed, ties):
-    rng = np.random.default_rng(seed)
-    scores, positive = rng.normal(size=30), rng.random(30) < 0.5
-    scores, positive[:2] = np.round(scores) if ties else scores, (True, False)
-    u = mannwhitneyu(scores[positive], scores[~positive]).statistic
-    assert roc_area(scores, positive) == pytest.approx(u / (positive.sum() * (~positive).sum()))
-
-
-class LoudnessNetwork(torch.nn.Module):
-    """Hears how loud it is: valence falls with it, energy rises."""
-
-    names = (*MIDLEVEL_NAMES, *EMOTION_NAMES)
-
-    def forward(self, spectrograms):
-        level = spectrograms.mean(dim=(1, 2))
-        signs = torch.tensor([{"valence": -1.0, "energy": 1.0}.get(name, 0.0) for name in self.names])
-        return level[:, None] * signs
-
-
-def test_phrases_against_theory_windows_count_up_to_the_last_onset(monkeypatch):
-    """A phrase of 12 s has one window of 10 s: what sounds after it must not matter."""
-    quiet, loud = (Score((Part("harmony", 0, tuple(Note(float(k), 0.5, 60, 90) for k in range(n))),), 30.0,
-                   tuple(np.arange(0, 31, 0.5).tolist())) for n in (13, 25))  # fmt: skip
-    heard = {13: (0.1, 0.1, 0.9), 25: (0.5, 0.3, 0.1)}  # share of tones by window; 25 s are two windows and a half
-    rng = np.random.default_rng(0)
-
-    def render(scores, soundfont):
-        return [
-            np.concatenate([rng.normal(0, level, 10 * SR) * (np.arange(10 * SR) % SR < level * SR) for level in
-                            heard[len(score.parts[0].notes)]]).astype(np.float32) for score in scores]  # fmt: skip
-
-    monkeypatch.setattr(validation, "render_scores", render)
-    n_windows: list[int] = []
-
-    def counted(network, images):
-        n_windows.append(len(images))
-        return predict_scores(network, images)
-
-    monkeypatch.setattr(validation, "predict_scores", counted)
-    phrases = RatedPhrases((quiet, loud), np.array([True, False]), np.array([False, True]))
-    found = rate_phrases(LoudnessNetwork(), phrases)  # type: ignore[arg-type]
-    assert n_windows == [1, 2]
-    assert found["energy"] == found["valence"] == 1.0
-    assert found["onset density"] == 0.0  # 13 onsets in 12 s are denser than 25 in 24 s
-    assert set(found) == {"valence", "energy", "key clarity", "onset density"}
-
-
-def test_ratings_against_the_data_zero_is_not_high(tmp_path):
-    for name in ("a.mid", "b.mid", "c.mid"):
-        write_midi(tmp_path / name, [score_of(Part("melody", 0, (Note(0.0, 1.0, 60, 90),)))], slot_seconds=4.0)
-    (tmp_path / "labels.csv").write_text("file,valence,arousal\na.mid,1,0\nb.mid,-1,2.5\nc.mid,0,-3\n")
-    phrases = load_phrases(tmp_path)
-    assert phrases.valence.tolist() == [True, False, False]
-    assert phrases.arousal.tolist() == [False, True, False]
-    assert all(score.seconds == 30.0 for score in phrases.scores)
 
 
 def test_table_against_markdown():
@@ -116,7 +67,7 @@ CARD: dict[str, Any] = {
 @pytest.fixture
 def checkpoint(tmp_path):
     network = load_checkpoint(tiny_checkpoint(tmp_path / "t.safetensors")).network
-    return Checkpoint(network, CARD, "t", "0" * 64)
+    return Checkpoint(network, CARD, "t", SHA)
 
 
 def test_card_against_its_figures(checkpoint):
@@ -134,51 +85,281 @@ def test_card_against_its_figures(checkpoint):
     assert text.startswith("# Model card: toy\n\n")
 
 
-def test_card_against_its_figures_without_another_synthesiser(checkpoint):
-    figures = {"test_r": FIGURES["test_r"]}
+def test_card_against_its_figures_of_known_labels_only(checkpoint):
+    figures = {"test_r": {"dissonance": 0.4, "valence": 0.2}}
     text = model_card(replace(checkpoint, card=CARD | {"figures": figures}))
-    assert "| mean | 0.40 |\n" in text + "\n"
+    assert "| dissonance | 0.40 |\n| valence | 0.20 |\n| mean | 0.30 |" in text
     assert "another synthesiser" not in text
     assert "Standard errors are at most 0.05." in text  # 1 / sqrt(400)
 
 
-def test_card_on_phrases_against_theory(checkpoint, monkeypatch):
-    measured = {"valence": 0.61, "energy": 0.72, "key clarity": 0.53, "onset density": 0.84}
-    monkeypatch.setattr(card_module, "rate_phrases", lambda network, phrases: measured)
-    monkeypatch.setattr(card_module, "load_phrases", lambda folder: RatedPhrases((None,) * 5, *[np.zeros(5)] * 2))  # type: ignore[arg-type]
-    text = card_module.on_phrases(checkpoint, None)  # type: ignore[arg-type]
-    assert "| valence | 0.61 | key clarity of the score: 0.53 |" in text
-    assert "| arousal | 0.72 | onset density of the score: 0.84 |" in text
-    assert text.startswith("## Phrases that listeners rated\n\n5 phrases")
+def figure(value: float, low: float | None = 0.0, high: float | None = 1.0) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high}
 
 
-def test_card_against_its_arguments(checkpoint, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(card_module, "load_checkpoint", lambda path: checkpoint)
-    monkeypatch.setattr(card_module, "on_phrases", lambda found, folder: f"## Phrases in {folder.name}")
-    monkeypatch.setattr(card_module, "beside_published", lambda found, clip, published: f"## {clip} {published}")
-    card_module.main(["--phrases", str(tmp_path / "rated"), "--clip", "a.wav", "--published", "a.json"])
-    text = capsys.readouterr().out
-    assert text.index("## Phrases in rated") < text.index("## a.wav a.json") < text.index("## Limitations")
-    card_module.main(["--clip", "a.wav"])
-    assert "a.wav" not in capsys.readouterr().out
+def good_figures() -> dict[str, Any]:
+    """Figures of a model that reaches all aims."""
+    chroma = {name: figure(0.7) for name in ("tonal_stability", "minorness")}
+    test = {
+        "corpus": "unheard", "n_clips": 300, "n_groups": 300, "network_mean": figure(0.85, 0.8, 0.9),
+        "made": {"settings": {"seed": 7, "held_out": True}, "soundfont": "Tim.sf2",
+                 "scores": {"n_songs": 12, "folder": "pop"}},
+        "network": {name: figure(0.85, 0.8, 0.9) for name in MIDLEVEL_NAMES},
+        "chroma": {"all": chroma, "peaks": deepcopy(chroma)},
+    }  # fmt: skip
+    measures = (("valence", "model's valence", 0.9), ("valence", "key clarity", 0.7),
+                ("arousal", "model's energy", 0.95), ("arousal", "onset density", 0.9))  # fmt: skip
+    areas = [
+        {"rating": rating, "measure": measure, "overall": figure(value), "within": figure(value - 0.1)}
+        for rating, measure, value in measures
+    ]
+    moved = {condition: dict.fromkeys(SCORE_NAMES, 0.01) for condition in CONDITIONS}
+    scores = dict.fromkeys(SCORE_NAMES, 0.5)
+    return {
+        "unseen": [test],
+        "phrases": {"n_phrases": 96, "n_series": 8, "soundfont": "Fluid.sf2", "areas": areas},
+        "robustness": {"n_clips": 9, "mean": moved, "largest": deepcopy(moved)},
+        "clip": {"clip": "one.mp3", "model": scores, "published": dict(scores), "listeners": {"energy": 0.68}},
+    }
 
 
-def test_card_beside_published_against_theory(checkpoint, monkeypatch, tmp_path):
-    theirs = {"midlevel_predictions": [0.5] * 7, "emotion_predictions": [0.25] * 8, "clip": "clip 1"}
+def checks_of(figures: dict[str, Any]) -> ModelChecks:
+    measured = {"date": "2026-01-02", "versions": {"python": "3.11", "torch": "2.6", "numpy": "2.1"}}
+    return ModelChecks(
+        SHA, {name: {**measured, "command": f"measure {name}", "figures": found} for name, found in figures.items()}
+    )
+
+
+def sections_of(figures: dict[str, Any], *, soundfont: str | None = "Fluid.sf2") -> dict[str, str]:
+    """Sections by their headings."""
+    looks = [{"date": "2026-01-01", "checkpoint": sha, "why": "x"} for sha in (SHA, SHA, "1" * 64)]
+    sections = check_sections(checks_of(figures), looks=looks, soundfont=soundfont)
+    return {section.split("\n", 1)[0].removeprefix("## "): section for section in sections}
+
+
+def test_sections_against_their_figures():
+    found = sections_of(good_figures())
+    unseen = found["Music that it was not trained on"]
+    assert "**unheard**: 300 clips, in part from 12 songs of pop; soundfont Tim.sf2. Settings: seed 7, " in unseen
+    assert "| tonal stability | 0.85 [0.80, 0.90] | 0.70 [0.00, 1.00] | 0.70 [0.00, 1.00] |" in unseen
+    assert "| articulation | 0.85 [0.80, 0.90] |  |  |" in unseen
+    phrases = found["Phrases that listeners rated"]
+    assert "| valence: key clarity | 0.70 [0.00, 1.00] | 0.60 [0.00, 1.00] |" in phrases
+    assert "looked at 3 times so far, twice with this checkpoint" in phrases
+    assert "96 phrases of game music from 8 series" in phrases
+    assert found["The same music in other files"].count("0.010 (0.010)") == len(SCORE_NAMES) * len(CONDITIONS)
+    clip = found["One real recording"]
+    assert "| energy | 0.50 | 0.50 | 0.68 |" in clip
+    assert "| dissonance | 0.50 | 0.50 |  |" in clip
+    assert "0.00 over mid-level features, 0.00 over emotions" in clip
+    for name, section in zip(good_figures(), found.values(), strict=False):
+        assert (
+            f"Measured on 2026-01-02 with python 3.11, torch 2.6, numpy 2.1 by\n\n```\nmeasure {name}\n```" in section
+        )
+    assert found["What it does badly"].endswith("- Every aim named above is reached.")
+
+
+def test_sections_against_the_training_a_soundfont_heard_before_is_told():
+    unseen = sections_of(good_figures(), soundfont="Tim.sf2")["Music that it was not trained on"]
+    assert "soundfont Tim.sf2, which the training clips were made with, too." in unseen
+
+
+def test_an_interval_that_is_not_known_is_told_as_such():
+    figures = good_figures()
+    figures["phrases"]["areas"][0]["within"] = figure(0.8, None, None)
+    assert "0.80 [nan, nan]" in sections_of(figures)["Phrases that listeners rated"]
+
+
+def spoil(figures: dict[str, Any], *path: Any, value: float) -> dict[str, Any]:
+    """``figures`` with one number changed."""
+    place = figures
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return figures
+
+
+@pytest.mark.parametrize(("path", "value", "told"), [
+    (("unseen", 0, "network_mean", "value"), 0.79, "On unheard the mean r is 0.79, below 0.80."),
+    (("unseen", 0, "network", "minorness", "value"), 0.55, "it hears minorness (0.55) with r below 0.60."),
+    (("unseen", 0, "chroma", "peaks", "minorness", "value"), 0.9,
+     "a chroma of peaks without a network is better at minorness (0.90)."),
+    (("phrases", "areas", 0, "overall", "value"), 0.8, "area for valence is 0.80 [0.00, 1.00], below 0.85."),
+    (("phrases", "areas", 3, "overall", "value"), 0.96, "onset density alone (0.96 [0.00, 1.00]) tells arousal better"),
+    (("robustness", "mean", "-12 dB", "sad"), 0.06, "-12 dB moves sad (0.06) by more than 0.05 in the mean."),
+    (("clip", "model", "fear"), 0.2, "0.2 or more from the published model in fear (0.20 for 0.50)."),
+])  # fmt: skip
+def test_weaknesses_against_their_aims(path, value, told):
+    text = weaknesses(checks_of(spoil(good_figures(), *path, value=value)))
+    assert told in text
+    assert "Every aim" not in text
+
+
+def test_weaknesses_name_what_was_not_measured():
+    figures = good_figures()
+    del figures["unseen"]
+    text = weaknesses(checks_of(figures))
+    assert "Not measured for this checkpoint: music that it was not trained on." in text
+    assert weaknesses(ModelChecks(SHA, {})).count("\n- ") == 1
+
+
+def test_checks_against_themselves_come_back_and_belong_to_one_checkpoint(tmp_path):
+    path = tmp_path / "checks.json"
+    record_check(path, "clip", {"x": 1 / 3, "y": [float("nan"), 2]}, checkpoint=SHA, command="measure it")
+    both = record_check(path, "robustness", {"n_clips": 3}, checkpoint=SHA, command="measure")
+    assert read_checks(path, checkpoint=SHA).checks.keys() == both.checks.keys() == {"clip", "robustness"}
+    assert read_checks(path, checkpoint=SHA).figures("clip") == {"x": 0.333333, "y": [None, 2]}
+    assert read_checks(path, checkpoint=SHA).figures("unseen") is None
+    assert read_checks(path, checkpoint=SHA).checks["clip"]["command"] == "measure it"
+    assert read_checks(path, checkpoint="1" * 64).checks == {}
+    record_check(path, "clip", {}, checkpoint="1" * 64, command="measure")
+    assert read_checks(path, checkpoint=SHA).checks == {}
+    assert [file.name for file in tmp_path.iterdir()] == ["checks.json"]
+
+
+def test_checks_iv(tmp_path):
+    (tmp_path / "checks.json").write_text("[]")
+    with pytest.raises(InputError, match="cannot be read as checks"):
+        read_checks(tmp_path / "checks.json", checkpoint=SHA)
+    with pytest.raises(InputError, match="cannot be written"):
+        record_check(tmp_path / "no" / "checks.json", "clip", {}, checkpoint=SHA, command="x")
+
+
+@pytest.fixture
+def predictor(tmp_path):
+    return load_predictor(tiny_checkpoint(tmp_path / "tiny.safetensors"), device="cpu")
+
+
+def test_a_clip_against_the_ordinary_prediction(predictor, tmp_path):
+    clip = sound_file(tmp_path, name="x_007.wav")
+    theirs = {"midlevel_predictions": [0.5] * 7, "emotion_predictions": [0.25] * 8, "clip": "clip 7"}
     (tmp_path / "p.json").write_text(json.dumps(theirs))
-    ours = torch.tensor([[0.6] * 7 + [0.0] * 8])
-    heard = []
+    (tmp_path / "r.csv").write_text("\ufeffnumber," + ",".join(EMOTION_NAMES) + "\n007,1,2,3,4,5,6,7,8\n")
+    found = check_clip(predictor, clip, published=tmp_path / "p.json", ratings=tmp_path / "r.csv")
+    expected = predict(clip, predictor=predictor)
+    assert found["model"] == pytest.approx(expected.midlevel | expected.emotion)
+    assert found["published"]["minorness"] == 0.5
+    assert found["published"]["valence"] == 0.25
+    assert found["listeners"] == pytest.approx({name: 0.1 * (k + 1) for k, name in enumerate(EMOTION_NAMES)})
+    assert check_clip(predictor, clip, published=tmp_path / "p.json", ratings=None)["listeners"] == {}
 
-    def read(clip, *, seconds):
-        heard.append((clip, seconds))
-        return SimpleNamespace(y=np.zeros(SR, dtype=np.float32))
 
-    monkeypatch.setattr(card_module, "read_clip", read)
-    monkeypatch.setattr(card_module, "compute_spectrogram", lambda y: SimpleNamespace(log_spectrogram=torch.ones(2)))
-    fake = replace(checkpoint, network=lambda spectrograms: ours)
-    text = card_module.beside_published(fake, tmp_path / "a.wav", published=tmp_path / "p.json")
-    assert heard == [(tmp_path / "a.wav", 10.0)]
-    assert "Mean absolute difference: 0.10 over mid-level features, 0.25 over emotions." in text
-    assert "| articulation | 0.60 | 0.50 |" in text
-    assert "| valence | 0.00 | 0.25 |" in text
-    assert "The first window of clip 1," in text
+def test_a_clip_iv(predictor, tmp_path):
+    (tmp_path / "p.json").write_text("{}")
+    with pytest.raises(InputError, match="cannot be read as published scores"):
+        check_clip(predictor, sound_file(tmp_path), published=tmp_path / "p.json", ratings=None)
+    (tmp_path / "r.csv").write_text("number,valence\n001,1\n")
+    with pytest.raises(InputError, match="has no excerpt of number '002'"):
+        listeners_of(tmp_path / "r.csv", Path("x_002.mp3"))
+    with pytest.raises(InputError, match="no such file"):
+        listeners_of(tmp_path / "no.csv", Path("x_002.mp3"))
+
+
+def test_listeners_of_the_published_clip_against_the_issue():
+    ratings, clip = shared("soundtracks/mean_ratings_set1.csv"), shared("clips/soundtracks_set1_001.mp3")
+    found = listeners_of(ratings, clip)
+    assert found["energy"] == pytest.approx(0.68, abs=0.005)
+    assert found["happy"] == pytest.approx(0.73, abs=0.005)
+
+
+def test_robustness_of_a_model_has_all_conditions_and_scores(predictor):
+    found = check_robustness(predictor, 1)
+    assert found["n_clips"] == 1
+    assert list(found["mean"]) == list(CONDITIONS)
+    assert all(list(scores) == list(SCORE_NAMES) for scores in found["largest"].values())
+
+
+def test_a_test_corpus_must_not_be_the_training_corpus(tmp_path, monkeypatch):
+    made = {"settings": {"seed": 4}}
+    test = UnseenTest("small", made, 1, 1, {}, figure(0.5), {})  # type: ignore[arg-type]
+    monkeypatch.setattr(model_checks, "run_unseen_test", lambda predictor, folder: test)
+    for corpus, refused in (
+        ({"settings": {"seed": 4}}, True),
+        ({"sources": [{"folder": "a"}, {"settings": {"seed": 4}}]}, True),
+        ({"sources": [{"settings": {"seed": 5}}]}, False),
+    ):
+        trained = load_predictor(tiny_checkpoint(tmp_path / "x.safetensors", corpus=corpus), device="cpu")
+        if refused:
+            with pytest.raises(InputError, match="another seed than the training clips, got 4"):
+                check_unseen(trained, [tmp_path])
+        else:
+            assert check_unseen(trained, [tmp_path])[0]["corpus"] == "small"
+
+
+def test_phrases_against_the_folder_series_are_counted(predictor, monkeypatch):
+    phrases = RatedPhrases((None,) * 3, ("x", "y", "x"), *[np.zeros(3, dtype=bool)] * 2)  # type: ignore[arg-type]
+    area = RocArea("valence", "key clarity", Estimate(0.7, 0.6, 0.8), Estimate(0.5, 0.4, 0.6))
+    monkeypatch.setattr(model_checks, "load_phrases", lambda folder: phrases)
+    monkeypatch.setattr(model_checks, "rate_phrases", lambda predictor, phrases: (area,))
+    monkeypatch.setattr(model_checks, "find_soundfont", lambda: Path("fonts/Fluid.sf2"))
+    found = check_phrases(predictor, Path("phrases"))
+    assert (found["n_phrases"], found["n_series"], found["soundfont"]) == (3, 2, "Fluid.sf2")
+    assert found["areas"][0]["overall"] == {"value": 0.7, "low": 0.6, "high": 0.8}
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder like the repository's, with a checkpoint that has a full card and checks that take no time."""
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    found = good_figures()
+    monkeypatch.setattr(card_module, "check_phrases", lambda predictor, folder: found["phrases"])
+    monkeypatch.setattr(card_module, "check_unseen", lambda predictor, folders: found["unseen"] * len(folders))
+    monkeypatch.setattr(card_module, "check_robustness", lambda predictor, n: found["robustness"] | {"n_clips": n})
+    monkeypatch.setattr(card_module, "check_clip", lambda predictor, clip, published, ratings: found["clip"])
+    return tiny_checkpoint(tmp_path / "tiny.safetensors", **CARD)
+
+
+def test_the_command_measures_what_it_is_told_and_can_write_the_card_again(workplace, capsys):
+    options = ["--checkpoint", str(workplace)]
+    main([*options, "--phrases", "/somewhere/phrases", "--why", "to see"])
+    main([*options, "--test-corpus", "a", "b", "--robustness", "5"])
+    main([*options, "--clip", "../one.mp3", "--published", "p.json"])
+    written = capsys.readouterr().out.split("# Model card: toy\n")[-1]
+    stored = read_checks(Path("docs/results/model_checks.json"), checkpoint=load_checkpoint(workplace).sha256)
+    commands = {name: check["command"].removeprefix("python -m emomod.training.card ")
+                for name, check in stored.checks.items()}  # fmt: skip
+    assert commands == {
+        "phrases": "--phrases phrases --why 'to see'",
+        "unseen": "--test-corpus a b",
+        "robustness": "--robustness 5",
+        "clip": "--clip ../one.mp3 --published p.json",
+    }
+    assert "looked at once so far, once with this checkpoint" in written
+    assert [look["why"] for look in read_looks(Path("docs/phrase_looks.csv"))] == ["to see"]
+    main(options)
+    assert capsys.readouterr().out == f"# Model card: toy\n{written}"
+
+
+def test_the_command_against_its_promise_other_results_count_the_look_all_the_same(workplace, capsys):
+    main(["--checkpoint", str(workplace), "--results", "mine.json", "--phrases", "p", "--why", "to choose"])
+    assert "looked at once" in capsys.readouterr().out
+    assert not Path("docs/results/model_checks.json").exists()
+    assert len(read_looks(Path("docs/phrase_looks.csv"))) == 1
+
+
+@pytest.mark.parametrize(("options", "status", "told"), [
+    (["--phrases", "p"], 2, "--phrases and --why go together"),
+    (["--clip", "a.mp3"], 2, "--clip and --published go together"),
+    (["--phrases", "p", "--why", " "], 1, "needs a reason"),
+])  # fmt: skip
+def test_the_command_iv(workplace, capsys, options, status, told):
+    with pytest.raises(SystemExit) as exit_info:
+        main(["--checkpoint", str(workplace), *options])
+    assert exit_info.value.code == status
+    assert told in capsys.readouterr().err
+    assert read_looks(Path("docs/phrase_looks.csv")) == []
+
+
+def test_the_shipped_card_is_what_the_command_writes(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    main([])
+    shipped = (ROOT / "docs" / "model_card.md").read_text(encoding="utf-8")
+    again = "write it again: python -m emomod.training.card > docs/model_card.md"
+    assert capsys.readouterr().out == shipped, again
+
+
+def test_the_shipped_checks_are_of_the_shipped_checkpoint():
+    stored = json.loads((ROOT / "docs" / "results" / "model_checks.json").read_text(encoding="utf-8"))
+    assert stored["checkpoint"] == load_checkpoint().sha256, "measure again: make results"
+    assert np.isin(["phrases", "clip", "robustness"], list(stored["checks"])).all()

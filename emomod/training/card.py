@@ -1,29 +1,34 @@
 """Write the model card of a checkpoint as Markdown: ``python -m emomod.training.card > docs/model_card.md``.
 
-With ``--phrases`` the model is checked on rated MIDI phrases; with ``--clip`` and ``--published`` its scores of a clip
-stand beside the published ones of the 2019 system. Every number is read from the checkpoint or computed; none is typed.
+The card is written from the checkpoint, from docs/results/model_checks.json and from docs/phrase_looks.csv, so that it
+can be written again in a second; no number is typed. The options measure: each puts its check into that JSON file
+first, and every use of ``--phrases`` is a look at the rated phrases that goes into the CSV file with its reason.
 """
 
 import argparse
-import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from emomod.audio import read_clip
+from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
-from emomod.spectrogram import compute_spectrogram
-from emomod.training.validation import load_phrases, rate_phrases
+from emomod.model.predictor import load_predictor
+from emomod.training.check_sections import check_sections, table
+from emomod.training.model_checks import (
+    RESULTS,
+    check_clip,
+    check_phrases,
+    check_robustness,
+    check_unseen,
+    read_checks,
+    record_check,
+)
+from emomod.training.validation import read_looks, record_look
 
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+LOOKS = Path("docs/phrase_looks.csv")
 
 
 def model_card(checkpoint: Checkpoint, *, checks: Sequence[str] = ()) -> str:
@@ -44,8 +49,8 @@ def _what_it_is(checkpoint: Checkpoint) -> str:
     card = checkpoint.card
     n_weights = sum(parameter.numel() for parameter in checkpoint.network.parameters())
     return (
-        "This page is written by `python -m emomod.training.card`, with checks added by `--phrases`, `--clip` and "
-        "`--published`; every number is read from the checkpoint or computed.\n\n"
+        "This page is written by `python -m emomod.training.card`; every number is read from the checkpoint or was "
+        "measured by that command.\n\n"
         f"Architecture {card['architecture']}, width {card['width']:g}, {n_weights / 1e6:.2f} million "
         f"weights, windows of {card['window_seconds']:g} s. The emotions are the linear layer {card['mid_to_emotion']} "
         f"on top of the mid-level features. The file's sha256 is `{checkpoint.sha256}`."
@@ -58,83 +63,101 @@ def _how_it_was_made(card: dict[str, Any]) -> str:
     sounds = card["corpus"].get("soundfont") or "NumPy synthesiser"
     return (
         f"{card['training_data']} (soundfont or synthesiser: {sounds}); 80 % of them to train on, 10 % to choose the "
-        f"best epoch, 10 % held out. Settings: {settings}. Versions: {versions}."
+        f"best weights, 10 % held out. Settings: {settings}. Versions: {versions}."
     )
 
 
 def _figures(card: dict[str, Any]) -> str:
-    """Pearson r per feature on held-out clips and on the other synthesiser."""
+    """Pearson r per feature on held-out clips and, where it was measured, on the other synthesiser."""
     figures = card["figures"]
-    columns = {"test_r": "held-out clips", "carry_over_r": f"other synthesiser ({card['carry_over_synthesiser']})"}
-    present = [key for key in columns if key in figures]
-    rows = [[spoken(name), *(f"{figures[key][name]:.2f}" for key in present)] for name in MIDLEVEL_NAMES]
-    rows.append(["mean", *(f"{sum(figures[key].values()) / len(MIDLEVEL_NAMES):.2f}" for key in present)])
+    counts = {"test_r": card["n_test"]} | ({"carry_over_r": card["n_carry_over"]} if "carry_over_r" in figures else {})
+    names = [name for name in (*MIDLEVEL_NAMES, *EMOTION_NAMES) if name in figures["test_r"]]
+    rows = [[spoken(name), *(f"{figures[key][name]:.2f}" for key in counts)] for name in names]
+    rows.append(["mean", *(f"{sum(figures[key].values()) / len(names):.2f}" for key in counts)])
     least = " and ".join(spoken(name) for name in sorted(figures["test_r"], key=figures["test_r"].get)[:2])
-    errors = {key: card[n] ** -0.5 for key, n in (("test_r", "n_test"), ("carry_over_r", "n_carry_over"))}
     text = (
-        "Pearson r between the model's score and the label computed from the score of the music, on "
-        f"{card['n_test']} held-out clips. These come from the same composer and soundfont as the training clips: they "
-        "show what was learnt, not how well it carries over to recordings. "
+        f"Pearson r between the model's score and the label on {card['n_test']} held-out clips. These come from the "
+        "same corpora as the training clips: they show what was learnt, not how well it carries over to recordings. "
     )
+    header = ["feature", "held-out clips"]
     if "carry_over_r" in figures:
+        header.append(f"other synthesiser ({card['carry_over_synthesiser']})")
         text += (
             f"Beside it, the same on {card['n_carry_over']} clips by the same composer, played by another synthesiser "
             "whose sounds were never heard in training. "
         )
-    text += f"Standard errors are at most {max(errors[key] for key in present):.2f}. Learnt least: {least}."
-    return f"{text}\n\n{table(['feature', *(columns[key] for key in present)], rows)}"
+    error = max(count**-0.5 for count in counts.values())
+    text += f"Standard errors are at most {error:.2f}. Learnt least: {least}."
+    return f"{text}\n\n{table(header, rows)}"
 
 
-def beside_published(checkpoint: Checkpoint, clip: Path, *, published: Path) -> str:
-    """A section with the model's scores of the first window of ``clip`` beside those in the JSON file ``published``."""
-    stored = json.loads(published.read_text())
-    theirs = [*stored["midlevel_predictions"], *stored["emotion_predictions"]]
-    heard = read_clip(clip, seconds=float(checkpoint.card["window_seconds"]))
-    with torch.inference_mode():
-        ours = checkpoint.network(compute_spectrogram(heard.y).log_spectrogram[None])[0].tolist()
-    names = [*MIDLEVEL_NAMES, *EMOTION_NAMES]
-    rows = [[spoken(name), f"{a:.2f}", f"{b:.2f}"] for name, a, b in zip(names, ours, theirs, strict=True)]
-    n_mid = len(MIDLEVEL_NAMES)
-    errors = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
-    mid_error, emotion_error = sum(errors[:n_mid]) / n_mid, sum(errors[n_mid:]) / len(EMOTION_NAMES)
-    text = (
-        f"The first window of {stored['clip']}, which was neither trained on nor used to choose anything. "
-        f"Mean absolute difference: {mid_error:.2f} over mid-level features, {emotion_error:.2f} over emotions. "
-        "One clip proves nothing; it is here because its published scores are known."
-    )
-    return f"## One real recording\n\n{text}\n\n{table(['score', 'this model', 'published (2019)'], rows)}"
-
-
-def on_phrases(checkpoint: Checkpoint, folder: Path) -> str:
-    """A section with the areas under the ROC curve on the rated phrases in ``folder``."""
-    phrases = load_phrases(folder)
-    found = rate_phrases(checkpoint.network, phrases)
-    rows = [
-        ["valence", f"{found['valence']:.2f}", f"key clarity of the score: {found['key clarity']:.2f}"],
-        ["arousal", f"{found['energy']:.2f}", f"onset density of the score: {found['onset density']:.2f}"],
-    ]
-    text = (
-        f"{len(phrases.scores)} phrases of game music for piano, the first 30 s of each, rendered dry; listeners rated "
-        "the sign of valence and arousal. Area under the ROC curve (.5 is chance) of the model's valence and energy, "
-        "and of one plain measure that needs no model. Nothing was trained, tuned or chosen on these phrases."
-    )
-    return f"## Phrases that listeners rated\n\n{text}\n\n{table(['rating', 'this model', 'without a model'], rows)}"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m emomod.training.card", description=main.__doc__)
+    parser.add_argument("--checkpoint", type=Path, help="default: the one that ships")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"JSON with the checks (default: {RESULTS})")
+    parser.add_argument("--phrases", type=Path, metavar="DIR", help="measure on rated MIDI phrases; needs --why")
+    parser.add_argument("--why", help="reason for this look at the phrases")
+    parser.add_argument("--clip", type=Path, help="measure a recording whose published scores are known")
+    parser.add_argument("--published", type=Path, help="JSON with its published scores")
+    parser.add_argument("--ratings", type=Path, help="CSV with listeners' ratings of it (Soundtracks dataset)")
+    parser.add_argument("--test-corpus", type=Path, nargs="+", metavar="DIR", help="measure on corpora made to test")
+    parser.add_argument("--robustness", type=int, metavar="N", help="measure N clips in other files")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the card to standard output."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--checkpoint", type=Path, help="default: the one that ships")
-    parser.add_argument("--clip", type=Path, help="a recording whose published scores are known")
-    parser.add_argument("--published", type=Path, help="JSON with its published scores")
-    parser.add_argument("--phrases", type=Path, help="folder of rated MIDI phrases, see emomod.training.validation")
+    """Measure what the options ask for, then write the model card to standard output."""
+    parser = _parser()
     arguments = parser.parse_args(argv)
-    checkpoint, sections = load_checkpoint(arguments.checkpoint), []
+    if bool(arguments.phrases) != bool(arguments.why):
+        parser.error("--phrases and --why go together")
+    if bool(arguments.clip) != bool(arguments.published):
+        parser.error("--clip and --published go together")
+    try:
+        _measure(arguments)
+        sys.stdout.write(_card(arguments))
+    except InputError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+def _command(**options: Any) -> str:
+    """The command of one check; of absolute paths, which are one machine's own, the last part only."""
+    words = ["python", "-m", "emomod.training.card"]
+    for name, value in options.items():
+        if value is not None:
+            values = value if isinstance(value, list) else [value]
+            told = [item.name if isinstance(item, Path) and item.is_absolute() else str(item) for item in values]
+            words += [f"--{name.replace('_', '-')}", *told]
+    return shlex.join(words)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    """Measure the checks that were asked for; each goes to the file of results as soon as it is there."""
+    predictor = load_predictor(arguments.checkpoint, device="cpu")
+    checkpoint, given = predictor.checkpoint.sha256, vars(arguments)
+
+    def keep(check: str, figures: Any, *options: str) -> None:
+        command = _command(**{option: given[option] for option in options})
+        record_check(arguments.results, check, figures, checkpoint=checkpoint, command=command)
+
     if arguments.phrases:
-        sections.append(on_phrases(checkpoint, arguments.phrases))
-    if arguments.clip and arguments.published:
-        sections.append(beside_published(checkpoint, arguments.clip, published=arguments.published))
-    sys.stdout.write(model_card(checkpoint, checks=sections))
+        figures = check_phrases(predictor, arguments.phrases)
+        record_look(LOOKS, checkpoint=checkpoint, why=arguments.why)
+        keep("phrases", figures, "phrases", "why")
+    if arguments.clip:
+        figures = check_clip(predictor, arguments.clip, published=arguments.published, ratings=arguments.ratings)
+        keep("clip", figures, "clip", "published", "ratings")
+    if arguments.test_corpus:
+        keep("unseen", check_unseen(predictor, arguments.test_corpus), "test_corpus")
+    if arguments.robustness is not None:
+        keep("robustness", check_robustness(predictor, arguments.robustness), "robustness")
+
+
+def _card(arguments: argparse.Namespace) -> str:
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    checks = read_checks(arguments.results, checkpoint=checkpoint.sha256)
+    soundfont = checkpoint.card["corpus"].get("soundfont")
+    return model_card(checkpoint, checks=check_sections(checks, looks=read_looks(LOOKS), soundfont=soundfont))
 
 
 if __name__ == "__main__":

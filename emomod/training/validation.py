@@ -1,42 +1,60 @@
-"""Check a checkpoint on music that people composed and rated: MIDI phrases with the sign of their valence and arousal.
+"""Check a model on music that people composed and rated: MIDI phrases with the sign of their valence and arousal.
 
 A folder of phrases holds ``labels.csv`` (columns file, series, valence, arousal; the ratings are 1 or -1) and the MIDI
-files that it names, for piano. Phrases validate; nothing is trained, tuned or chosen on them.
+files that it names. Phrases validate; nothing is trained, tuned or chosen on them, and ``record_look`` counts how often
+they were looked at.
 
 The measure is the area under the ROC curve: the chance that of two phrases, one rated high and one rated low, the model
-gives the first the higher score; .5 is chance.
+gives the first the higher score; .5 is chance. Within series, both phrases are of the same series, so that what tells
+one series from another cannot help.
 """
 
 import csv
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.checks import check_rng
 from emomod.corpus.fluidsynth import render_scores
-from emomod.corpus.labels import raw_labels
 from emomod.corpus.midi import read_midi
-from emomod.corpus.score import Note, Score
+from emomod.corpus.score import Note, Score, note_table
+from emomod.corpus.tonality import KRUMHANSL_MAJOR, KRUMHANSL_MINOR, key_correlations, pitch_classes, sounding
 from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
-from emomod.model.network import EmotionNetwork
+from emomod.model.predictor import Predict, checked_scores
 from emomod.spectrogram import compute_spectrogram
-from emomod.training.fit import predict_scores
+from emomod.training.bootstrap import Estimate, draw_groups, draw_within, estimate
 
 SECONDS = 30.0  # of each phrase
 WINDOW_SECONDS = 10.0
-COLUMNS = ("file", "valence", "arousal")
+PIANO = 0  # General MIDI program
+COLUMNS = ("file", "series", "valence", "arousal")
+LOOK_COLUMNS = ("date", "checkpoint", "why")
 
 
 @dataclass(frozen=True, eq=False)
 class RatedPhrases:
     """Phrases and what listeners said."""
 
-    scores: tuple[Score, ...]  # the first 30 s of each
+    scores: tuple[Score, ...]  # the first 30 s of each, for piano
+    series: tuple[str, ...]  # what each phrase is from
     valence: NDArray[np.bool_]  # [n], rated high
     arousal: NDArray[np.bool_]  # [n], rated high
+
+
+@dataclass(frozen=True)
+class RocArea:
+    """How well one measure of the phrases agrees with one rating."""
+
+    rating: str  # valence or arousal
+    measure: str
+    overall: Estimate  # the interval draws whole series
+    within: Estimate  # of pairs of one series; the interval draws phrases within each series
 
 
 def roc_area(scores: ArrayLike, positive: NDArray[np.bool_]) -> float:
@@ -45,11 +63,39 @@ def roc_area(scores: ArrayLike, positive: NDArray[np.bool_]) -> float:
     >>> roc_area([0.1, 0.4, 0.4, 0.9], np.array([False, False, True, True]))
     0.875
     """
-    values = np.asarray(scores, dtype=np.float64)
     if not positive.any() or positive.all():
         raise InputError("an ROC curve needs both high and low ratings")
-    difference = values[positive][:, None] - values[~positive]
-    return float(((difference > 0) + 0.5 * (difference == 0)).mean())
+    values = np.asarray(scores, dtype=np.float64)
+    pairs = np.ones((int(positive.sum()), int((~positive).sum())))
+    return float(_areas(values, positive, pairs=pairs, counts=np.ones((1, positive.size)))[0])
+
+
+def roc_area_within(scores: ArrayLike, positive: NDArray[np.bool_], groups: tuple[str, ...]) -> float:
+    """The same over the pairs of one group only, pooled; NaN where no group [n] has both high and low ratings."""
+    values = np.asarray(scores, dtype=np.float64)
+    return float(_areas(values, positive, pairs=_alike(groups, positive), counts=np.ones((1, positive.size)))[0])
+
+
+def _alike(groups: tuple[str, ...], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """1 where a positive and a negative item [n_positive, n_negative] are of one group, else 0."""
+    names = np.asarray(groups)
+    return np.asarray(names[positive][:, None] == names[~positive], dtype=np.float64)
+
+
+def _areas(
+    scores: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    *,
+    pairs: NDArray[np.float64],
+    counts: NDArray[np.integer] | NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """Areas [n_draws] over ``pairs`` [n_positive, n_negative], items counted as ``counts`` [n_draws, n] says."""
+    difference = scores[positive][:, None] - scores[~positive]
+    won = ((difference > 0) + 0.5 * (difference == 0)) * pairs
+    high, low = counts[:, positive].astype(np.float64), counts[:, ~positive]
+    total = ((high @ pairs) * low).sum(axis=1)
+    area = np.full(len(counts), np.nan)
+    return np.asarray(np.divide(((high @ won) * low).sum(axis=1), total, out=area, where=total > 0))
 
 
 def load_phrases(folder: str | Path) -> RatedPhrases:
@@ -61,28 +107,57 @@ def load_phrases(folder: str | Path) -> RatedPhrases:
         rows = list(csv.DictReader(file))
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise InputError(f"{table}: must have the columns {', '.join(COLUMNS)}")
-    scores = [read_midi(Path(folder) / row["file"], seconds=SECONDS) for row in rows]
+    scores = [_for_piano(read_midi(Path(folder) / row["file"], seconds=SECONDS)) for row in rows]
     valence, arousal = (np.array([float(row[name]) > 0 for row in rows]) for name in ("valence", "arousal"))
-    return RatedPhrases(tuple(scores), valence, arousal)
+    return RatedPhrases(tuple(scores), tuple(row["series"] for row in rows), valence, arousal)
+
+
+def _for_piano(score: Score) -> Score:
+    return replace(score, parts=tuple(replace(part, program=PIANO) for part in score.parts))
 
 
 def rate_phrases(
-    network: EmotionNetwork, phrases: RatedPhrases, *, soundfont: str | Path | None = None
-) -> dict[str, float]:
-    """Areas under the ROC curve: the network's valence and energy, and two plain measures of the score beside them.
+    predict: Predict, phrases: RatedPhrases, *, soundfont: str | Path | None = None, seed: int = 0
+) -> tuple[RocArea, ...]:
+    """Areas under the ROC curve of the model's valence and energy, each before one plain measure of the notes.
 
-    The phrases are rendered with FluidSynth, dry; a phrase's score is the mean over its windows of 10 s.
+    The phrases are rendered with FluidSynth, dry; a phrase's score is the mean over its windows of 10 s. The plain
+    measures need no model: the best correlation with a key (Krumhansl & Kessler) and the onsets a second.
     """
     waveforms = render_scores(phrases.scores, soundfont=soundfont)
-    predicted = np.array([_mean_score(network, y, score) for y, score in zip(waveforms, phrases.scores, strict=True)])
-    names, clarity = list(network.names), MIDLEVEL_NAMES.index("tonal_stability")
-    onsets = [len({round(note.onset, 2) for note in _notes(score)}) / _length(score) for score in phrases.scores]
-    return {
-        "valence": roc_area(predicted[:, names.index("valence")], phrases.valence),
-        "energy": roc_area(predicted[:, names.index("energy")], phrases.arousal),
-        "key clarity": roc_area([raw_labels(score)[clarity] for score in phrases.scores], phrases.valence),
-        "onset density": roc_area(onsets, phrases.arousal),
-    }
+    heard = np.array([_mean_scores(predict, y, score) for y, score in zip(waveforms, phrases.scores, strict=True)])
+    measures = (
+        ("valence", "model's valence", heard[:, predict.names.index("valence")]),
+        ("valence", "key clarity", np.array([_key_clarity(score) for score in phrases.scores])),
+        ("arousal", "model's energy", heard[:, predict.names.index("energy")]),
+        ("arousal", "onset density", np.array([_onset_density(score) for score in phrases.scores])),
+    )
+    rated = {"valence": phrases.valence, "arousal": phrases.arousal}
+    return tuple(
+        _judge(rating, measure, values, positive=rated[rating], series=phrases.series, seed=seed)
+        for rating, measure, values in measures
+    )
+
+
+def _judge(
+    rating: str,
+    measure: str,
+    values: NDArray[np.float64],
+    *,
+    positive: NDArray[np.bool_],
+    series: tuple[str, ...],
+    seed: int,
+) -> RocArea:
+    """The areas with their intervals; the same seed draws the same phrases for every measure."""
+    rng, every = check_rng(seed), np.ones((int(positive.sum()), int((~positive).sum())))
+    overall = _areas(values, positive, pairs=every, counts=draw_groups(series, rng=rng))
+    within = _areas(values, positive, pairs=_alike(series, positive), counts=draw_within(series, rng=rng))
+    return RocArea(
+        rating,
+        measure,
+        estimate(roc_area(values, positive), overall),
+        estimate(roc_area_within(values, positive, series), within),
+    )
 
 
 def _notes(score: Score) -> list[Note]:
@@ -94,10 +169,50 @@ def _length(score: Score) -> float:
     return max(1.0, *(note.onset for note in _notes(score)))
 
 
-def _mean_score(network: EmotionNetwork, y: NDArray[np.float32], score: Score) -> NDArray[np.float64]:
+def _key_clarity(score: Score) -> float:
+    """Best correlation -1..1 of the phrase's pitch classes with a major or minor key."""
+    classes = pitch_classes(sounding(note_table(score), seconds=score.seconds))
+    return float(key_correlations(classes, major=KRUMHANSL_MAJOR, minor=KRUMHANSL_MINOR).max())
+
+
+def _onset_density(score: Score) -> float:
+    """Onsets a second, up to the last one; what starts within 10 ms is one."""
+    return len({round(note.onset, 2) for note in _notes(score)}) / _length(score)
+
+
+def _mean_scores(predict: Predict, y: NDArray[np.float32], score: Score) -> NDArray[np.float64]:
     """Mean scores [n_names] over the windows of 10 s in which at least 5 s lie before the last onset."""
     n_windows = max(1, round(_length(score) / WINDOW_SECONDS))
     length = round(WINDOW_SECONDS * SAMPLE_RATE)
     windows = [y[index * length : (index + 1) * length] for index in range(n_windows)]
-    spectrograms = np.array([compute_spectrogram(window).log_spectrogram.numpy() for window in windows])
-    return np.asarray(predict_scores(network, spectrograms).mean(axis=0, dtype=np.float64))
+    spectrograms = torch.stack([compute_spectrogram(window).log_spectrogram for window in windows])
+    scores = predict(spectrograms.to(predict.device))
+    return np.asarray(checked_scores(predict, scores, n=n_windows).mean(axis=0))
+
+
+def record_look(table: Path, *, checkpoint: str, why: str) -> None:
+    """Add a line to the CSV ``table`` of looks at the phrases: the date, the checkpoint's sha256 and the reason."""
+    if not why.strip():
+        raise InputError("why: a look at the rated phrases needs a reason, for they wear out by being looked at")
+    rows = read_looks(table)
+    rows.append({"date": datetime.now(UTC).date().isoformat(), "checkpoint": checkpoint, "why": why.strip()})
+    partial = table.with_name(f"{table.name}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, LOOK_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(partial, table)
+    except OSError as error:
+        raise InputError(f"{table}: cannot be written ({error.strerror}); run this in the repository") from None
+
+
+def read_looks(table: Path) -> list[dict[str, str]]:
+    """The looks at the phrases so far, oldest first; none where ``table`` is not there."""
+    if not table.is_file():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if any(set(row) != set(LOOK_COLUMNS) for row in rows):
+        raise InputError(f"{table}: must have the columns {', '.join(LOOK_COLUMNS)}")
+    return rows

@@ -1,0 +1,219 @@
+"""The checks of a model as sections of its card, and what they say it does badly; all numbers come from the checks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES, spoken
+from emomod.training.bootstrap import N_DRAWS, Estimate
+from emomod.training.model_checks import ModelChecks
+from emomod.training.robustness import PEAK, SNR_DB
+
+MEAN_R, LEAST_R = 0.80, 0.60  # aimed at on unseen music, over all features and for each
+AREAS = {"valence": 0.85, "arousal": 0.90}  # aimed at on rated phrases
+MOVED = 0.05  # mean absolute score difference that another file may make
+FAR = 0.2  # from the published score of one clip: worth naming
+TITLES = {
+    "unseen": "music that it was not trained on",
+    "phrases": "phrases that listeners rated",
+    "robustness": "the same music in other files",
+    "clip": "one real recording",
+}
+CHROMA = {"all": "chroma", "peaks": "chroma of peaks"}
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def check_sections(checks: ModelChecks, *, looks: Sequence[Mapping[str, str]], soundfont: str | None) -> list[str]:
+    """A section for each check that was measured, then what the model does badly.
+
+    ``looks``: all looks at the rated phrases so far; ``soundfont``: of the training clips.
+    """
+    write: dict[str, Callable[[Any], str]] = {
+        "unseen": lambda figures: unseen_section(figures, soundfont=soundfont),
+        "phrases": lambda figures: phrases_section(figures, looks=looks, checkpoint=checks.checkpoint),
+        "robustness": robustness_section,
+        "clip": clip_section,
+    }
+    sections = [_section(name, checks, write[name]) for name in TITLES if name in checks.checks]
+    return [*sections, weaknesses(checks)]
+
+
+def _section(name: str, checks: ModelChecks, write: Callable[[Any], str]) -> str:
+    """Heading, figures, and how they were measured."""
+    made, title = checks.checks[name], TITLES[name]
+    versions = ", ".join(f"{key} {made['versions'][key]}" for key in ("python", "torch", "numpy"))
+    measured = f"Measured on {made['date']} with {versions} by\n\n```\n{made['command']}\n```"
+    return f"## {title[0].upper()}{title[1:]}\n\n{write(made['figures'])}\n\n{measured}"
+
+
+def _estimate(figures: Mapping[str, float | None]) -> Estimate:
+    """An estimate from JSON, where a figure that is not known is null."""
+    return Estimate(
+        *(float("nan") if figures[key] is None else float(figures[key] or 0) for key in ("value", "low", "high"))
+    )
+
+
+def unseen_section(figures: Sequence[Mapping[str, Any]], *, soundfont: str | None) -> str:
+    """Pearson r on test corpora, beside a chroma without a network; ``soundfont``: of the training clips."""
+    text = (
+        f"Pearson r with the labels of corpora that were rendered to test, with 95 % intervals ({N_DRAWS} bootstrap "
+        "draws of whole songs). Beside it, what a chroma folded from the same 149 bands reaches with key profiles and "
+        "no network: of all that sounds, and of spectral peaks. A network has to pass that to have learnt anything "
+        f"about keys. Aimed at: {MEAN_R:.2f} in the mean and no feature below {LEAST_R:.2f}."
+    )
+    return "\n\n".join([text, *(_unseen_table(test, soundfont=soundfont) for test in figures)])
+
+
+def _unseen_table(test: Mapping[str, Any], *, soundfont: str | None) -> str:
+    made = test["made"]
+    used = PurePath(str(made.get("soundfont") or "NumPy synthesiser")).name
+    font = f"{used}, which the training clips were made with, too" if used == soundfont else used
+    told = made["settings"] | {"composer_version": made.get("composer_version")}
+    settings = ", ".join(f"{spoken(key)} {value}" for key, value in told.items() if value is not None)
+    scores = made.get("scores") or {}
+    songs = f", in part from {scores['n_songs']} songs of {scores['folder']}" if scores else ""
+    rows = []
+    for name in test["network"]:
+        chroma = [test["chroma"][kind].get(name) for kind in CHROMA]
+        cells = ["" if found is None else f"{_estimate(found)}" for found in chroma]
+        rows.append([spoken(name), f"{_estimate(test['network'][name])}", *cells])
+    rows.append(["mean", f"{_estimate(test['network_mean'])}", *[""] * len(CHROMA)])
+    head = f"**{test['corpus']}**: {test['n_clips']} clips{songs}; soundfont {font}. Settings: {settings}."
+    return f"{head}\n\n{table(['feature', 'this model', *CHROMA.values()], rows)}"
+
+
+def phrases_section(figures: Mapping[str, Any], *, looks: Sequence[Mapping[str, str]], checkpoint: str) -> str:
+    """Areas under the ROC curve on the rated phrases."""
+    here = sum(look["checkpoint"] == checkpoint for look in looks)
+    text = (
+        f"{figures['n_phrases']} phrases of game music from {figures['n_series']} series, the first 30 s of each, "
+        f"sustain pedal included, rendered dry with the piano of {figures['soundfont']}; listeners rated the sign of "
+        "valence and arousal. Area under the ROC curve (.5 is chance) with 95 % interval, of the model and of a plain "
+        "measure of the notes that needs no model. Overall, all pairs of a high and a low phrase are compared and the "
+        "interval draws whole series; within series, only pairs of one series are compared and the interval draws "
+        f"phrases within each series ({N_DRAWS} draws). Aimed at: {AREAS['valence']:.2f} for valence, "
+        f"{AREAS['arousal']:.2f} for arousal.\n\n"
+        f"Nothing was trained or tuned on these phrases. They were looked at {_times(len(looks))} so far, "
+        f"{_times(here)} with this checkpoint (docs/phrase_looks.csv says when and why). The definitions of the labels "
+        "come from an experiment with prototypes, before that count, which compared many networks and three sets of "
+        "labels on these same phrases: that much the figures flatter the model."
+    )
+    rows = [
+        [f"{area['rating']}: {area['measure']}", f"{_estimate(area['overall'])}", f"{_estimate(area['within'])}"]
+        for area in figures["areas"]
+    ]
+    return f"{text}\n\n{table(['rating: measure', 'overall', 'within series'], rows)}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def robustness_section(figures: Mapping[str, Any]) -> str:
+    """Score differences in other files."""
+    conditions = list(figures["mean"])
+    text = (
+        f"{figures['n_clips']} clips (the demo and newly rendered ones, none from the training corpus, each at a peak "
+        f"of {PEAK:g}) were written once as a mono 24-bit file of 22.05 kHz and once more under each condition, read "
+        f"back and scored. Mean absolute difference of the score, and the largest in brackets; white noise is "
+        f"{SNR_DB:g} dB below the root mean square. Aimed at: a mean of at most {MOVED:g}."
+    )
+    rows = [
+        [
+            spoken(name),
+            *(f"{figures['mean'][key][name]:.3f} ({figures['largest'][key][name]:.3f})" for key in conditions),
+        ]
+        for name in figures["mean"][conditions[0]]
+    ]
+    return f"{text}\n\n{table(['score', *conditions], rows)}"
+
+
+def clip_section(figures: Mapping[str, Any]) -> str:
+    """Scores of one clip beside the published ones and listeners' ratings."""
+    ours, theirs, listeners = figures["model"], figures["published"], figures["listeners"]
+    names = [name for name in SCORE_NAMES if name in ours]
+    errors = {
+        group: [abs(ours[name] - theirs[name]) for name in names if (name in MIDLEVEL_NAMES) == (group == "mid")]
+        for group in ("mid", "emotion")
+    }
+    means = {group: sum(values) / len(values) for group, values in errors.items() if values}
+    told = {"mid": "mid-level features", "emotion": "emotions"}
+    differences = ", ".join(f"{mean:.2f} over {told[group]}" for group, mean in means.items())
+    text = (
+        f"The first window of {figures['clip']}, which was neither trained on nor used to choose anything. "
+        f"Mean absolute difference from the published scores: {differences}. "
+        "One clip proves nothing; it is here because its published scores are known."
+    )
+    header, rows = ["score", "this model", "published (2019)"], []
+    for name in names:
+        heard = [f"{listeners[name]:.2f}" if name in listeners else ""] if listeners else []
+        rows.append([spoken(name), f"{ours[name]:.2f}", f"{theirs[name]:.2f}", *heard])
+    return f"{text}\n\n{table([*header, *(['listeners / 10'] if listeners else [])], rows)}"
+
+
+def weaknesses(checks: ModelChecks) -> str:
+    """A section on where the model misses what was aimed at, and what was not measured."""
+    judges: dict[str, Callable[[Any], list[str]]] = {
+        "unseen": _weak_on_unseen,
+        "phrases": _weak_on_phrases,
+        "robustness": _weak_in_other_files,
+        "clip": _weak_on_clip,
+    }
+    found = [line for name in TITLES if name in checks.checks for line in judges[name](checks.figures(name))]
+    if checks.checks and not found:
+        found.append("Every aim named above is reached.")
+    if missing := [title for name, title in TITLES.items() if name not in checks.checks]:
+        found.append(f"Not measured for this checkpoint: {'; '.join(missing)}.")
+    return "## What it does badly\n\n" + "\n".join(f"- {line}" for line in found)
+
+
+def _weak_on_unseen(tests: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for test in tests:
+        r = {name: _estimate(figure).value for name, figure in test["network"].items()}
+        mean = _estimate(test["network_mean"]).value
+        if mean < MEAN_R:
+            lines.append(f"On {test['corpus']} the mean r is {mean:.2f}, below {MEAN_R:.2f}.")
+        if poor := [f"{spoken(name)} ({value:.2f})" for name, value in r.items() if value < LEAST_R]:
+            lines.append(f"On {test['corpus']} it hears {', '.join(poor)} with r below {LEAST_R:.2f}.")
+        for kind, title in CHROMA.items():
+            plain = {name: _estimate(figure).value for name, figure in test["chroma"][kind].items()}
+            if beaten := [f"{spoken(name)} ({value:.2f})" for name, value in plain.items() if value >= r[name]]:
+                lines.append(f"On {test['corpus']} a {title} without a network is better at {', '.join(beaten)}.")
+    return lines
+
+
+def _weak_on_phrases(figures: Mapping[str, Any]) -> list[str]:
+    areas, lines = figures["areas"], []
+    for rating, aim in AREAS.items():
+        model, plain = (area for area in areas if area["rating"] == rating)
+        overall, simple = _estimate(model["overall"]), _estimate(plain["overall"])
+        if overall.value < aim:
+            lines.append(f"On rated phrases its area for {rating} is {overall}, below {aim:.2f}.")
+        if overall.value <= simple.value:
+            lines.append(f"On rated phrases {plain['measure']} alone ({simple}) tells {rating} better ({overall}).")
+    return lines
+
+
+def _weak_in_other_files(figures: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for condition, means in figures["mean"].items():
+        if moved := [f"{spoken(name)} ({value:.2f})" for name, value in means.items() if value > MOVED]:
+            lines.append(f"{condition} moves {', '.join(moved)} by more than {MOVED:g} in the mean.")
+    return lines
+
+
+def _weak_on_clip(figures: Mapping[str, Any]) -> list[str]:
+    ours, theirs = figures["model"], figures["published"]
+    if far := [
+        f"{spoken(name)} ({value:.2f} for {theirs[name]:.2f})"
+        for name, value in ours.items()
+        if abs(value - theirs[name]) >= FAR
+    ]:
+        return [f"On {figures['clip']} it is {FAR:g} or more from the published model in {', '.join(far)}."]
+    return []

@@ -1,0 +1,143 @@
+"""Measure a checkpoint and keep the figures in a JSON file, so that the model card can be written again in a second.
+
+The file belongs to one checkpoint, told by its sha256. Each check in it has its date, its command, the versions that it
+ran with and its figures; measuring again replaces it, and measuring another checkpoint begins a new file.
+"""
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from emomod.corpus.fluidsynth import find_soundfont
+from emomod.errors import InputError
+from emomod.labels import EMOTION_NAMES, SCORE_NAMES
+from emomod.model.predictor import Predictor
+from emomod.output import to_json
+from emomod.provenance import package_versions
+from emomod.rescoring import score_file
+from emomod.training.robustness import clips_to_test, measure_robustness
+from emomod.training.unseen import run_unseen_test
+from emomod.training.validation import load_phrases, rate_phrases
+
+RESULTS = Path("docs/results/model_checks.json")
+CHECKS = ("unseen", "phrases", "robustness", "clip")
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class ModelChecks:
+    """What was measured of one checkpoint."""
+
+    checkpoint: str  # sha256
+    checks: dict[str, dict[str, Any]]  # by names of CHECKS: date, command, versions, figures
+
+    def figures(self, name: str) -> Any:
+        """The figures of a check; None where it was not measured."""
+        return self.checks[name]["figures"] if name in self.checks else None
+
+
+def read_checks(path: Path, *, checkpoint: str) -> ModelChecks:
+    """The checks of ``checkpoint`` (sha256) in the JSON file ``path``; none where it is of another or not there."""
+    if not path.is_file():
+        return ModelChecks(checkpoint, {})
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        found = ModelChecks(str(stored["checkpoint"]), dict(stored["checks"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as checks of a model ({error})") from None
+    return found if found.checkpoint == checkpoint else ModelChecks(checkpoint, {})
+
+
+def record_check(path: Path, name: str, figures: Any, *, checkpoint: str, command: str) -> ModelChecks:
+    """Put one check into the file ``path``, written whole or not at all; return all checks of the checkpoint."""
+    date, versions = datetime.now(UTC).date().isoformat(), package_versions()
+    measured = {"date": date, "command": command, "versions": versions, "figures": rounded(figures)}
+    checks = read_checks(path, checkpoint=checkpoint).checks | {name: measured}
+    found = ModelChecks(checkpoint, checks)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_text(to_json(asdict(found)) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); run this in the repository") from None
+    return found
+
+
+def rounded(value: Any) -> Any:
+    """``value`` with its floats at six decimals, so that the file is easy to compare."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def check_phrases(predictor: Predictor, folder: Path) -> dict[str, Any]:
+    """Areas under the ROC curve on the rated phrases in ``folder``, see emomod.training.validation."""
+    phrases = load_phrases(folder)
+    areas = [asdict(area) for area in rate_phrases(predictor, phrases)]
+    counts = {"n_phrases": len(phrases.scores), "n_series": len(set(phrases.series))}
+    return {**counts, "soundfont": find_soundfont().name, "areas": areas}
+
+
+def check_unseen(predictor: Predictor, folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Correlations with the labels of test corpora, see emomod.training.unseen.
+
+    InputError for a corpus of a training corpus's seed: it would hold the same compositions.
+    """
+    tests = [run_unseen_test(predictor, folder) for folder in folders]
+    for test in tests:
+        if (seed := test.made["settings"]["seed"]) in _training_seeds(predictor.checkpoint.card):
+            raise InputError(f"test corpus {test.corpus}: must have another seed than the training clips, got {seed}")
+    return [test.as_dict() for test in tests]
+
+
+def _training_seeds(card: dict[str, Any]) -> set[int]:
+    """Seeds of the corpora that a checkpoint was trained on."""
+    corpus = card.get("corpus", {})
+    return {made["settings"]["seed"] for made in (corpus, *corpus.get("sources", ())) if "settings" in made}
+
+
+def check_robustness(predictor: Predictor, n_clips: int) -> dict[str, Any]:
+    """Score differences of ``n_clips`` clips in other files, see emomod.training.robustness."""
+    seconds = predictor.window_seconds
+    return measure_robustness(predictor, clips_to_test(n_clips, seconds=seconds), seconds=seconds).as_dict()
+
+
+def check_clip(predictor: Predictor, clip: Path, *, published: Path, ratings: Path | None) -> dict[str, Any]:
+    """Scores of the first window of ``clip`` beside those in the JSON file ``published``, and listeners' ratings."""
+    name, theirs = _published(published)
+    ours = score_file(predictor, clip, seconds=predictor.window_seconds).tolist()
+    scores = {
+        "model": dict(zip(predictor.names, ours, strict=True)),
+        "published": dict(zip(SCORE_NAMES, theirs, strict=True)),
+    }
+    listeners = {} if ratings is None else listeners_of(ratings, clip)
+    return {"clip": name, **scores, "listeners": listeners}
+
+
+def _published(path: Path) -> tuple[str, list[float]]:
+    """Name of the clip and its 15 published scores, of a JSON file."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        scores = [float(score) for level in ("midlevel", "emotion") for score in stored[f"{level}_predictions"]]
+        return str(stored["clip"]), scores
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"published {path}: cannot be read as published scores ({error})") from None
+
+
+def listeners_of(table: Path, clip: Path) -> dict[str, float]:
+    """Mean ratings of ``clip`` x 0.1 in a table of the Soundtracks dataset; its name ends in the excerpt's number."""
+    number = clip.stem.rsplit("_", 1)[-1]
+    if not table.is_file():
+        raise InputError(f"ratings {table}: there is no such file")
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = {row["number"]: row for row in csv.DictReader(file)}
+    if number not in rows:
+        raise InputError(f"{table}: has no excerpt of number {number!r}, with which the name of {clip.name} ends")
+    return {name: 0.1 * float(rows[number][name]) for name in EMOTION_NAMES}
