@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shutil
 import threading
 from pathlib import Path
@@ -81,24 +80,26 @@ def test_a_second_run_decodes_nothing_and_a_replaced_sound_is_read_anew(midlevel
 
 
 def test_a_stopped_run_leaves_no_half_file_and_goes_on_where_it_was(midlevel, tmp_path, monkeypatch, reads):
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(preparing, "REPORTED", 1)
+    noted = preparing.read_clip
 
-    def stop(line):
-        raise KeyboardInterrupt
+    def stopped(path, **options):
+        if path.name == "2.mp3":
+            raise KeyboardInterrupt
+        return noted(path, **options)
 
-    with pytest.raises(KeyboardInterrupt):
-        prepare(load_midlevel(midlevel), tmp_path / "out", log=stop)
+    with monkeypatch.context() as patched:
+        patched.setattr(preparing, "read_clip", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(load_midlevel(midlevel), tmp_path / "out")
     stored = spectrogram_files(tmp_path / "out")
-    assert 1 <= len(stored) < 3
+    assert 1 <= len(stored) == len(reads) < 3
     assert all(path.suffix == ".npy" and not path.name.startswith(".") for path in stored)
     with pytest.raises(InputError, match="holds no prepared clips"):
         load_prepared(tmp_path / "out")
-    done = len(reads)
     lines = list[str]()
     prepare(load_midlevel(midlevel), tmp_path / "out", log=lines.append)
-    assert len(reads) == 3
-    assert done == len(stored)
+    assert sorted(reads) == ["1.mp3", "2.mp3", "3576.mp3"]
     assert lines == [f"prepared {n} of 3 sounds" for n in (1, 2, 3)]
     assert len(load_prepared(tmp_path / "out")) == 3
 
@@ -172,6 +173,14 @@ def test_a_bad_sound_among_good_ones_is_named_with_the_row_of_its_ratings(midlev
     assert len(heard) == 2
     (told,) = json.loads((out / RECORD).read_text())["left_out"]
     assert told == {"file": problem.file, "row": 3, "what": problem.what}
+
+
+def test_what_was_left_out_before_is_no_new_error_and_stays_in_the_record(midlevel, tmp_path):
+    (midlevel / "audio" / "2.mp3").unlink()
+    kept, _ = prepare(load_midlevel(midlevel, skip_bad=True), tmp_path / "out")
+    assert len(kept) == 2
+    (told,) = json.loads((tmp_path / "out" / RECORD).read_text())["left_out"]
+    assert told["row"] == 3
 
 
 def test_no_sound_left_is_refused_even_when_bad_ones_may_go(midlevel, tmp_path):
@@ -280,7 +289,7 @@ def test_prepare_of_both_datasets_makes_clips_with_all_labels(midlevel, tmp_path
     out = tmp_path / "out"
     command = ["dataset", "prepare", "midlevel", str(midlevel), "--soundtracks", str(soundtracks), "--out", str(out)]
     assert main(command) == 0
-    assert "note: 1 clips have labels of both datasets" in capsys.readouterr().out
+    assert "note: clips with labels of both datasets: 1" in capsys.readouterr().out
     clips = load_prepared(out)
     assert np.isnan(clips.labels).sum(axis=1).tolist() == [8, 8, 0]
     assert clips.spectrograms[2].shape[0] == N_BANDS

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.datasets.problems import Problem
+from emomod.datasets.problems import DatasetError, Problem
 from emomod.datasets.ratings import Ratings, read_number
 from emomod.datasets.tables import find_entry
 from emomod.labels import SCORE_NAMES
@@ -64,6 +64,16 @@ def plain_name(text: str) -> str:
     True
     """
     return " ".join(text.casefold().split())
+
+
+def check_root(folder: str | Path) -> Path:
+    """Return ``folder`` as a Path if it is one; else raise DatasetError."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise DatasetError(
+            [Problem(str(root), None, "is a file, not a folder" if root.exists() else "there is no such folder")]
+        )
+    return root
 
 
 def find_sounds(root: Path, places: Sequence[str], *, problems: list[Problem]) -> Sounds | None:

@@ -37,7 +37,7 @@ def join(midlevel: RatedClips, soundtracks: RatedClips) -> RatedClips:
         same=[(partner, len(midlevel) + index) for index, partner in pairs],
     )
     rest = soundtracks.only(alone, left_out=())
-    note = f"{len(pairs)} clips have labels of both datasets"
+    note = f"clips with labels of both datasets: {len(pairs)}"
     return RatedClips(
         f"{MIDLEVEL}+{SOUNDTRACKS}",
         midlevel.names + rest.names,

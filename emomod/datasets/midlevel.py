@@ -7,7 +7,16 @@ Aljanaki & Soleymani, A Data-driven Approach to Mid-level Perceptual Musical Fea
 from dataclasses import replace
 from pathlib import Path
 
-from emomod.datasets.clips import ARTIST, SONG, RatedClips, find_sounds, match_sounds, plain_name, rated_clips
+from emomod.datasets.clips import (
+    ARTIST,
+    SONG,
+    RatedClips,
+    check_root,
+    find_sounds,
+    match_sounds,
+    plain_name,
+    rated_clips,
+)
 from emomod.datasets.problems import DatasetError, Problem, settle
 from emomod.datasets.ratings import Numbered, Ratings, by_number, read_ratings
 from emomod.datasets.tables import Table, find_entry, find_table, read_table
@@ -34,7 +43,7 @@ def load_midlevel(folder: str | Path, *, skip_bad: bool = False) -> RatedClips:
     problem of the tables and of what belongs together. With ``skip_bad`` the clips in question are left out instead
     and the result's ``left_out`` lists why; files that cannot be used as a whole stay an error.
     """
-    root, problems = Path(folder), list[Problem]()
+    root, problems = check_root(folder), list[Problem]()
     annotations = _table(root, "annotations", columns=("song_id", *COLUMNS), separator=",", problems=problems)
     metadata = _table(root, "metadata", columns=("song id", "Artist"), separator=";", problems=problems)
     sounds = find_sounds(root, ("audio",), problems=problems)
@@ -76,5 +85,5 @@ def _groups(songs: Numbered) -> dict[int, str]:
 
 def _notes(clips: RatedClips) -> tuple[str, ...]:
     alone = sum(group.startswith(SONG) for group in clips.groups)
-    told = f"{alone} clips have no artist in the metadata; each is a group of its own"
+    told = f"clips without an artist in the metadata: {alone}; each is a group of its own"
     return (told,) if alone else ()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE, file_sha256, read_clip
 from emomod.datasets.clips import RatedClips
-from emomod.datasets.problems import Problem, settle
+from emomod.datasets.problems import Problem, ordered, settle
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import SCORE_NAMES
@@ -72,8 +72,9 @@ def prepare(
     store = folder / _store_name()
     heard = list(_all(lambda path: _write_sound(path, store), clips.sounds, verb="prepared", log=log))
     good = [index for index, sound in enumerate(heard) if sound.fault is None]
-    problems = settle((*clips.left_out, *_problems(clips, heard)), skip_bad=skip_bad, n_left=len(good))
-    kept, sounds = clips.only(good, left_out=problems), [heard[index] for index in good]
+    unread = settle(_problems(clips, heard), skip_bad=skip_bad, n_left=len(good))
+    kept = clips.only(good, left_out=ordered((*clips.left_out, *unread)))
+    sounds = [heard[index] for index in good]
     text = to_json(_record(kept, sounds)) + "\n"
     _write(folder / RECORD, lambda file: file.write(text.encode()))
     return kept, sounds

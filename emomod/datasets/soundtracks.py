@@ -10,7 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.datasets.clips import ALBUM, SONG, RatedClips, find_sounds, match_sounds, plain_name, rated_clips
+from emomod.datasets.clips import (
+    ALBUM,
+    SONG,
+    RatedClips,
+    check_root,
+    find_sounds,
+    match_sounds,
+    plain_name,
+    rated_clips,
+)
 from emomod.datasets.problems import DatasetError, Problem, settle
 from emomod.datasets.ratings import Ratings, by_number, read_ratings
 from emomod.datasets.tables import find_table, read_table
@@ -19,7 +28,8 @@ from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 DATASET = "soundtracks"
 HIGHEST = 9.0
 SOUNDS = ("Soundtrack360_mp3", "mp3/Soundtrack360_mp3", "Set1")  # as it was and is handed out
-RESPELT = {"the portait of a lady": "the portrait of a lady"}  # the track list has both
+# What the track list spells in two ways.
+RESPELT = {"the portait of a lady": "the portrait of a lady"}  # codespell:ignore portait
 BY_SONG = (
     "there is no set1_tracklist.csv: each clip is its own group, and clips of one album may be in training and test"
 )
@@ -55,7 +65,7 @@ def load_soundtracks(folder: str | Path, *, skip_bad: bool = False) -> RatedClip
     lists every problem of the tables and of what belongs together. With ``skip_bad`` the clips in question are left out
     instead and the result's ``left_out`` lists why; files that cannot be used as a whole stay an error.
     """
-    root, problems = Path(folder), list[Problem]()
+    root, problems = check_root(folder), list[Problem]()
     table = find_table([root], "mean_ratings_set1") or root / "mean_ratings_set1.csv"
     ratings = _ratings(table, problems=problems)
     sounds = find_sounds(root, SOUNDS, problems=problems)
