@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from emomod.cli import corpus_pairs
 from emomod.cli.options import print_json, print_progress
 
 
@@ -15,6 +16,7 @@ def add(commands: Any) -> None:
     render = kinds.add_parser("render", help="compose and render clips with score-derived labels")
     add_render_arguments(render)
     render.set_defaults(run=execute)
+    corpus_pairs.add(kinds)
 
 
 def add_render_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,191 @@
+"""Does the model hear what was changed? Matched pairs of clips, and the share whose feature moves the right way.
+
+Write the table as Markdown: ``python -m emomod.training.sense --checkpoint FILE --pairs 100 --seed S``. The versions of
+a pair differ in one planted change (emomod.corpus.pairs); a model that hears it moves the feature that the pair names,
+the way that it names. Intervals are Wilson's (J. American Statistical Association 22, 1927), 95 %.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.checks import check_count
+from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version
+from emomod.corpus.labels import raw_labels, scaled_labels
+from emomod.corpus.pair_clips import HeardPair, draw_pairs, hear_pairs
+from emomod.corpus.pairs import KINDS
+from emomod.corpus.render import open_studio
+from emomod.corpus.stems import Stems
+from emomod.corpus.store import CorpusSettings
+from emomod.errors import InputError
+from emomod.labels import MIDLEVEL_NAMES, spoken
+from emomod.model.predictor import Predict, load_predictor, score_spectrogram
+from emomod.spectrogram import compute_spectrogram
+
+NORMAL_95 = 1.959964  # standard normal quantile of 97.5 %
+
+
+@dataclass(frozen=True, eq=False)
+class KindSense:
+    """How a model's score moved over the pairs of one kind."""
+
+    kind: str
+    shifts: NDArray[np.float64]  # [n_pairs, 7], scores after less scores before, in the order of MIDLEVEL_NAMES
+    label_shifts: NDArray[np.float64]  # [n_pairs], of the feature's label
+
+    @property
+    def feature(self) -> str:
+        """The feature that should move."""
+        return KINDS[self.kind].feature
+
+    @property
+    def right_shifts(self) -> NDArray[np.float64]:
+        """Shifts [n_pairs] of the feature, counted positive the right way."""
+        return KINDS[self.kind].direction * self.shifts[:, MIDLEVEL_NAMES.index(self.feature)]
+
+    @property
+    def n_right(self) -> int:
+        """Pairs in which the feature moved the right way; no movement is not right."""
+        return int((self.right_shifts > 0).sum())
+
+    @property
+    def share(self) -> float:
+        """Share 0..1 of the pairs in which the feature moved the right way."""
+        return self.n_right / len(self.shifts)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of ``share``."""
+        return wilson_interval(self.n_right, len(self.shifts))
+
+    @property
+    def moved_most(self) -> float:
+        """Share 0..1 of the pairs in which no other feature moved further than the right one did."""
+        return float((self.right_shifts >= np.abs(self.shifts).max(axis=1) - 1e-12).mean())
+
+
+def wilson_interval(n_right: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of ``n_right`` in ``n``.
+
+    >>> [round(end, 4) for end in wilson_interval(9, 10)]
+    [0.5958, 0.9821]
+    """
+    check_count("n", n)
+    square, share = NORMAL_95**2, n_right / n
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = NORMAL_95 / (1 + square / n) * float(np.sqrt(share * (1 - share) / n + square / (4 * n**2)))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def matched_pairs_test(
+    predict: Predict,
+    settings: CorpusSettings,
+    *,
+    n_pairs: int,
+    kinds: Sequence[str] = tuple(KINDS),
+    log: Callable[[str], None] = lambda _: None,
+) -> tuple[KindSense, ...]:
+    """Score ``n_pairs`` of each of ``kinds`` made from clips of ``settings``; its ``n_clips`` does not matter.
+
+    InputError when the model gives no mid-level features.
+    """
+    if predict.names[: len(MIDLEVEL_NAMES)] != MIDLEVEL_NAMES:
+        raise InputError(f"the model must give {', '.join(MIDLEVEL_NAMES)}, got {', '.join(predict.names)}")
+    studio = open_studio(settings, log=log)
+    drawn = draw_pairs(settings, studio=studio, kinds=kinds, count=n_pairs)
+    found = []
+    for kind in kinds:
+        heard = [_shifts(predict, pair) for pair in hear_pairs(drawn[kind], studio=studio)]
+        found.append(KindSense(kind, np.array([shift for shift, _ in heard]), np.array([label for _, label in heard])))
+        log(f"scored {n_pairs} pairs of kind {kind}")
+    return tuple(found)
+
+
+def _shifts(predict: Predict, heard: HeardPair) -> tuple[NDArray[np.float64], float]:
+    """How far the scores [7] and the feature's label move from before to after."""
+    pair = heard.drawn.pair
+    column = MIDLEVEL_NAMES.index(pair.feature)
+    labels = [scaled_labels(raw_labels(score))[column] for score in (pair.before, pair.after)]
+    before, after = (_scores(predict, stems) for stems in (heard.before, heard.after))
+    return after - before, float(labels[1] - labels[0])
+
+
+def _scores(predict: Predict, stems: Stems) -> NDArray[np.float64]:
+    spectrogram = compute_spectrogram(stems.mix).log_spectrogram
+    return score_spectrogram(predict, spectrogram)[: len(MIDLEVEL_NAMES)]
+
+
+def sense_table(found: Sequence[KindSense]) -> str:
+    """The result as a Markdown table, one row a kind."""
+    header = (
+        "pair",
+        "feature",
+        "pairs",
+        "the right way",
+        "95 % interval",
+        "mean shift (right way)",
+        "label's",
+        "moved most",
+    )
+    rows = [
+        (
+            f"{sense.kind}: {KINDS[sense.kind].says}",
+            spoken(sense.feature),
+            str(len(sense.shifts)),
+            f"{sense.share:.0%}",
+            f"{sense.interval[0]:.0%} to {sense.interval[1]:.0%}",
+            f"{sense.right_shifts.mean():+.3f}",
+            f"{KINDS[sense.kind].direction * sense.label_shifts.mean():+.3f}",
+            f"{sense.moved_most:.0%}",
+        )
+        for sense in found
+    ]
+    lines = [header, ("---", "---", *["---:"] * (len(header) - 2)), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def synthesiser_at_hand() -> str:
+    """The synthesiser to use: fluidsynth where the program and a soundfont are installed, else numpy."""
+    try:
+        fluidsynth_version()
+        find_soundfont()
+    except InputError:
+        return "numpy"
+    return "fluidsynth"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the table of a checkpoint to standard output."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--checkpoint", type=Path, help="default: the one that ships")
+    parser.add_argument("--pairs", type=int, default=100, help="of each kind (default 100)")
+    parser.add_argument("--seed", type=int, default=0, help="of the music and the changes (default 0)")
+    parser.add_argument("--scores", help="folder of scores to arrange as well; default: composed music only")
+    parser.add_argument("--soundfont", help="default: the system's")
+    parser.add_argument("--held-out", action="store_true", help="songs and instruments that no training corpus has")
+    arguments = parser.parse_args(argv)
+    predict = load_predictor(arguments.checkpoint)
+    settings = CorpusSettings(
+        1,
+        seconds=predict.window_seconds,
+        seed=arguments.seed,
+        synthesiser=synthesiser_at_hand(),
+        soundfont=arguments.soundfont,
+        scores=arguments.scores,
+        held_out=arguments.held_out,
+    )
+    found = matched_pairs_test(predict, settings, n_pairs=arguments.pairs, log=_to_standard_error)
+    sys.stdout.write(sense_table(found) + "\n")
+
+
+def _to_standard_error(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main()
