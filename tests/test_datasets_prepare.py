@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 import threading
 from pathlib import Path
@@ -12,7 +13,7 @@ import soundfile
 from small_datasets import edit, write_midlevel, write_sound, write_soundtracks
 
 from emomod.audio import file_sha256, read_clip
-from emomod.cli.main import main
+from emomod.cli.main import build_parser, main
 from emomod.datasets import prepare as preparing
 from emomod.datasets.midlevel import load_midlevel
 from emomod.datasets.prepare import RECORD, check_sounds, load_prepared, prepare
@@ -232,6 +233,14 @@ def test_a_record_that_is_none_is_refused(tmp_path, text):
     (tmp_path / RECORD).write_text(text)
     with pytest.raises(InputError, match="prepare the dataset again"):
         load_prepared(tmp_path)
+
+
+def test_the_documented_commands_are_understood():
+    text = (Path(__file__).parents[1] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    lines = [line.partition("#")[0] for line in text.splitlines() if line.startswith("emomod dataset ")]
+    assert len(lines) >= 4
+    for line in lines:
+        assert build_parser().parse_args(shlex.split(line)[1:]).command == "dataset"
 
 
 def test_check_prints_what_is_there(midlevel, capsys):

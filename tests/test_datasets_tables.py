@@ -38,6 +38,7 @@ XLS = (
     "7U^8_f0O*PXvY8@!}MX=f;3%CjN~<c)*~p~y2KiN-2a6V2PwLVK6G+B`tqK?^yMZp`?F@p_|IEH`Nm($r=7nz{tryb?uh"
 )
 FITS_NOT = "must have 10 cells as the header has, got "
+SEVERAL_LINES = "has a cell of several lines, which may be rows of their own; is a quotation mark not closed?"
 N_MIDLEVEL = len(MIDLEVEL_NAMES)
 
 
@@ -186,7 +187,8 @@ def test_a_bad_or_second_number_is_named(tmp_path, number, what):
             "2,4,83,6,17,3,83,1,1,7,17,1,17,1,83,HAPPY",
             FITS_NOT + "16; is there a separator within a cell, such as a decimal comma?",
         ),
-        ('2,"4.83,6.17', FITS_NOT + "2; is a quotation mark not closed?"),
+        ('2,"4.83,6.17', SEVERAL_LINES),
+        (",".join([*ROWS[1][:9], '"HAPPY']), SEVERAL_LINES),
     ],
 )
 def test_a_row_that_does_not_fit_the_header_is_named(tmp_path, row, what):
@@ -196,7 +198,7 @@ def test_a_row_that_does_not_fit_the_header_is_named(tmp_path, row, what):
 
 def test_rows_are_lines_of_a_text_editor_also_after_a_cell_of_two_lines(tmp_path):
     rows = [HEADER, [*ROWS[0][:9], "HAPPY\nor so"], [*ROWS[1][:8], "x", "HAPPY"]]
-    assert problems_of(tmp_path, text_of(rows)) == [(4, "tender must be a number, got 'x'")]
+    assert problems_of(tmp_path, text_of(rows)) == [(2, SEVERAL_LINES), (4, "tender must be a number, got 'x'")]
 
 
 @pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])

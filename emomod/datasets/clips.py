@@ -76,6 +76,12 @@ def check_root(folder: str | Path) -> Path:
     return root
 
 
+def published(ratings: Ratings, n_clips: int) -> tuple[str, ...]:
+    """What to note when the ratings are not as many as the ``n_clips`` of the published dataset."""
+    n_here = len(ratings.seen)
+    return (f"clips with ratings: {n_here}; the published dataset has {n_clips}",) if n_here != n_clips else ()
+
+
 def find_sounds(root: Path, places: Sequence[str], *, problems: list[Problem]) -> Sounds | None:
     """Sound files of the first folder of ``places`` in ``root``; None when there are none. Appends to ``problems``.
 

@@ -15,6 +15,7 @@ from emomod.datasets.clips import (
     find_sounds,
     match_sounds,
     plain_name,
+    published,
     rated_clips,
 )
 from emomod.datasets.problems import DatasetError, Problem, settle
@@ -32,6 +33,7 @@ COLUMNS = {
     "mode": "minorness",
 }
 HIGHEST = 10.0
+N_CLIPS = 5000
 TABLES = "metadata_annotations"  # the folder of both tables; they may also lie beside the folder of the sounds
 NOBODY = frozenset({"", "-", "?", "n/a", "nan", "none", "unknown", "unknown artist"})  # no artist's name
 
@@ -57,7 +59,7 @@ def load_midlevel(folder: str | Path, *, skip_bad: bool = False) -> RatedClips:
     _match_metadata(ratings, songs, problems=problems)
     clips = rated_clips(DATASET, ratings, sounds, _groups(songs))
     left_out = settle(problems, skip_bad=skip_bad, n_left=len(clips))
-    return replace(clips, left_out=left_out, notes=_notes(clips))
+    return replace(clips, left_out=left_out, notes=(*published(ratings, N_CLIPS), *_notes(clips)))
 
 
 def _table(root: Path, stem: str, *, columns: tuple[str, ...], separator: str, problems: list[Problem]) -> Table | None:

@@ -18,6 +18,7 @@ from emomod.datasets.clips import (
     find_sounds,
     match_sounds,
     plain_name,
+    published,
     rated_clips,
 )
 from emomod.datasets.problems import DatasetError, Problem, settle
@@ -27,6 +28,7 @@ from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 
 DATASET = "soundtracks"
 HIGHEST = 9.0
+N_CLIPS = 360  # of set 1
 SOUNDS = ("Soundtrack360_mp3", "mp3/Soundtrack360_mp3", "Set1")  # as it was and is handed out
 # What the track list spells in two ways.
 RESPELT = {"the portait of a lady": "the portrait of a lady"}  # codespell:ignore portait
@@ -75,7 +77,7 @@ def load_soundtracks(folder: str | Path, *, skip_bad: bool = False) -> RatedClip
     groups, notes = _groups(root, ratings, problems=problems)
     clips = rated_clips(DATASET, ratings, sounds, groups)
     left_out = settle(problems, skip_bad=skip_bad, n_left=len(clips))
-    return replace(clips, left_out=left_out, notes=notes)
+    return replace(clips, left_out=left_out, notes=(*published(ratings, N_CLIPS), *notes))
 
 
 def _ratings(path: Path, *, problems: list[Problem]) -> Ratings | None:

@@ -164,12 +164,16 @@ def _row(number: int, cells: list[str], places: dict[str, int], *, n_columns: in
     """A row, and what is wrong with it; empty cells beyond the header do not count."""
     while len(cells) > n_columns and not cells[-1]:
         cells = cells[:-1]
+    fault = _misfit(cells, n_columns=n_columns)
     named = {column: cells[place] if place < len(cells) else "" for column, place in places.items()}
-    if len(cells) == n_columns:
-        return Row(number, named, faulty=False), None
-    fault = f"must have {n_columns} cells as the header has, got {len(cells)}"
+    return Row(number, named, faulty=fault is not None), fault
+
+
+def _misfit(cells: list[str], *, n_columns: int) -> str | None:
+    """Why a row's cells may be in the wrong columns or hold other rows; None where they fit the header."""
     if any("\n" in cell or "\r" in cell for cell in cells):
-        fault += "; is a quotation mark not closed?"
-    elif len(cells) > n_columns:
-        fault += "; is there a separator within a cell, such as a decimal comma?"
-    return Row(number, named, faulty=True), fault
+        return "has a cell of several lines, which may be rows of their own; is a quotation mark not closed?"
+    fault = f"must have {n_columns} cells as the header has, got {len(cells)}"
+    if len(cells) > n_columns:
+        return f"{fault}; is there a separator within a cell, such as a decimal comma?"
+    return fault if len(cells) < n_columns else None
