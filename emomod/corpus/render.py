@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_count
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
 from emomod.corpus.codecs import maybe_through_codec
@@ -70,7 +71,7 @@ def open_studio(settings: CorpusSettings, *, log: Log = lambda _: None) -> Studi
     font = find_soundfont(settings.soundfont)
     described = {"soundfont": font.name, "soundfont_bytes": font.stat().st_size, "fluidsynth": fluidsynth_version()}
     levels = measure_levels(font)
-    render = partial(render_scores, soundfont=font, volume_of=levels.volume_of)
+    render = partial(render_scores, soundfont=font, volume_of=levels.volume_of, render_rate=SAMPLE_RATE)
     return Studio(sources, levels.audible, render, described | sources.description)
 
 
