@@ -208,6 +208,11 @@ def test_all_faults_come_at_once(midlevel):
     assert [row for _, row, _ in problems_of(load_midlevel, midlevel)] == [None, 2, 2]
 
 
+def replace_by_file(root):
+    shutil.rmtree(root)
+    root.write_text("")
+
+
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "no annotations": (lambda root: annotations(root).unlink(), f"{TABLES}/annotations.csv", "there is no such file"),
     "no metadata": (lambda root: metadata(root).unlink(), f"{TABLES}/metadata.csv", "there is no such file"),
@@ -217,7 +222,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "holds no sound files named by their number (mp3, wav, flac, ogg)",
     ),
     "no folder": (shutil.rmtree, ".", "there is no such folder"),
-    "a file": (lambda root: (shutil.rmtree(root), root.write_text("")), ".", "is a file, not a folder"),
+    "a file": (replace_by_file, ".", "is a file, not a folder"),
 }
 
 
