@@ -368,6 +368,18 @@ def test_training_state_against_itself_comes_back_whole(tmp_path):
     assert all(torch.equal(tensor, moments[name]) for name, tensor in optimiser_moments(fresh).items())
 
 
+@pytest.mark.gpu
+def test_training_on_a_gpu_goes_on_and_comes_back(clips, tmp_path):
+    def stop(line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_network(clips, TINY, state_path=tmp_path / "x.state", device="cuda", log=stop)
+    fit = fit_network(clips, TINY, state_path=tmp_path / "x.state", device="cuda")
+    assert fit.network.head.weight.device.type == "cpu"
+    assert np.isfinite(fit.test_r).all()
+
+
 def test_training_iv(clips, tmp_path):
     state_path = tmp_path / "x.state"
     fit_network(clips, replace(TINY, rounds=1), state_path=state_path, device="cpu")

@@ -1,6 +1,7 @@
 """From a configuration and folders of clips to a checkpoint whose card says what happened."""
 
 import argparse
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -149,6 +150,12 @@ def test_config_iv(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         read_config(path)
     assert str(path) in str(error.value)
+
+
+def test_a_missing_library_is_named_with_its_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(InputError, match=r"pyyaml was not found; install it with: .*emomod\[train\]"):
+        read_config("quick")
 
 
 def test_training_iv(folder, tmp_path):
