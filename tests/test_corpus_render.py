@@ -54,7 +54,7 @@ def test_a_stopped_rendering_goes_on_against_itself(folder, tmp_path):
     with pytest.raises(InputError, match="1 shards are missing"):
         load_corpus(out)
     render_corpus(out, SMALL, log=lines.append)
-    assert lines == ["rendered 16 of 24 clips"]
+    assert lines == ["rendered shard 1: 3 of 3"]
     assert np.array_equal(load_corpus(out).spectrograms, load_corpus(folder).spectrograms)
 
 
@@ -94,7 +94,7 @@ def test_commands_against_itself(folder, tmp_path, capsys):
         render.parse_args(["--clips", "2", "--seed", "3", "--synthesiser", "numpy", "--out", str(out)])
     )
     assert made["settings"]["seed"] == 3
-    assert "rendered 2 of 2 clips" in capsys.readouterr().err
+    assert "rendered shard 0: 1 of 1" in capsys.readouterr().err
     with pytest.raises(InputError, match="number of clips must be"):
         train_command(training.parse_args(["--corpus", str(out), "--out", str(tmp_path / "x.safetensors")]))
     json.dumps(made)

@@ -11,7 +11,7 @@ from scipy.stats import kstest
 
 from emomod.corpus import label_scale, labels
 from emomod.corpus.compose import compose
-from emomod.corpus.labels import draw_quantiles, lead_quality, raw_labels, scaled_labels
+from emomod.corpus.labels import draw_quantiles, lead_quality, raw_labels, scaled_labels, top_line_quality
 from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.tonality import dissonance
 from emomod.labels import MIDLEVEL_NAMES
@@ -102,16 +102,32 @@ def test_labels_against_theory_drums_are_noise():
     added = dict(zip(MIDLEVEL_NAMES, raw_labels(score_of(*music.parts, drums)) - raw_labels(music), strict=True))
     assert_allclose(added["dissonance"], 0.5 * 0.25 / 1.25, rtol=1e-9)
     assert added["tonal_stability"] == added["minorness"] == 0.0
-    assert_allclose(added["melodiousness"], -added["dissonance"] / 0.35, rtol=1e-9)
+    assert_allclose(added["melodiousness"], -added["dissonance"], rtol=1e-9)
 
 
-def test_labels_against_theory_no_lead_leaves_clarity_and_consonance(monkeypatch):
+def test_labels_against_theory_melodiousness_is_lead_top_line_clarity_and_consonance(monkeypatch):
     backing = score_of(line((60, 64, 67, 72) * 4, role="harmony"))
-    found = dict(zip(MIDLEVEL_NAMES, raw_labels(backing), strict=True))
-    expected = found["tonal_stability"] / 0.15 - found["dissonance"] / 0.35
-    assert_allclose(found["melodiousness"], expected, rtol=1e-9)
-    monkeypatch.setattr(labels, "dissonance", lambda keys: dissonance(keys) + 0.35)
-    assert_allclose(raw_labels(backing)[0], expected - 1.0, rtol=1e-9)
+    assert lead_quality(backing) == 0.0
+    alone = raw_labels(backing)[0]
+    for name, change, weight in (("lead_quality", 1.0, 0.5), ("top_line_quality", 1.0, 1.0)):
+        before = getattr(labels, name)(backing)
+        monkeypatch.setattr(labels, name, lambda score, now=before + change: now)
+        assert_allclose(raw_labels(backing)[0] - alone, weight, rtol=1e-9)
+        monkeypatch.undo()
+    monkeypatch.setattr(labels, "dissonance", lambda keys: dissonance(keys) + 0.25)
+    assert_allclose(raw_labels(backing)[0] - alone, -0.25, rtol=1e-9)
+    monkeypatch.setattr(labels, "key_clarity", lambda keys: (0.6, 0.1))
+    assert_allclose(raw_labels(backing)[5], 0.6 + 0.25 * 0.1, rtol=1e-9)
+
+
+def test_top_line_against_theory():
+    steps = score_of(line((60, 62) * 8, held=0.5))  # covers all, every interval a step
+    assert top_line_quality(steps) == pytest.approx(2.0, abs=0.01)
+    assert top_line_quality(score_of(line((60, 67) * 8, held=0.5))) == pytest.approx(0.0, abs=0.01)
+    assert top_line_quality(score_of(line((60,) * 16, held=0.5))) == pytest.approx(0.5, abs=0.01)
+    hidden = score_of(line((60, 67) * 8, held=0.5, role="harmony"), line((72, 74) * 8, held=0.5, role="harmony"))
+    assert top_line_quality(hidden) == pytest.approx(2.0, abs=0.01)
+    assert top_line_quality(score_of(line((60, 62)))) == 0.0
 
 
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72, 71, 69, 67, 65, 64, 62, 60, 62)

@@ -88,8 +88,8 @@ def test_interval_entropy_against_theory(intervals, bits):
     assert_allclose(interval_entropy(table_of(part(np.cumsum([0.0, *intervals])))), bits, atol=1e-12)
 
 
-@pytest.mark.parametrize(("period", "low", "high"), [(0.3, 0.95, 1.2), (1.6, 0.9, 1.2), (1.9, -1.0, 0.3)])
-def test_pulse_clarity_against_theory_pulses_are_looked_for_up_to_1_6_seconds(period, low, high):
+@pytest.mark.parametrize(("period", "low", "high"), [(0.3, 0.95, 1.2), (1.0, 0.9, 1.3), (1.9, -0.01, 0.01)])
+def test_pulse_clarity_against_theory_windows_of_3_seconds_need_three_onsets(period, low, high):
     onsets = np.arange(0.1, 19.0, period)
     found = pulse_clarity(table_of(part(onsets), seconds=20.0, beats=np.arange(22)), seconds=20.0)
     assert low < found < high
@@ -100,12 +100,15 @@ def test_pulse_clarity_against_theory_chance_has_no_pulse(rng):
         pulse_clarity(table_of(part(np.sort(rng.uniform(0, 30, 80))), seconds=30.0, beats=np.arange(32)), seconds=30.0)
         for _ in range(10)
     ]
-    assert np.mean(found) < 0.35
+    assert np.mean(found) < 0.65  # of few onsets some always fit
 
 
 def test_pulse_clarity_against_theory_three_onsets_make_a_pulse():
     assert pulse_clarity(table_of(part([1.0, 1.5])), seconds=8.0) == 0.0
-    assert pulse_clarity(table_of(part([1.0, 1.5, 2.0])), seconds=8.0) > 0.5
+    alone = pulse_clarity(table_of(part([1.0, 1.5, 2.0])), seconds=3.0)
+    assert alone > 0.5
+    in_8 = pulse_clarity(table_of(part([1.0, 1.5, 2.0])), seconds=8.0)  # in two of six windows
+    assert_allclose(in_8, (alone + pulse_clarity(table_of(part([0.0, 0.5, 1.0])), seconds=3.0)) / 6, rtol=1e-9)
     assert pulse_clarity(table_of(part([1.0, 1.02, 1.5, 1.52])), seconds=8.0) == 0.0  # two chords
 
 
@@ -178,13 +181,10 @@ def test_metrical_levels_against_longuet_higgins_and_lee(beats_per_bar, bar):
 )
 def test_syncopation_against_longuet_higgins_and_lee(beats, expected):
     score = score_of(part(0.5 * np.array(beats, dtype=float)))
-    assert_allclose(syncopation(score, note_table(score)), np.mean(expected))
+    assert_allclose(syncopation(score, note_table(score)), np.log1p(sum(expected) / 8.0))
 
 
 def test_syncopation_against_theory_each_part_counts_for_itself():
     off, on = part([1.75, 3.75, 5.75]), part(np.arange(0, 8, 0.5), role="bass")
     alone, together = score_of(off), score_of(off, on)
-    assert_allclose(
-        syncopation(together, note_table(together)), syncopation(alone, note_table(alone)) * 3 / (3 + 16), rtol=1e-9
-    )
-    assert syncopation(alone, note_table(alone)) > 1.0
+    assert syncopation(together, note_table(together)) == syncopation(alone, note_table(alone)) > 0.3
