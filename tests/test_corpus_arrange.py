@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_corpus_song import CHORDS, MELODY, write
+from small_songs import CHORDS, MELODY, write
 
 from emomod.corpus.arrange import arrange
 from emomod.corpus.harmony import MODES
@@ -103,7 +103,7 @@ def test_songs_for_tests_are_no_others(tmp_path):
     for number in range(12):
         write(tmp_path / f"{number:02d}.mid", [("melody", 0, [(on, key + number) for on, key in MELODY])])
     (tmp_path / "99.mid").write_bytes(b"broken")
-    lines = []
+    lines: list[str] = []
     train, test = (
         open_sources(CorpusSettings(1, scores=str(tmp_path), held_out=held_out), log=lines.append)
         for held_out in (False, True)
