@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from small_runs import SECONDS, small_run  # type: ignore[import-not-found]
+from small_runs import SECONDS, small_run
 
 from emomod.cli.main import build_parser
 from emomod.cli.options import lime_settings, modify_settings
