@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import re
 import sys
 import zlib
 
@@ -212,6 +213,8 @@ def test_a_wrong_separator_is_named(tmp_path, separator, name):
     [
         (b"", None, "is empty"),
         (b"\n \n", None, "is empty"),
+        (text_of([HEADER]).encode(), 1, "has no rows below its header"),
+        (text_of([HEADER, *ROWS]).replace("TARGET", '"TARGET').encode(), 1, SEVERAL_LINES),
         (b"<!DOCTYPE html>\n<p>Sign in</p>", 1, "must have the columns number, valence"),
         (",".join(HEADER).replace("fear", "angst").encode(), 1, "must have the columns fear; its header is 'number'"),
         (",".join([*HEADER, " Fear"]).encode(), 1, "has more than one column fear"),
@@ -226,6 +229,30 @@ def test_a_file_that_cannot_be_used_is_named_also_when_bad_rows_may_go(tmp_path,
     assert found.startswith(what)
     with pytest.raises(DatasetError):
         read(tmp_path, content, skip_bad=True)
+
+
+@given(
+    source=st.sampled_from([text_of([HEADER, *ROWS]).encode("utf-8-sig"), xls(), xlsx([HEADER, *ROWS])]),
+    place=st.floats(0, 1),
+    junk=st.binary(max_size=4) | st.text('"\n\r;,\0é', max_size=6).map(str.encode),
+    lost=st.integers(0, 40),
+)
+def test_whatever_stands_in_a_file_is_read_or_refused_and_no_row_goes_in_silence(
+    tmp_path_factory, source, place, junk, lost
+):
+    begin = int(place * len(source))
+    path = tmp_path_factory.getbasetemp() / "spoilt.csv"
+    path.write_bytes(source[:begin] + junk + source[begin + lost :])
+    try:
+        found = load_soundtracks_ratings(path, skip_bad=True)
+    except DatasetError:
+        return
+    known = found.labels[:, N_MIDLEVEL:]
+    assert ((known >= 0.1) & (known <= 0.9)).all()
+    if source.startswith(b"\xef"):
+        lines = re.split(r"\r\n|\r|\n", path.read_bytes().decode("utf-8-sig"))
+        n_rows = sum(bool(re.sub(r'[\s,"]', "", line)) for line in lines) - 1
+        assert found.left_out or len(found.numbers) == n_rows
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

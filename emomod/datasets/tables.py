@@ -19,6 +19,7 @@ EXCEL = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04")  # how .xls and .xl
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = (".csv", ".xls", ".xlsx")
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SWALLOWS = "has a cell of several lines, which may be rows of their own; is a quotation mark not closed?"
 Lines = list[tuple[int, list[str]]]  # rows that are not empty: row number, cells
 
 
@@ -108,14 +109,16 @@ def _parsed(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 def _sheet(content: bytes) -> Lines:
     """Rows of the first sheet of an Excel file, numbers as text."""
     try:
-        from python_calamine import CalamineError, CalamineWorkbook
+        from python_calamine import CalamineWorkbook
     except ImportError:
         needed = "is an Excel file, and reading it needs python-calamine: pip install 'emomod[train]'"
         raise _Unusable(f"{needed}; or save it as CSV in UTF-8") from None
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, IndexError) as error:
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # the reader is Rust, and where that gives up it raises what is no Exception
         raise _Unusable(f"begins like an Excel file but cannot be read as one ({error})") from None
     lines = [(number, [_text(cell) for cell in row]) for number, row in enumerate(cells, start=1)]
     return [(number, row) for number, row in lines if any(row)]
@@ -140,6 +143,8 @@ def _places(lines: Lines, columns: Sequence[str], *, separator: str) -> dict[str
     if not lines:
         raise _Unusable("is empty")
     row, header = lines[0][0], [_plain(cell) for cell in lines[0][1]]
+    if _swallows(lines[0][1]):
+        raise _Unusable(SWALLOWS, row)
     missing = [column for column in columns if _plain(column) not in header]
     if missing:
         found = ", ".join(repr(cell) for cell in lines[0][1][:12])
@@ -148,6 +153,8 @@ def _places(lines: Lines, columns: Sequence[str], *, separator: str) -> dict[str
     twice = [column for column in columns if header.count(_plain(column)) > 1]
     if twice:
         raise _Unusable(f"has more than one column {', '.join(twice)}", row)
+    if len(lines) == 1:
+        raise _Unusable("has no rows below its header", row)
     return {column: header.index(_plain(column)) for column in columns}
 
 
@@ -169,10 +176,14 @@ def _row(number: int, cells: list[str], places: dict[str, int], *, n_columns: in
     return Row(number, named, faulty=fault is not None), fault
 
 
+def _swallows(cells: list[str]) -> bool:
+    return any("\n" in cell or "\r" in cell for cell in cells)
+
+
 def _misfit(cells: list[str], *, n_columns: int) -> str | None:
     """Why a row's cells may be in the wrong columns or hold other rows; None where they fit the header."""
-    if any("\n" in cell or "\r" in cell for cell in cells):
-        return "has a cell of several lines, which may be rows of their own; is a quotation mark not closed?"
+    if _swallows(cells):
+        return SWALLOWS
     fault = f"must have {n_columns} cells as the header has, got {len(cells)}"
     if len(cells) > n_columns:
         return f"{fault}; is there a separator within a cell, such as a decimal comma?"
