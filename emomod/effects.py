@@ -168,7 +168,7 @@ def box_of(values: NDArray[np.floating]) -> Box:
     low, median, high = (float(value) for value in np.quantile(values, (0.25, 0.5, 0.75)))
     reach = WHISKER * (high - low)
     inside = values[(values >= low - reach) & (values <= high + reach)]
-    whiskers = float(inside.min()), float(inside.max())
+    whiskers = min(float(inside.min()), low), max(float(inside.max()), high)  # never inside the box
     return Box(float(values.min()), whiskers[0], low, median, high, whiskers[1], float(values.max()))
 
 

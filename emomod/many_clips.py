@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emomod.audio import read_clip, read_windows
 from emomod.comparison import LABELS, MAX_VERSIONS, MIN_VERSIONS, Comparison, Version
 from emomod.correlations import Correlations, correlate_scores
-from emomod.effects import ClipScores, CorpusEffects, load_scores, match_clip, short_names
+from emomod.effects import MIN_CLIPS, ClipScores, CorpusEffects, load_scores, match_clip, short_names
 from emomod.errors import EmomodError, InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
@@ -81,9 +81,10 @@ def effects_of_clips(
     check_output(out, inputs=paths)
     files = find_clips(paths)
     names = short_names(files)
-    for mark in marks:
-        match_clip(mark, names=names, files=files)
+    wanted = [files[match_clip(mark, names=names, files=files)] for mark in marks]  # before hours of listening
     scores, unusable = _hear(files, names, predictor, stages)
+    if lost := [unusable[file] for file in wanted if file in unusable]:
+        raise InputError(f"a clip to mark cannot be used: {lost[0]}")
     record = {
         "inputs": [str(path) for path in paths],
         "table": "",
@@ -129,7 +130,7 @@ def _hear(
             except (EmomodError, OSError) as error:
                 unusable[file] = str(error)
             stages.progress(index + 1, len(files))
-    if unusable and len(heard) < MIN_VERSIONS:
+    if unusable and len(heard) < MIN_CLIPS:
         raise InputError(f"{len(unusable)} of {len(files)} clips cannot be used; {next(iter(unusable.values()))}")
     found = list(heard.values())
     scores = ClipScores(
@@ -155,20 +156,9 @@ def _write_effects(
     """Write effects.csv, scores.csv, correlations.csv, effects.json, effects.html and figures/."""
     effects, marked = CorpusEffects(scores, layer_of(predictor)), scores.marked(marks)
     found = correlate_scores(scores.midlevel, effects.emotions, effects.layer.weights)
-    record |= {
-        "out": str(out),
-        "marks": list(marks),
-        "n_clips": len(scores.names),
-        "marked": {scores.names[clip]: effects.clip_sentence(clip) for clip in marked},
-        "sentences": {emotion: effects.emotion_sentence(emotion) for emotion in EMOTION_NAMES},
-        "warnings": _corpus_warnings(scores, record["unusable"]) + model_warnings(predictor),
-        "boxes": effects.as_dict(),
-        "correlations": found.as_dict(),
-        "emotions_are_the_layers": effects.induced,
-        "layer": _layer_record(effects.layer),
-        "model": model_record(predictor.checkpoint),
-        "software": package_versions(),
-    }
+    warnings = _corpus_warnings(scores, record["unusable"]) + _model_warnings(predictor)
+    record |= {"out": str(out), "marks": list(marks), "warnings": warnings} | _figures(effects, found, marked)
+    record |= _provenance(predictor, effects.layer)
     with new_folder(out, inputs=inputs) as folder, stages.stage("drawing"):
         write_csv(folder / "effects.csv", list(effects.rows()))
         write_csv(folder / "scores.csv", scores.rows(effects.layer))
@@ -178,14 +168,30 @@ def _write_effects(
     return EffectsResult(Path(out), effects, found, record)
 
 
-def _layer_record(layer: MidToEmotion) -> dict[str, Any]:
+def _figures(effects: CorpusEffects, found: Correlations, marked: Sequence[int]) -> dict[str, Any]:
+    """What was found, for effects.json."""
+    names = effects.scores.names
     return {
-        "name": layer.name,
-        "weights": {
-            emotion: dict(zip(MIDLEVEL_NAMES, row, strict=True))
-            for emotion, row in zip(EMOTION_NAMES, layer.weights.tolist(), strict=True)
-        },
-        "intercepts": dict(zip(EMOTION_NAMES, layer.intercepts.tolist(), strict=True)),
+        "n_clips": len(names),
+        "marked": {names[clip]: effects.clip_sentence(clip) for clip in marked},
+        "sentences": {emotion: effects.emotion_sentence(emotion) for emotion in EMOTION_NAMES},
+        "boxes": effects.as_dict(),
+        "correlations": found.as_dict(),
+        "emotions_are_the_layers": effects.induced,
+    }
+
+
+def _provenance(predictor: Predictor, layer: MidToEmotion) -> dict[str, Any]:
+    """What a record says of the model, its layer and the software."""
+    weights = {
+        emotion: dict(zip(MIDLEVEL_NAMES, row, strict=True))
+        for emotion, row in zip(EMOTION_NAMES, layer.weights.tolist(), strict=True)
+    }
+    intercepts = dict(zip(EMOTION_NAMES, layer.intercepts.tolist(), strict=True))
+    return {
+        "layer": {"name": layer.name, "weights": weights, "intercepts": intercepts},
+        "model": model_record(predictor.checkpoint),
+        "software": package_versions(),
     }
 
 
@@ -197,7 +203,7 @@ def _corpus_warnings(scores: ClipScores, unusable: dict[str, str]) -> list[str]:
     return found
 
 
-def model_warnings(predictor: Predictor) -> list[str]:
+def _model_warnings(predictor: Predictor) -> list[str]:
     """Say which features the model has learned poorly, as far as its card knows."""
     learned = predictor.checkpoint.card["figures"].get("test_r", {})
     poor = [f"{spoken(n)} (r = {learned[n]:.2f})" for n in MIDLEVEL_NAMES if (learned.get(n) or 1.0) < POOR]
@@ -226,12 +232,10 @@ def compare(
     sounds = {version.label: y for version, y in heard}
     record = compared.as_dict() | {
         "out": str(out),
-        "warnings": _length_warnings(compared, predictor) + model_warnings(predictor),
+        "warnings": _length_warnings(compared, predictor) + _model_warnings(predictor),
         "window_seconds": predictor.window_seconds,
-        "layer": _layer_record(layer),
-        "model": model_record(predictor.checkpoint),
-        "software": package_versions(),
     }
+    record |= _provenance(predictor, layer)
     with new_folder(out, inputs=paths) as folder, stages.stage("drawing"):
         write_csv(folder / "compare.csv", list(compared.rows()))
         write_compare_page(compared, sounds, record=record, folder=folder)

@@ -50,7 +50,7 @@ def compare_content(
     versions, headlines = compared.versions, compared.headlines()
     two = len(versions) == 2
     return {
-        "title": " and ".join(version.label for version in versions) + " compared"
+        "title": " and ".join(Path(version.file).stem for version in versions)
         if two
         else f"{len(versions)} versions compared",
         "versions": _versions(compared, sounds),

@@ -19,7 +19,7 @@ from emomod.report.words import change
 INK = "#1d1d1f"
 BOX, LANE, GAP = 0.9, 0.56, 0.3  # heights of a box, of a marked clip's or version's line, and between rows
 UNIT = 0.31  # inches
-MARGIN = 0.75  # inches for the axis
+MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 1.5, 0.15, 0.06, 0.5  # inches, the same for all emotions
 FAINT = 40  # clips up to which their dots are drawn strongly
 
 
@@ -28,6 +28,20 @@ def _rows(n_rows: int, height: float) -> NDArray[np.float64]:
     tops = np.arange(n_rows, dtype=np.float64) * (height + GAP)
     tops[-1] += GAP
     return tops
+
+
+def _figure(total: float) -> Figure:
+    """A figure with room for rows of ``total`` height."""
+    height = UNIT * (total + 0.4) + MARGIN_TOP + MARGIN_BOTTOM
+    figure = Figure(figsize=(WIDTH, height))
+    figure.subplots_adjust(
+        left=MARGIN_LEFT / WIDTH,
+        right=1 - MARGIN_RIGHT / WIDTH,
+        top=1 - MARGIN_TOP / height,
+        bottom=MARGIN_BOTTOM / height,
+        wspace=0.1,
+    )
+    return figure
 
 
 def _name_rows(axes: Axes, names: Sequence[str], middles: NDArray[np.float64]) -> None:
@@ -85,7 +99,7 @@ def draw_effect_boxes(
     height = BOX + LANE * len(marked)
     tops = _rows(len(names), height)
     total = tops[-1] + height
-    figure = Figure(figsize=(WIDTH, MARGIN + UNIT * total), layout="constrained")
+    figure = _figure(total)
     axes = figure.subplots()
     _name_rows(axes, names, tops + BOX / 2)
     _frame(axes, limits=limits)
@@ -137,7 +151,7 @@ def draw_versions(
     """
     height = LANE * len(labels)
     tops = _rows(len(names), height)
-    figure = Figure(figsize=(WIDTH, MARGIN + UNIT * (tops[-1] + height)), layout="constrained")
+    figure = _figure(tops[-1] + height)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     panels = ((left, values, labels, limits[0]), (right, values[1:] - values[0], labels[1:], limits[1]))
     for axes, shown, letters, ends in panels:

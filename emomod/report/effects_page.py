@@ -137,4 +137,5 @@ def command_of(record: Mapping[str, Any]) -> str:
     options = [f"--from={record['table']}"] if record["table"] else []
     options += [f"--mark={mark}" for mark in record["marks"]]
     options += [f"--checkpoint={path}"] if (path := record["model"].get("path")) else []
-    return shlex.join(["emomod", "effects", *words, *options, f"--out={record['out']}"])
+    command = shlex.join(["emomod", "effects", *words, *options, f"--out={record['out']}"])
+    return command.encode("utf-8", "replace").decode()  # names on disk can be anything
