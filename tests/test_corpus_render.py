@@ -11,10 +11,12 @@ from numpy.testing import assert_allclose
 
 from emomod.cli.corpus import add_render_arguments, render_command
 from emomod.cli.train import add_train_arguments, train_command
+from emomod.corpus.clip_files import read_clip_folder
 from emomod.corpus.labels import scaled_labels
 from emomod.corpus.render import render_corpus
-from emomod.corpus.store import CorpusSettings, load_corpus
+from emomod.corpus.store import CorpusSettings, clip_folder, load_corpus
 from emomod.errors import InputError
+from emomod.spectrogram import compute_spectrogram
 
 SMALL = CorpusSettings(24, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)
 
@@ -64,6 +66,27 @@ def test_a_corpus_grows_by_full_shards_against_itself(folder, tmp_path):
     render_corpus(tmp_path / "small", SMALL, log=lines.append)
     assert len(lines) == 2
     assert np.array_equal(load_corpus(tmp_path / "small").spectrograms, load_corpus(folder).spectrograms)
+
+
+def test_the_number_of_workers_changes_nothing(folder, tmp_path):
+    render_corpus(tmp_path / "two", SMALL, n_workers=2)
+    assert np.array_equal(load_corpus(tmp_path / "two").spectrograms, load_corpus(folder).spectrograms)
+    assert (tmp_path / "two" / "labels.csv").read_text() == (folder / "labels.csv").read_text()
+
+
+def test_a_clip_with_stems_is_its_stems_and_what_the_corpus_holds(tmp_path):
+    settings = replace(SMALL, n_clips=3, stems=True, seed=11)
+    render_corpus(tmp_path / "stems", settings)
+    corpus = load_corpus(tmp_path / "stems")
+    for index in range(3):
+        stored = read_clip_folder(clip_folder(tmp_path / "stems", index))
+        assert np.array_equal(stored.mix, stored.stems.mix)
+        again = compute_spectrogram(stored.mix).log_spectrogram.numpy().astype(np.float16)
+        assert np.array_equal(again, corpus.spectrograms[index])
+        assert_allclose(list(stored.facts["labels"].values()), corpus.labels[index], atol=1e-9)
+        assert stored.facts["song"] == corpus.songs[index] == f"composed 11-{index}"
+    with pytest.raises(InputError, match="made otherwise"):
+        render_corpus(tmp_path / "stems", replace(settings, stems=False))
 
 
 def test_corpus_iv(folder, tmp_path):

@@ -36,6 +36,9 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--held-out", action="store_true", help="a test corpus: songs and instruments that no other corpus has"
     )
+    parser.add_argument(
+        "--spectrograms-only", action="store_true", help="for training: no mix, stems and score of each clip (2 MB)"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
     parser.add_argument("--soundfont", type=Path, metavar="FILE", help="General MIDI soundfont (default: the system's)")
 
@@ -58,6 +61,7 @@ def render_command(arguments: argparse.Namespace) -> dict[str, Any]:
         soundfont=None if arguments.soundfont is None else str(arguments.soundfont),
         scores=None if arguments.scores is None else str(arguments.scores),
         score_share=arguments.score_share,
+        stems=not arguments.spectrograms_only,
         held_out=arguments.held_out,
     )
     made = render_corpus(arguments.out, settings, n_workers=arguments.workers, log=print_progress)

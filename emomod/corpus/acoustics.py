@@ -6,7 +6,7 @@ A light augmentation: equalisation (tilt and one bell), exponentially decaying n
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_waveform
@@ -43,23 +43,35 @@ def draw_acoustics(rng: np.random.Generator) -> Acoustics:
 
 def apply_acoustics(y: NDArray[np.floating], acoustics: Acoustics) -> NDArray[np.float32]:
     """Put ``y`` [n_samples], mono at 22 050 Hz, through ``acoustics``; silence stays silence of the noise floor."""
-    dry = check_waveform(y).astype(np.float64)
+    wet, noise = apply_acoustics_to_stems(check_waveform(y)[None], acoustics)
+    return wet[0] + noise
+
+
+def apply_acoustics_to_stems(dry: ArrayLike, acoustics: Acoustics) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Put stems [..., n_parts, n_samples] through one room; return wet stems of that shape and the noise [n_samples].
+
+    A leading axis holds versions of a clip: the noise follows the first version's level, and one gain is found for all
+    from the highest peak.
+    """
+    stems = np.asarray(dry, dtype=np.float64)
     rng = np.random.default_rng(acoustics.seed)
-    n_fft = 1 << int(np.ceil(np.log2(dry.size + round(acoustics.reverb_seconds * SAMPLE_RATE) + 1)))
-    spectrum = np.fft.rfft(dry, n_fft) * _equaliser(n_fft, acoustics)
+    n_samples = stems.shape[-1]
+    n_fft = 1 << int(np.ceil(np.log2(n_samples + round(acoustics.reverb_seconds * SAMPLE_RATE) + 1)))
+    response = _equaliser(n_fft, acoustics).astype(np.complex128)
     if acoustics.reverb_seconds > 0.0:
-        spectrum = spectrum * np.fft.rfft(_impulse_response(rng, acoustics), n_fft)
-    wet = np.fft.irfft(spectrum, n_fft)[: dry.size]
-    noise = np.cumsum(rng.normal(size=dry.size)) if rng.random() < 0.3 else rng.normal(size=dry.size)
+        response *= np.fft.rfft(_impulse_response(rng, acoustics), n_fft)
+    wet = np.fft.irfft(np.fft.rfft(stems, n_fft) * response, n_fft)[..., :n_samples]
+    mixes = wet.sum(axis=-2).reshape(-1, n_samples)
+    noise = _noise(rng, n_samples) * np.sqrt((mixes[0] ** 2).mean()) * 10 ** (-acoustics.noise_db / 20)
+    gain = 10 ** (-acoustics.level_db / 20) / max(float(np.abs(mixes + noise).max()), 1e-9)
+    return (gain * wet).astype(np.float32), (gain * noise).astype(np.float32)
+
+
+def _noise(rng: np.random.Generator, n_samples: int) -> NDArray[np.float64]:
+    """White or brown noise [n_samples] without a trend, of RMS 1."""
+    noise = np.cumsum(rng.normal(size=n_samples)) if rng.random() < 0.3 else rng.normal(size=n_samples)
     noise -= np.linspace(noise[0], noise[-1], noise.size)
-    floor = (
-        float(np.sqrt((wet**2).mean()))
-        * 10 ** (-acoustics.noise_db / 20)
-        / max(float(np.sqrt((noise**2).mean())), 1e-9)
-    )
-    wet = wet + floor * noise
-    peak = float(np.abs(wet).max())
-    return (wet / max(peak, 1e-9) * 10 ** (-acoustics.level_db / 20)).astype(np.float32)
+    return np.asarray(noise / max(float(np.sqrt((noise**2).mean())), 1e-9))
 
 
 def _equaliser(n_fft: int, acoustics: Acoustics) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ MOST_OTHERS = 1.5  # onsets a beat of the other parts, beside which a part's rhy
 CONSONANT = 0.5  # dissonance (minus Huron's consonance) up to which a cluster is heard as one
 MOST_NOISE = 0.5  # share of the loudness that drums may have beside a cluster
 CLEAR_KEY, CLEAR_MODE = 0.8, 0.1  # correlation with the best key; its lead over every key of the other mode
+THIRD = 0.1  # share of the sounding time of all pitch classes
 
 Parts = tuple[int, ...]  # indices of the parts that change together
 Candidates = tuple[Parts, ...]  # what may be changed in a score; empty: nothing
@@ -123,15 +124,22 @@ def _notes(score: Score, index: int) -> tuple[Note, ...]:
 
 
 def clear_mode(score: Score) -> Candidates:
-    """A clear key, far from those of the other mode, that becomes the parallel key when its third and sixth change."""
+    """A clear key, far from those of the other mode, that becomes the parallel key when its third and sixth change.
+
+    The third, which makes the mode, must sound for some time, and longer than the sixth.
+    """
     classes = pitch_classes(sounding_keys(score))
     keys = krumhansl_keys(classes)
     best = int(keys.argmax())
     other = keys[:12] if best >= 12 else keys[12:]
     if keys[best] < CLEAR_KEY or keys[best] - other.max() < CLEAR_MODE:
         return ()
+    degrees = RAISED if best >= 12 else LOWERED
+    third, sixth = (classes[(best + degree) % 12] / classes.sum() for degree in sorted(degrees)[:2])
+    if third < THIRD or third < sixth:
+        return ()
     moved = classes.copy()
-    for degree, target in (RAISED if best >= 12 else LOWERED).items():
+    for degree, target in degrees.items():
         moved[(best + target) % 12] += classes[(best + degree) % 12]
         moved[(best + degree) % 12] -= classes[(best + degree) % 12]
     parallel = (best + 12) % 24

@@ -6,10 +6,11 @@ that was stopped goes on with the shards that are missing.
 
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,16 +22,19 @@ from numpy.typing import NDArray
 from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_count
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
+from emomod.corpus.clip_files import fit_stems, write_clip
 from emomod.corpus.codecs import maybe_through_codec
 from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version, render_scores
 from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.program_levels import measure_levels
 from emomod.corpus.score import Score
 from emomod.corpus.sources import Log, Sources, open_sources
+from emomod.corpus.stems import recorded_stems, render_stems
 from emomod.corpus.store import (
     COMPOSER_VERSION,
     CorpusSettings,
     claim_folder,
+    clip_folder,
     load_corpus,
     shard_path,
     write_shard,
@@ -156,13 +160,15 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _make_shard(folder: Path, settings: CorpusSettings, shard: int, *, studio: Studio) -> int:
-    clips = [draw_clip(settings, index, studio=studio) for index in settings.clips_of(shard)]
-    waveforms = studio.render([clip.score for clip in clips])
-    spectrograms = [
-        compute_spectrogram(_record(y, clip.rng)).log_spectrogram.numpy()
-        for y, clip in zip(waveforms, clips, strict=True)
-    ]
+    indices = settings.clips_of(shard)
+    clips = [draw_clip(settings, index, studio=studio) for index in indices]
+    if settings.stems:
+        waveforms = _hear_stems([clip_folder(folder, index) for index in indices], clips, settings, studio=studio)
+    else:
+        dry = studio.render([clip.score for clip in clips])
+        waveforms = [_record(y, clip.rng) for y, clip in zip(dry, clips, strict=True)]
     raw = np.array([raw_labels(clip.score) for clip in clips])
+    spectrograms = [compute_spectrogram(y).log_spectrogram.numpy() for y in waveforms]
     arrays = {
         "spectrograms": np.array(spectrograms, dtype=np.float16),
         "raw": raw,
@@ -176,3 +182,21 @@ def _make_shard(folder: Path, settings: CorpusSettings, shard: int, *, studio: S
 def _record(y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """``y`` as a recording of it might sound: a room, noise, a level, perhaps a codec."""
     return maybe_through_codec(apply_acoustics(y, draw_acoustics(rng)), rng, chance=CODEC_CHANCE)
+
+
+def _hear_stems(
+    folders: Sequence[Path], clips: Sequence[Clip], settings: CorpusSettings, *, studio: Studio
+) -> list[NDArray[np.float32]]:
+    """Record clips part by part, write each into its folder and return the mixes; a codec's errors are no part's."""
+    mixes = []
+    dry = render_stems([clip.score for clip in clips], studio.render)
+    for target, clip, parts in zip(folders, clips, dry, strict=True):
+        acoustics = draw_acoustics(clip.rng)
+        (recorded,) = recorded_stems([clip.score], [parts], acoustics)
+        heard = maybe_through_codec(recorded.mix, clip.rng, chance=CODEC_CHANCE)
+        (stems,) = fit_stems([replace(recorded, rest=recorded.rest + heard - recorded.mix)])
+        shutil.rmtree(target, ignore_errors=True)  # of a shard that was not finished
+        facts = {"seed": settings.seed, "song": clip.song, "acoustics": asdict(acoustics), **studio.description}
+        write_clip(target, clip.score, stems, facts=facts)
+        mixes.append(stems.mix)
+    return mixes

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
-from emomod.corpus.acoustics import Acoustics, _equaliser, _impulse_response
+from emomod.corpus.acoustics import Acoustics, apply_acoustics_to_stems
 from emomod.corpus.fluidsynth import RELEASE_SECONDS
 from emomod.corpus.score import Part, Score
 from emomod.errors import InputError
@@ -70,34 +70,7 @@ def _padded(seconds: float) -> float:
     return float(np.ceil((seconds + RELEASE_SECONDS) / BLOCK_SECONDS - 1e-9) * BLOCK_SECONDS - RELEASE_SECONDS)
 
 
-def apply_acoustics_to_stems(dry: ArrayLike, acoustics: Acoustics) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Put stems [..., n_parts, n_samples] through one room; return wet stems of that shape and the noise [n_samples].
-
-    A leading axis holds versions of a clip: the noise follows the first version's level, and one gain is found for all
-    from the highest peak. With one version the sum of all is what ``apply_acoustics`` makes of the mix.
-    """
-    stems = np.asarray(dry, dtype=np.float64)
-    rng = np.random.default_rng(acoustics.seed)
-    n_samples = stems.shape[-1]
-    n_fft = 1 << int(np.ceil(np.log2(n_samples + round(acoustics.reverb_seconds * SAMPLE_RATE) + 1)))
-    response = _equaliser(n_fft, acoustics).astype(np.complex128)
-    if acoustics.reverb_seconds > 0.0:
-        response *= np.fft.rfft(_impulse_response(rng, acoustics), n_fft)
-    wet = np.fft.irfft(np.fft.rfft(stems, n_fft) * response, n_fft)[..., :n_samples]
-    mixes = wet.sum(axis=-2).reshape(-1, n_samples)
-    noise = _noise(rng, n_samples) * np.sqrt((mixes[0] ** 2).mean()) * 10 ** (-acoustics.noise_db / 20)
-    gain = 10 ** (-acoustics.level_db / 20) / max(float(np.abs(mixes + noise).max()), 1e-9)
-    return (gain * wet).astype(np.float32), (gain * noise).astype(np.float32)
-
-
 def recorded_stems(versions: Sequence[Score], dry: Sequence[NDArray[np.float32]], acoustics: Acoustics) -> list[Stems]:
     """The stems of versions of one clip, ``dry`` as ``render_stems`` gives them, as recorded in one room."""
     wet, noise = apply_acoustics_to_stems(np.stack(dry), acoustics)
     return [Stems(part_names(score), parts, noise) for score, parts in zip(versions, wet, strict=True)]
-
-
-def _noise(rng: np.random.Generator, n_samples: int) -> NDArray[np.float64]:
-    """White or brown noise [n_samples] without a trend, of RMS 1: drawn as ``apply_acoustics`` does."""
-    noise = np.cumsum(rng.normal(size=n_samples)) if rng.random() < 0.3 else rng.normal(size=n_samples)
-    noise -= np.linspace(noise[0], noise[-1], noise.size)
-    return np.asarray(noise / max(float(np.sqrt((noise**2).mean())), 1e-9))

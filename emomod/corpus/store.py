@@ -1,7 +1,8 @@
 """A corpus on disk: shards of spectrograms with labels, a table of the clips, and how it was made.
 
 ``shard_0000.npz`` holds log spectrograms float16 [n, 149, n_frames], scaled and raw labels [n, 7] and the clips' songs;
-``labels.csv`` has one row a clip; ``corpus.json`` says how it was made.
+``labels.csv`` has one row a clip; ``corpus.json`` says how it was made. With stems each clip has a folder as well
+(``clips/00012``, see emomod.corpus.clip_files).
 """
 
 import csv
@@ -34,6 +35,7 @@ class CorpusSettings:
     soundfont: str | None = None  # path; None: the system's
     scores: str | None = None  # folder of MIDI and MusicXML files; None: all clips are composed
     score_share: float = 0.6  # share of the clips that are arranged from scores, where there are any
+    stems: bool = False  # also the sound of each clip and of each of its parts, and its score
     held_out: bool = False  # the songs and instruments that are kept for tests, and only those
 
     def __post_init__(self) -> None:
@@ -68,6 +70,11 @@ class Corpus:
 def shard_path(folder: Path, shard: int) -> Path:
     """Where a shard lies."""
     return folder / f"shard_{shard:04d}.npz"
+
+
+def clip_folder(folder: Path, index: int) -> Path:
+    """Where a clip's sounds lie, in a corpus with stems."""
+    return folder / "clips" / f"{index:05d}"
 
 
 def write_shard(target: Path, arrays: dict[str, NDArray[Any]]) -> None:
