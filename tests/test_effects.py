@@ -25,7 +25,7 @@ from emomod.model.mid_to_emotion import published_layer
 from emomod.output import write_csv
 
 LAYER = published_layer()
-NAMES = ("Hurt (NIN)", "Hurt (Cash)", "Hallelujah", "demo")
+NAMES = ("Hurt (1994)", "Hurt (Cash)", "Hallelujah", "demo")
 
 
 def clip_scores(midlevel, *, names=None, emotions=None):
@@ -55,7 +55,7 @@ def test_rows_against_theory_weight_times_score(effects):
     assert len(rows) == 40 * len(EMOTION_NAMES) * len(MIDLEVEL_NAMES)
     for row in rows[::97]:
         assert row["effect"] == row["weight"] * row["score"]
-    sums = {}
+    sums = dict[tuple[str, str], float]()
     for row in rows:
         sums[row["clip"], row["emotion"]] = sums.get((row["clip"], row["emotion"]), 0.0) + row["effect"]
     found = [sums[f"clip {k}", "fear"] + LAYER.intercepts[EMOTION_NAMES.index("fear")] for k in range(40)]
@@ -117,7 +117,7 @@ def test_induced_against_theory_only_the_layers_emotions_are(rng):
         ("songs/demo.wav", 3),
         ("demo.wav", 3),
         ("cash", 1),
-        ("Hurt (NIN)", 0),
+        ("Hurt (1994)", 0),
     ],
 )
 def test_marks_against_the_design(mark, clip):
@@ -152,6 +152,7 @@ def test_table_against_itself_what_is_written_is_read(tmp_path, rng):
     found = load_scores(tmp_path / "scores.csv")
     assert (found.names, found.files, found.n_windows) == (names, scores.files, scores.n_windows)
     np.testing.assert_allclose(found.midlevel, scores.midlevel, rtol=1e-5)
+    assert found.emotions is not None
     np.testing.assert_allclose(found.emotions, LAYER.emotions(scores.midlevel), rtol=1e-5, atol=1e-9)
     assert CorpusEffects(found, LAYER).induced
 

@@ -134,7 +134,7 @@ def _draw(compared: Comparison, emotion: str) -> Any:
 def _limits(compared: Comparison) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of the axes of effects and of differences, the same for all emotions; with room for the numbers."""
     values = np.stack([_effects(compared, emotion)[1] for emotion in EMOTION_NAMES])
-    return with_room(values, room=0.12), with_room(values[:, 1:] - values[:, :1], room=0.3)
+    return with_room(values, room=0.18), with_room(values[:, 1:] - values[:, :1], room=0.3)
 
 
 def _emotion(compared: Comparison, emotion: str, sentence: str, picture: str) -> dict[str, Any]:
