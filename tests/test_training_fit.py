@@ -152,15 +152,19 @@ def test_emotion_layers_are_what_the_settings_say(rng):
         assert published is not None
         assert_allclose(published.weight.detach(), layer.weights, atol=1e-6)
         assert not published.weight.requires_grad
-    learnt = new_network(replace(TINY, variant="a2mid2e-joint", emotion_layer="trained")).emotion
-    assert learnt is not None
-    assert learnt.weight.requires_grad
     midlevel = rng.random((40, 7))
     labels = np.hstack([midlevel, midlevel @ np.ones((7, 8)) + 0.25])
-    fitted = new_network(replace(TINY, emotion_layer="trained"), labels).emotion
-    assert fitted is not None
-    assert_allclose(fitted.weight.detach(), np.ones((8, 7)), atol=1e-5)
-    assert not fitted.weight.requires_grad
+    for variant, learns in (("a2mid2e", False), ("a2mid2e-joint", True)):
+        fitted = new_network(replace(TINY, variant=variant, emotion_layer="trained"), labels).emotion
+        assert fitted is not None
+        assert_allclose(fitted.weight.detach(), np.ones((8, 7)), atol=1e-5)
+        assert fitted.weight.requires_grad is learns
+    with pytest.raises(InputError, match="at least 9 clips, got 8"):
+        new_network(replace(TINY, emotion_layer="trained"), labels[:8])
+    drawn = new_network(replace(TINY, variant="a2mid2e-joint", emotion_layer="trained"), labels[:8]).emotion
+    assert drawn is not None
+    assert drawn.weight.requires_grad
+    assert drawn.weight.abs().max() < 1.0  # neither layer
     assert new_network(replace(TINY, variant="a2e")).emotion is None
 
 

@@ -51,31 +51,42 @@ def fit_mid_to_emotion(labels: NDArray[np.floating]) -> MidToEmotion:
 def new_network(settings: TrainingSettings, labels: NDArray[np.floating] | None = None) -> EmotionNetwork:
     """A network drawn from the settings' seed, with its emotion layer as the settings say.
 
-    The published layer is frozen. A trained layer is learnt with the rest in a2mid2e-joint; in a2mid2e it is fitted
-    on ``labels`` [n, 15], those of the training clips, and frozen.
+    The published layer is frozen. A trained one is fitted on ``labels`` [n, 15], those of the training clips; a2mid2e
+    keeps it, and a2mid2e-joint learns on from there: with so few weights on inputs that hardly differ in mean, a drawn
+    layer takes longer than all the rest. Where no labels are given, or too few clips have both kinds, it is drawn.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = EmotionNetwork(settings.variant, width=settings.width, dropout=settings.dropout)
     with torch.no_grad():
         network.head.bias.fill_(0.5)  # scores begin in the middle of their scale
-    if network.two_level and settings.emotion_layer == "published":
-        _freeze_at(network, published_layer())
-    elif settings.variant == "a2mid2e":
-        if labels is None:
-            raise InputError("labels must be given where the emotion layer is fitted on them")
-        _freeze_at(network, fit_mid_to_emotion(labels))
+    if network.emotion is not None:
+        joint = settings.variant == "a2mid2e-joint" and settings.emotion_layer == "trained"
+        if (layer := _first_layer(settings, labels, may_be_drawn=joint)) is not None:
+            _set_layer(network.emotion, layer)
+        network.emotion.requires_grad_(joint)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
-def _freeze_at(network: EmotionNetwork, layer: MidToEmotion) -> None:
-    if network.emotion is None:
-        raise InputError("the network must have two levels")
+def _first_layer(
+    settings: TrainingSettings, labels: NDArray[np.floating] | None, *, may_be_drawn: bool
+) -> MidToEmotion | None:
+    """The layer to begin with; None: as it was drawn."""
+    if settings.emotion_layer == "published":
+        return published_layer()
+    try:
+        return fit_mid_to_emotion(np.empty((0, len(SCORE_NAMES))) if labels is None else labels)
+    except InputError:
+        if may_be_drawn:
+            return None
+        raise
+
+
+def _set_layer(layer: torch.nn.Linear, values: MidToEmotion) -> None:
     with torch.no_grad():
-        network.emotion.weight.copy_(torch.from_numpy(layer.weights))
-        network.emotion.bias.copy_(torch.from_numpy(layer.intercepts))
-    network.emotion.requires_grad_(False)
+        layer.weight.copy_(torch.from_numpy(values.weights))
+        layer.bias.copy_(torch.from_numpy(values.intercepts))
 
 
 def labels_for(names: tuple[str, ...], labels: NDArray[np.floating]) -> NDArray[np.float64]:
