@@ -11,6 +11,7 @@ import pytest
 import torch
 from fakes import shared, sound_file, tiny_checkpoint
 
+from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
@@ -24,6 +25,7 @@ from emomod.training.check_sections import check_sections, table, weaknesses
 from emomod.training.model_checks import (
     ModelChecks,
     check_clip,
+    check_pairs,
     check_phrases,
     check_robustness,
     check_unseen,
@@ -32,6 +34,7 @@ from emomod.training.model_checks import (
     record_check,
 )
 from emomod.training.robustness import CONDITIONS
+from emomod.training.sense import KindSense
 from emomod.training.unseen import UnseenTest
 from emomod.training.validation import RatedPhrases, RocArea, read_looks
 
@@ -113,11 +116,14 @@ def good_figures() -> dict[str, Any]:
         {"rating": rating, "measure": measure, "overall": figure(value), "within": figure(value - 0.1)}
         for rating, measure, value in measures
     ]
+    pairs = {"kind": "mode", "says": "major, then minor", "feature": "minorness", "n_pairs": 40, "moved_most": 0.5,
+             "share": figure(0.975, 0.87, 0.99), "shift": 0.3, "label_shift": 0.5}  # fmt: skip
     moved = {condition: dict.fromkeys(SCORE_NAMES, 0.01) for condition in CONDITIONS}
     scores = dict.fromkeys(SCORE_NAMES, 0.5)
     return {
         "unseen": [test],
         "phrases": {"n_phrases": 96, "n_series": 8, "soundfont": "Fluid.sf2", "areas": areas},
+        "pairs": [pairs],
         "robustness": {"n_clips": 9, "mean": moved, "largest": deepcopy(moved)},
         "clip": {"clip": "one.mp3", "model": scores, "published": dict(scores), "listeners": {"energy": 0.68}},
     }
@@ -147,6 +153,8 @@ def test_sections_against_their_figures():
     assert "| valence: key clarity | 0.70 [0.00, 1.00] | 0.60 [0.00, 1.00] |" in phrases
     assert "looked at 3 times so far, twice with this checkpoint" in phrases
     assert "96 phrases of game music from 8 series" in phrases
+    pairs = found["Matched pairs with one planted change"]
+    assert "| minorness: major, then minor | 40 | 98% [87%, 99%] | +0.30 | +0.50 | 50% |" in pairs
     assert found["The same music in other files"].count("0.010 (0.010)") == len(SCORE_NAMES) * len(CONDITIONS)
     clip = found["One real recording"]
     assert "| energy | 0.50 | 0.50 | 0.68 |" in clip
@@ -186,6 +194,7 @@ def spoil(figures: dict[str, Any], *path: Any, value: float) -> dict[str, Any]:
      "a chroma of peaks without a network is better at minorness (0.90)."),
     (("phrases", "areas", 0, "overall", "value"), 0.8, "area for valence is 0.80 [0.00, 1.00], below 0.85."),
     (("phrases", "areas", 3, "overall", "value"), 0.96, "onset density alone (0.96 [0.00, 1.00]) tells arousal better"),
+    (("pairs", 0, "share", "value"), 0.9, "Minorness moves the right way in 90% of the pairs of kind mode, below 95%."),
     (("robustness", "mean", "-12 dB", "sad"), 0.06, "-12 dB moves sad (0.06) by more than 0.05 in the mean."),
     (("clip", "model", "fear"), 0.2, "0.2 or more from the published model in fear (0.20 for 0.50)."),
 ])  # fmt: skip
@@ -269,6 +278,27 @@ def test_robustness_of_a_model_has_all_conditions_and_scores(predictor):
     assert all(list(scores) == list(SCORE_NAMES) for scores in found["largest"].values())
 
 
+def test_pairs_against_the_figures_of_their_kind(predictor, monkeypatch):
+    shifts = np.zeros((4, 7))
+    shifts[:, MIDLEVEL_NAMES.index("articulation")] = 0.2, 0.1, 0.3, -0.1
+    sense = KindSense("staccato", shifts, np.array([0.3, 0.3, 0.1, 0.1]))
+    asked: list[tuple[CorpusSettings, int]] = []
+
+    def measured(predict, settings, *, n_pairs):
+        asked.append((settings, n_pairs))
+        return (sense,)
+
+    monkeypatch.setattr(model_checks, "matched_pairs_test", measured)
+    found = check_pairs(predictor, 4)[0]
+    assert (found["kind"], found["feature"], found["n_pairs"]) == ("staccato", "articulation", 4)
+    assert found["share"]["value"] == 0.75
+    assert found["share"]["low"] < 0.75 < found["share"]["high"]
+    assert found["shift"] == pytest.approx(0.125)
+    assert found["label_shift"] == pytest.approx(0.2)
+    assert asked[0][0].held_out
+    assert (asked[0][0].seconds, asked[0][1]) == (predictor.window_seconds, 4)
+
+
 def test_a_test_corpus_must_not_be_the_training_corpus(tmp_path, monkeypatch):
     made = {"settings": {"seed": 4}}
     test = UnseenTest("small", made, 1, 1, {}, figure(0.5), {})  # type: ignore[arg-type]
@@ -306,6 +336,7 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.setattr(card_module, "check_phrases", lambda predictor, folder: found["phrases"])
     monkeypatch.setattr(card_module, "check_unseen", lambda predictor, folders: found["unseen"] * len(folders))
     monkeypatch.setattr(card_module, "check_robustness", lambda predictor, n: found["robustness"] | {"n_clips": n})
+    monkeypatch.setattr(card_module, "check_pairs", lambda predictor, n: found["pairs"] * n)
     monkeypatch.setattr(card_module, "check_clip", lambda predictor, clip, published, ratings: found["clip"])
     return tiny_checkpoint(tmp_path / "tiny.safetensors", **CARD)
 
@@ -313,7 +344,7 @@ def workplace(tmp_path, monkeypatch):
 def test_the_command_measures_what_it_is_told_and_can_write_the_card_again(workplace, capsys):
     options = ["--checkpoint", str(workplace)]
     main([*options, "--phrases", "/somewhere/phrases", "--why", "to see"])
-    main([*options, "--test-corpus", "a", "b", "--robustness", "5"])
+    main([*options, "--test-corpus", "a", "b", "--robustness", "5", "--pairs", "2"])
     main([*options, "--clip", "../one.mp3", "--published", "p.json"])
     written = capsys.readouterr().out.split("# Model card: toy\n")[-1]
     stored = read_checks(Path("docs/results/model_checks.json"), checkpoint=load_checkpoint(workplace).sha256)
@@ -323,6 +354,7 @@ def test_the_command_measures_what_it_is_told_and_can_write_the_card_again(workp
         "phrases": "--phrases phrases --why 'to see'",
         "unseen": "--test-corpus a b",
         "robustness": "--robustness 5",
+        "pairs": "--pairs 2",
         "clip": "--clip ../one.mp3 --published p.json",
     }
     assert "looked at once so far, once with this checkpoint" in written

@@ -20,6 +20,7 @@ from emomod.training.check_sections import check_sections, table
 from emomod.training.model_checks import (
     RESULTS,
     check_clip,
+    check_pairs,
     check_phrases,
     check_robustness,
     check_unseen,
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ratings", type=Path, help="CSV with listeners' ratings of it (Soundtracks dataset)")
     parser.add_argument("--test-corpus", type=Path, nargs="+", metavar="DIR", help="measure on corpora made to test")
     parser.add_argument("--robustness", type=int, metavar="N", help="measure N clips in other files")
+    parser.add_argument("--pairs", type=int, metavar="N", help="measure N matched pairs of each kind")
     return parser
 
 
@@ -151,6 +153,8 @@ def _measure(arguments: argparse.Namespace) -> None:
         keep("unseen", check_unseen(predictor, arguments.test_corpus), "test_corpus")
     if arguments.robustness is not None:
         keep("robustness", check_robustness(predictor, arguments.robustness), "robustness")
+    if arguments.pairs is not None:
+        keep("pairs", check_pairs(predictor, arguments.pairs), "pairs")
 
 
 def _card(arguments: argparse.Namespace) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from emomod.corpus.fluidsynth import find_soundfont
+from emomod.corpus.pairs import KINDS
+from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 from emomod.model.predictor import Predictor
@@ -21,11 +23,12 @@ from emomod.output import to_json
 from emomod.provenance import package_versions
 from emomod.rescoring import score_file
 from emomod.training.robustness import clips_to_test, measure_robustness
+from emomod.training.sense import KindSense, matched_pairs_test, synthesiser_at_hand
 from emomod.training.unseen import run_unseen_test
 from emomod.training.validation import load_phrases, rate_phrases
 
 RESULTS = Path("docs/results/model_checks.json")
-CHECKS = ("unseen", "phrases", "robustness", "clip")
+PAIRS_SEED = 2_000_029  # of the pairs' music: no corpus has it unless on purpose
 DIGITS = 6
 
 
@@ -34,7 +37,7 @@ class ModelChecks:
     """What was measured of one checkpoint."""
 
     checkpoint: str  # sha256
-    checks: dict[str, dict[str, Any]]  # by names of CHECKS: date, command, versions, figures
+    checks: dict[str, dict[str, Any]]  # by name: date, command, versions, figures
 
     def figures(self, name: str) -> Any:
         """The figures of a check; None where it was not measured."""
@@ -101,6 +104,33 @@ def _training_seeds(card: dict[str, Any]) -> set[int]:
     """Seeds of the corpora that a checkpoint was trained on."""
     corpus = card.get("corpus", {})
     return {made["settings"]["seed"] for made in (corpus, *corpus.get("sources", ())) if "settings" in made}
+
+
+def check_pairs(predictor: Predictor, n_pairs: int) -> list[dict[str, Any]]:
+    """How often the right feature moves the right way, on ``n_pairs`` of each kind, see emomod.training.sense."""
+    settings = CorpusSettings(
+        1,
+        seed=PAIRS_SEED,
+        seconds=predictor.window_seconds,
+        synthesiser=synthesiser_at_hand(),
+        held_out=True,
+    )
+    return [_of_kind(sense) for sense in matched_pairs_test(predictor, settings, n_pairs=n_pairs)]
+
+
+def _of_kind(sense: KindSense) -> dict[str, Any]:
+    low, high = sense.interval
+    kind = KINDS[sense.kind]
+    return {
+        "kind": sense.kind,
+        "says": kind.says,
+        "feature": sense.feature,
+        "n_pairs": len(sense.shifts),
+        "share": {"value": sense.share, "low": low, "high": high},
+        "shift": float(sense.right_shifts.mean()),
+        "label_shift": kind.direction * float(sense.label_shifts.mean()),
+        "moved_most": sense.moved_most,
+    }
 
 
 def check_robustness(predictor: Predictor, n_clips: int) -> dict[str, Any]:
