@@ -129,7 +129,7 @@ def test_a_config_is_read_and_overridden(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("widht: 1", "widht is not a field; there are variant"),
+        ("widths: 1", "widths is not a field; there are variant"),
         ("width: wide", "width must be a number, got 'wide'"),
         ("width: true", "width must be a number, got True"),
         ("width: 9", "width must be a finite number in"),

@@ -21,6 +21,7 @@ from emomod.training import cost_of_explainability as module
 from emomod.training.config import TrainingConfig
 from emomod.training.cost_of_explainability import MODELS, PUBLISHED, CostTable, run_table
 from emomod.training.cost_table import draw_table, table_rows, table_text, write_table
+from emomod.training.fit import fit_network
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import Source
 
@@ -114,7 +115,6 @@ def test_models_share_splits_and_a_stopped_table_goes_on(clips, tmp_path, monkey
     assert not whole.rendered
     assert (whole.r[0] > 0.8).all()  # Mid2E reads the layer off the labels
     trained: list[tuple[str, int, int]] = []
-    fit_network = module.fit_network
 
     def fit(clips, settings, *, split, **options):
         if len(trained) == 3:

@@ -52,12 +52,14 @@ class CostTable:
 
     def with_mean(self) -> NDArray[np.float64]:
         """Pearson r and its mean over the emotions that are known: [n_models, n_splits, 9]."""
-        return np.concatenate([self.r, _mean(self.r)[..., None]], axis=-1)
+        found: NDArray[np.float64] = np.concatenate([self.r, _mean(self.r)[..., None]], axis=-1)
+        return found
 
     def cost(self, model: str) -> NDArray[np.float64]:
         """Pearson r of A2E less that of ``model``, split by split: [n_splits, 9]."""
         found, names = self.with_mean(), list(MODELS)
-        return found[names.index("a2e")] - found[names.index(model)]
+        cost: NDArray[np.float64] = found[names.index("a2e")] - found[names.index(model)]
+        return cost
 
 
 def _mean(r: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,7 +127,8 @@ def _regression_r(train: NDArray[np.float64], test: NDArray[np.float64]) -> list
     """Pearson r [8] of Mid2E, fitted on labels [n, 15] of the training clips."""
     midlevel, emotions = labels_for(MIDLEVEL_NAMES, test), labels_for(EMOTION_NAMES, test)
     known = np.isfinite(midlevel).all(axis=1)
-    return pearson_r(fit_mid_to_emotion(train).emotions(midlevel[known]), emotions[known]).tolist()
+    r: list[float] = pearson_r(fit_mid_to_emotion(train).emotions(midlevel[known]), emotions[known]).tolist()
+    return r
 
 
 def _kept(path: Path, compute: Callable[[], list[float]]) -> list[float]:

@@ -80,7 +80,8 @@ def _over_splits(r: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _published_cost(model: str) -> NDArray[np.float64]:
-    return np.array(PUBLISHED["a2e"]) - np.array(PUBLISHED[model])
+    cost: NDArray[np.float64] = np.subtract(PUBLISHED["a2e"], PUBLISHED[model])
+    return cost
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
