@@ -19,7 +19,9 @@ from emomod.corpus.clip_files import fit_stems, read_clip_folder, write_clip, wr
 from emomod.corpus.compose import compose
 from emomod.corpus.fluidsynth import RELEASE_SECONDS, SOUNDFONTS, render_scores
 from emomod.corpus.labels import raw_labels
+from emomod.corpus.render import draw_clip, open_studio
 from emomod.corpus.score import Note, Part, Score
+from emomod.corpus.stem_clips import clip_path, write_clips
 from emomod.corpus.stems import (
     BLOCK_SECONDS,
     Stems,
@@ -28,6 +30,7 @@ from emomod.corpus.stems import (
     recorded_stems,
     render_stems,
 )
+from emomod.corpus.store import CorpusSettings
 from emomod.corpus.synthesis import synthesise
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
@@ -140,6 +143,18 @@ def test_a_composed_clip_against_what_was_recorded(tmp_path):
     assert_allclose(list(stored.facts["raw_labels"].values()), raw_labels(score))
     assert list(stored.facts["labels"]) == list(MIDLEVEL_NAMES)
     assert [part["program"] for part in stored.facts["parts"]] == [part.program for part in score.parts]
+
+
+def test_clips_of_a_corpus_against_what_render_makes_of_them(tmp_path):
+    settings_ = CorpusSettings(9, seed=4, synthesiser="numpy", seconds=1.5)
+    studio, lines = open_studio(settings_), list[str]()
+    write_clips(tmp_path, settings_, [0, 3], studio=studio, log=lines.append)
+    write_clips(tmp_path, settings_, [0, 3, 5], studio=studio, log=lines.append)
+    assert lines == ["wrote 2 of 2 clips with stems", "wrote 1 of 1 clips with stems"]
+    for index in (0, 3, 5):
+        clip = draw_clip(settings_, index, studio=studio)
+        mix = apply_acoustics(synthesise(clip.score), draw_acoustics(clip.rng))
+        assert_allclose(read_clip_folder(clip_path(tmp_path, index)).mix, mix, atol=5e-6)
 
 
 def test_fitting_against_theory(rng):

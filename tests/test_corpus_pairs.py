@@ -266,6 +266,7 @@ def test_drawn_pairs_iv():
 def test_command_against_itself(tmp_path, capsys):
     parser = argparse.ArgumentParser()
     add_pairs_arguments(parser)
+    assert all(f" {kind}," in " ".join(parser.format_help().split()) for kind in KINDS)
     out = tmp_path / "pairs"
     words = ["--kind", "melody", "--count", "1", "--seed", "4", "--synthesiser", "numpy", "--out", str(out)]
     made = pairs_command(parser.parse_args(words))

@@ -27,6 +27,9 @@ def add_pairs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pairs, made anew")
     parser.add_argument("--scores", type=Path, metavar="DIR", help="MIDI and MusicXML files to arrange as well")
     parser.add_argument(
+        "--held-out", action="store_true", help="from songs and instruments that no training corpus has"
+    )
+    parser.add_argument(
         "--synthesiser", choices=("fluidsynth", "numpy"), default="fluidsynth", help="default: fluidsynth"
     )
     parser.add_argument("--soundfont", type=Path, metavar="FILE", help="General MIDI soundfont (default: the system's)")
@@ -50,6 +53,7 @@ def pairs_command(arguments: argparse.Namespace) -> dict[str, Any]:
         synthesiser=arguments.synthesiser,
         soundfont=None if arguments.soundfont is None else str(arguments.soundfont),
         scores=None if arguments.scores is None else str(arguments.scores),
+        held_out=arguments.held_out,
     )
     kinds = tuple(KINDS) if arguments.kind == "all" else (arguments.kind,)
     made = write_pairs(arguments.out, settings, kinds=kinds, count=arguments.count, log=print_progress)
