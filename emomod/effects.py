@@ -118,9 +118,11 @@ def load_scores(path: str | Path) -> ClipScores:
     if given and len(given) < len(EMOTION_NAMES):
         raise InputError(f"{path}: must have all {len(EMOTION_NAMES)} emotions or none, got {', '.join(given)}")
     names = tuple(row["clip"] or "" for row in rows)
+    seen = {""}
     for line, name in enumerate(names, start=2):
-        if not name or name in names[: line - 2]:
+        if name in seen:
             raise InputError(f"{path}, row {line}: clip must be a name that no other row has, got {name!r}")
+        seen.add(name)
     return ClipScores(
         names,
         tuple(row.get("file") or "" for row in rows),

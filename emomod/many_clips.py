@@ -206,7 +206,8 @@ def _corpus_warnings(scores: ClipScores, unusable: dict[str, str]) -> list[str]:
 def _model_warnings(predictor: Predictor) -> list[str]:
     """Say which features the model has learned poorly, as far as its card knows."""
     learned = predictor.checkpoint.card["figures"].get("test_r", {})
-    poor = [f"{spoken(n)} (r = {learned[n]:.2f})" for n in MIDLEVEL_NAMES if (learned.get(n) or 1.0) < POOR]
+    known = {name: r for name in MIDLEVEL_NAMES if (r := learned.get(name)) is not None}
+    poor = [f"{spoken(name)} (r = {r:.2f})" for name, r in known.items() if r < POOR]
     return [f"the model has learned poorly, by labels of clips it had not seen: {listed(poor)}"] if poor else []
 
 

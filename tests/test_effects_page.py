@@ -172,6 +172,31 @@ def test_warnings_against_the_design_few_clips(result, text):
     assert result.record["warnings"][0] in text
 
 
+def test_held_out_r_against_itself_is_said_where_the_card_has_it(text):
+    assert "labels of clips that it had not seen: articulation r .79." in text
+
+
+@pytest.mark.parametrize("n", (2, 3, 8))
+def test_few_clips_against_the_design_the_page_holds(tmp_path, rng, n, no_pictures):
+    rows = [",".join(["clip", *MIDLEVEL_NAMES])]
+    rows += [",".join([f"c{k}", *(f"{value:.3f}" for value in rng.random(7))]) for k in range(n)]
+    (tmp_path / "few.csv").write_text("\n".join(rows))
+    record = effects_of_table(tmp_path / "few.csv", out=tmp_path / "out", predictor=small_predictor()).record
+    page = (tmp_path / "out" / "effects.html").read_text(encoding="utf-8")
+    assert (f"Of {n} clips nothing can be said" in page) == (n < 4)
+    assert ("That takes more than 7 clips" in page) == (n < 8)
+    assert record["correlations"]["n"] == n
+    json.loads((tmp_path / "out" / "effects.json").read_text())
+
+
+def test_warnings_against_the_card_what_was_learned_poorly_is_named(result, tmp_path, no_pictures):
+    predictor = small_predictor()
+    predictor.checkpoint.card["figures"] = {"test_r": {"minorness": 0.0, "dissonance": 0.39, "articulation": None}}
+    table = result.folder / "scores.csv"
+    record = effects_of_table(table, out=tmp_path / "out", predictor=predictor).record
+    assert record["warnings"][-1].endswith("had not seen: dissonance (r = 0.39) and minorness (r = 0.00)")
+
+
 def test_command_against_itself_is_understood(html, songs):
     command = unescape(re.search(r"<pre><code>(.*?)</code></pre>", html, re.DOTALL)[1])  # type: ignore[index]
     arguments = build_parser().parse_args(shlex.split(command)[1:])

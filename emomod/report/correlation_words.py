@@ -9,6 +9,7 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.report.words import change, number
 
 NAMED = 3  # pairs named in a sentence
+MIN_CLIPS = 4  # below, there are no intervals
 N_PAIRS = len(MIDLEVEL_NAMES) * (len(MIDLEVEL_NAMES) - 1) // 2 + len(EMOTION_NAMES) * len(MIDLEVEL_NAMES)
 
 
@@ -47,6 +48,8 @@ def _cell(pairs: Pairwise, row: int, column: int) -> dict[str, str]:
 
 def strongest_words(found: Correlations) -> str:
     """Name the pairs of features that are most correlated."""
+    if found.n < MIN_CLIPS:
+        return f"Of {found.n} clips nothing can be said of how the qualities hang together; that takes many more."
     if not found.strongest:
         return "No two qualities differ between these clips, so that nothing can be said of how they hang together."
     named = []

@@ -18,7 +18,7 @@ from emomod.report.correlation_words import correlation_content
 from emomod.report.effect_charts import draw_effect_boxes, with_room
 from emomod.report.page import read_part, render_template
 from emomod.report.pictures import write_figures
-from emomod.report.words import change, number
+from emomod.report.words import change, held_out_r, number
 
 
 def write_effects_page(
@@ -52,6 +52,9 @@ def effects_content(
             {"letter": letter, "name": names[clip], "sentence": effects.clip_sentence(clip)}
             for letter, clip in letters.items()
         ],
+        "learned": ", ".join(
+            f"{spoken(name)} {r}" for name, r in held_out_r(record["model"]).items() if name in MIDLEVEL_NAMES
+        ),
         "warnings": record["warnings"],
         "made": _made(effects, record),
         "command": command_of(record),
