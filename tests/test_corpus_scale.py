@@ -138,6 +138,13 @@ def test_lead_against_theory_a_present_stepwise_line_in_vocal_range_counts_about
     assert lead_quality(full) == pytest.approx(6.0, abs=0.01)
 
 
+def test_lead_against_theory_one_chord_is_no_line():
+    chord = Part("melody", 0, tuple(Note(1.0, 0.5, pitch, 90) for pitch in (60, 64, 67, 72)), 1.0)
+    backing = line((48,) * 16, role="harmony")
+    assert lead_quality(score_of(chord, backing)) == 0.0
+    assert np.isfinite(raw_labels(score_of(chord, backing))).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "share"),
     [

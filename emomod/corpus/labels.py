@@ -75,9 +75,11 @@ def lead_quality(score: Score) -> float:
     """How much of a singable lead there is: 0 without one, about 6 for a present, stepwise line in vocal range."""
     notes = note_table(score)
     is_lead = np.array([part.role == "melody" for part in score.parts])[notes.part]
-    if is_lead.sum() < 3:
+    if not is_lead.any():
         return 0.0
     lead = _top_line(notes.only(is_lead))
+    if lead.onset.size < 3:
+        return 0.0
     covered = float(np.minimum(lead.duration, np.diff(lead.onset, append=score.seconds)).clip(0).sum()) / score.seconds
     share = float((lead.loudness**2).sum() / (notes.loudness**2)[~notes.is_drum].sum())
     presence = min(1.0, covered / 0.6) * min(1.0, share / 0.3)

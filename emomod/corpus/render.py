@@ -140,8 +140,11 @@ def _work_off(
         return
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(n_workers, mp_context=context) as pool:
-        for finished in as_completed([pool.submit(make, shard) for shard in shards]):
-            yield finished.result()
+        try:
+            for finished in as_completed([pool.submit(make, shard) for shard in shards]):
+                yield finished.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
