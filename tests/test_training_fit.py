@@ -278,8 +278,11 @@ def test_auxiliary_labels_steer_the_network_and_leave_nothing_behind(clips, tmp_
 
 def test_auxiliary_targets_against_theory():
     labels = np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0], [7.0, 6.0]])
-    found = auxiliary_targets(Auxiliary(labels, 1.0), np.arange(3))
+    found = auxiliary_targets(Auxiliary(labels, 1.0), np.arange(3), n_clips=4)
     assert_allclose(found, [[-1.0, 0.0], [1.0, 0.0], [np.nan, 0.0], [5.0, 1.0]])
+    assert auxiliary_targets(None, np.arange(3), n_clips=4).shape == (4, 0)
+    with pytest.raises(InputError, match=r"auxiliary labels must have shape \[5, n_extra\], got \[4, 2\]"):
+        auxiliary_targets(Auxiliary(labels, 1.0), np.arange(3), n_clips=5)
 
 
 def test_clips_without_labels_are_not_shown(clips, tmp_path, monkeypatch):

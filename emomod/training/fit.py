@@ -97,10 +97,10 @@ class _Run:
         network = new_network(settings, clips.labels[split.train])
         self.names = network.names
         self.labels = labels_for(self.names, clips.labels)
-        self.extra = auxiliary_targets(auxiliary, split.train)
+        self.extra = auxiliary_targets(auxiliary, split.train, n_clips=len(clips))
         self.extra_weight = 0.0 if auxiliary is None else auxiliary.weight
         self.trained = [name in trained_names(settings.variant) for name in self.names]
-        self.identity = _identity(clips, split, settings, self.extra)
+        self.identity = _identity(clips, split, settings, self.extra * self.extra_weight)
         self._check_labels()
         labelled = np.isfinite(self.labels[split.train][:, self.trained]).any(axis=1)
         self.train = split.train[labelled]  # clips of which nothing that is trained is known teach nothing
@@ -158,7 +158,8 @@ class _Run:
         rate = float(self.optimiser.param_groups[0]["lr"])
         self.table.append([self.round, loss, mean, rate, speed, *found.tolist()])
         self._write()
-        told = f"loss {loss:.4f}, validation r {mean:.3f}, {speed:.0f} clips/s"
+        left = (self.settings.rounds - self.round) * (time.perf_counter() - began) / 60
+        told = f"loss {loss:.4f}, validation r {mean:.3f}, {speed:.0f} clips/s, at most {left:.0f} min left"
         return f"round {self.round} of {self.settings.rounds}: {told}"
 
     def _mean(self, r: NDArray[np.float64]) -> float:

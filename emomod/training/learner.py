@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from emomod.errors import InputError
 from emomod.model.network import EmotionNetwork
 
 
@@ -18,10 +19,12 @@ class Auxiliary:
     weight: float  # in the loss, of the mean squared error of the standardised labels
 
 
-def auxiliary_targets(auxiliary: Auxiliary | None, train: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Labels [n, n_extra] with mean 0 and, where they vary, standard deviation 1 over the clips ``train``."""
+def auxiliary_targets(auxiliary: Auxiliary | None, train: NDArray[np.intp], *, n_clips: int) -> NDArray[np.float64]:
+    """Labels [n_clips, n_extra] with mean 0 and, where they vary, standard deviation 1 over the clips ``train``."""
     if auxiliary is None:
-        return np.zeros((0, 0))
+        return np.zeros((n_clips, 0))
+    if auxiliary.labels.ndim != 2 or len(auxiliary.labels) != n_clips:
+        raise InputError(f"auxiliary labels must have shape [{n_clips}, n_extra], got {list(auxiliary.labels.shape)}")
     known = auxiliary.labels[train]
     scale = np.nanstd(known, axis=0)
     targets: NDArray[np.float64] = (auxiliary.labels - np.nanmean(known, axis=0)) / np.where(scale > 0.0, scale, 1.0)
