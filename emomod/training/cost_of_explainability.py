@@ -66,7 +66,9 @@ def _mean(r: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over the last axis, of what is known."""
     known = np.isfinite(r)
     total: NDArray[np.float64] = np.where(known, r, 0.0).sum(axis=-1)
-    return np.divide(total, known.sum(axis=-1), out=np.full(total.shape, np.nan), where=known.any(axis=-1))
+    unknown = np.full(total.shape, np.nan)
+    mean: NDArray[np.float64] = np.divide(total, known.sum(axis=-1), out=unknown, where=known.any(axis=-1))
+    return mean
 
 
 def run_table(config: TrainingConfig, out: str | Path, *, n_splits: int, log: Log = lambda _: None) -> CostTable:
