@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from emomod.audio import SAMPLE_RATE
 from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.midi import DRUM_CHANNEL, MELODIC_CHANNELS, full_volume, import_mido
-from emomod.corpus.score import Part, Score
+from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.stems import Stems, part_names
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
@@ -163,10 +163,20 @@ def _tempo_track(mido: Any, beats: NDArray[np.float64], *, beats_per_bar: int) -
     return _track(mido, events)
 
 
+def _ends(notes: Sequence[Note]) -> list[float]:
+    """When notes, ordered by onset, end (s): at the latest where their key is struck again; a channel has it once."""
+    ends, struck = [], dict[int, float]()
+    for note in reversed(notes):
+        ends.append(min(note.onset + note.duration, struck.get(note.pitch, np.inf)))
+        struck[note.pitch] = note.onset
+    return ends[::-1]
+
+
 def _part_track(mido: Any, part: Part, *, name: str, channel: int, beats: NDArray[np.float64]) -> Any:
     events: list[tuple[int, Any]] = []
-    for note in part.notes:
-        begin, end = _ticks([note.onset, note.onset + note.duration], beats).tolist()
+    notes = sorted(part.notes, key=lambda note: note.onset)
+    for note, stop in zip(notes, _ends(notes), strict=True):
+        begin, end = _ticks([note.onset, stop], beats).tolist()
         key = {"channel": channel, "note": note.pitch}
         events.append((begin, mido.Message("note_on", **key, velocity=note.velocity)))
         events.append((max(end, begin + 1), mido.Message("note_off", **key)))

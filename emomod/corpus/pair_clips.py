@@ -25,7 +25,7 @@ from emomod.output import new_folder, to_json
 from emomod.spectrogram import band_frequencies
 
 CLIPS_A_PAIR = 200  # clips that are looked at for each pair that is wanted, before a kind is given up
-UNRECORDED = ("soundfont", "scores", "n_clips", "shard_size")  # settings: paths, and what pairs do not depend on
+UNRECORDED = ("soundfont", "scores", "n_clips", "shard_size", "stems")  # paths, and settings that change no pair
 BATCH = 8  # pairs that are rendered in one run
 
 
