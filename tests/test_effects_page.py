@@ -10,12 +10,13 @@ from html import unescape
 import numpy as np
 import pytest
 from fakes import sound_file, tiny_checkpoint
+from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from small_runs import SECONDS, small_predictor
 
 from emomod.cli.main import build_parser, main
 from emomod.correlations import correlate_scores
-from emomod.effects import CorpusEffects, load_scores
+from emomod.effects import CorpusEffects, box_of, load_scores
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES, spoken
 from emomod.many_clips import effects_of_clips, effects_of_table, find_clips
@@ -270,6 +271,16 @@ def test_boxes_against_theory_every_marked_clip_has_its_letter_and_value_in_each
         assert words.count(letter) == 8
         for value in values[clip]:
             assert change(float(value)) in words
+
+
+@pytest.mark.parametrize("n", (200, 201))
+def test_dots_against_theory_many_clips_leave_only_those_beyond_the_whiskers(rng, n):
+    values = rng.standard_t(2, (n, 8))
+    figure = draw_effect_boxes([*MIDLEVEL_NAMES, "sad"], values, marked={}, limits=(-9, 9))
+    drawn = [len(dots.get_offsets()) for dots in figure.axes[0].collections if isinstance(dots, PathCollection)]
+    boxes = [box_of(column) for column in values.T]
+    beyond = [int(((v < b.whisker_low) | (v > b.whisker_high)).sum()) for v, b in zip(values.T, boxes, strict=True)]
+    assert drawn == ([n] * 8 if n == 200 else beyond)
 
 
 def test_marks_against_theory_none_hides_another(rng):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
@@ -125,7 +126,7 @@ def _effects(compared: Comparison, emotion: str) -> tuple[list[str], NDArray[np.
     return [*(MIDLEVEL_NAMES[k] for k in order), emotion], np.column_stack([effects[:, order], sums])
 
 
-def _draw(compared: Comparison, emotion: str) -> Any:
+def _draw(compared: Comparison, emotion: str) -> Figure:
     names, values = _effects(compared, emotion)
     labels = [version.label for version in compared.versions]
     return draw_versions([*map(spoken, names)], values, labels=labels, limits=_limits(compared))

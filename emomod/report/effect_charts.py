@@ -21,7 +21,7 @@ BOX, LANE, GAP = 0.9, 0.56, 0.3  # heights of a box, of a marked clip's or versi
 UNIT = 0.31  # inches
 SHOWN = 0.005  # what is smaller is written as 0.00
 MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 1.5, 0.15, 0.06, 0.5  # inches, the same for all emotions
-FAINT = 40  # clips up to which their dots are drawn strongly
+ALL_SHOWN = 200  # clips up to which each has a dot; of more, only those beyond the whiskers
 
 
 def _rows(n_rows: int, height: float) -> NDArray[np.float64]:
@@ -68,7 +68,7 @@ def with_room(values: NDArray[np.floating], *, room: float = 0.1) -> tuple[float
 
 
 def _box(axes: Axes, values: NDArray[np.floating], middle: float, *, is_sum: bool) -> None:
-    """A box of ``values`` [n], and a dot for each."""
+    """A box of ``values`` [n], and dots for clips."""
     box = box_of(values)
     colour = GREY if is_sum else ORANGE if box.median >= 0 else BLUE
     half = 0.36 * BOX
@@ -76,8 +76,9 @@ def _box(axes: Axes, values: NDArray[np.floating], middle: float, *, is_sum: boo
     for end in (box.whisker_low, box.whisker_high):
         axes.vlines(end, middle - half / 2, middle + half / 2, color=INK, linewidth=1.1, zorder=2)
     axes.barh(middle, box.length, left=box.quartile_low, height=2 * half, color=colour, edgecolor=INK, zorder=3, lw=0.8)
-    strength = 0.55 if values.size <= FAINT else 0.3
-    axes.scatter(values, np.full(values.size, middle), s=9, color=INK, alpha=strength, linewidths=0, zorder=4)
+    beyond = (values < box.whisker_low) | (values > box.whisker_high)
+    dots = values if values.size <= ALL_SHOWN else values[beyond]
+    axes.scatter(dots, np.full(dots.size, middle), s=9, color=INK, alpha=0.5, linewidths=0, zorder=4)
     axes.vlines(box.median, middle - half, middle + half, color=INK, linewidth=2.4, zorder=5)
 
 

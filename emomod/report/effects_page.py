@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from emomod.correlations import Correlations
 from emomod.effects import Box, CorpusEffects
@@ -15,7 +16,7 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.report.content import SHORT_CARD, flatten
 from emomod.report.correlation_charts import draw_correlations_among, draw_weights_beside_correlations
 from emomod.report.correlation_words import correlation_content
-from emomod.report.effect_charts import draw_effect_boxes, with_room
+from emomod.report.effect_charts import ALL_SHOWN, draw_effect_boxes, with_room
 from emomod.report.page import read_part, render_template
 from emomod.report.pictures import write_figures
 from emomod.report.words import change, held_out_r, number
@@ -47,6 +48,7 @@ def effects_content(
     return {
         "title": f"Effects in {len(names)} clips",
         "n": len(names),
+        "dots": "every dot is a clip" if len(names) <= ALL_SHOWN else "dots are the clips beyond them",
         "emotions": [_emotion(effects, emotion, letters, pictures) for emotion in EMOTION_NAMES],
         "marked": [
             {"letter": letter, "name": names[clip], "sentence": effects.clip_sentence(clip)}
@@ -74,7 +76,7 @@ def model_content(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _draw(effects: CorpusEffects, emotion: str, letters: Mapping[str, int]) -> Any:
+def _draw(effects: CorpusEffects, emotion: str, letters: Mapping[str, int]) -> Figure:
     row, order = EMOTION_NAMES.index(emotion), list(effects.boxes(emotion))
     columns = [MIDLEVEL_NAMES.index(name) for name in order]
     values = np.column_stack([effects.values[:, row, columns], effects.sums[:, row]])
