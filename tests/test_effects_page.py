@@ -277,7 +277,7 @@ def test_boxes_against_theory_every_marked_clip_has_its_letter_and_value_in_each
 def test_dots_against_theory_many_clips_leave_only_those_beyond_the_whiskers(rng, n):
     values = rng.standard_t(2, (n, 8))
     figure = draw_effect_boxes([*MIDLEVEL_NAMES, "sad"], values, marked={}, limits=(-9, 9))
-    drawn = [len(dots.get_offsets()) for dots in figure.axes[0].collections if isinstance(dots, PathCollection)]
+    drawn = [np.shape(dots.get_offsets())[0] for dots in figure.axes[0].collections if isinstance(dots, PathCollection)]
     boxes = [box_of(column) for column in values.T]
     beyond = [int(((v < b.whisker_low) | (v > b.whisker_high)).sum()) for v, b in zip(values.T, boxes, strict=True)]
     assert drawn == ([n] * 8 if n == 200 else beyond)
