@@ -13,7 +13,8 @@ from emomod.cli.corpus import add_render_arguments, render_command
 from emomod.cli.train import add_train_arguments, train_command
 from emomod.corpus.clip_files import read_clip_folder
 from emomod.corpus.labels import scaled_labels
-from emomod.corpus.render import render_corpus
+from emomod.corpus.pairs import compare_scores
+from emomod.corpus.render import draw_clip, open_studio, render_corpus
 from emomod.corpus.store import CorpusSettings, clip_folder, load_corpus
 from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
@@ -87,6 +88,22 @@ def test_a_clip_with_stems_is_its_stems_and_what_the_corpus_holds(tmp_path):
         assert stored.facts["song"] == corpus.songs[index] == f"composed 11-{index}"
     with pytest.raises(InputError, match="made otherwise"):
         render_corpus(tmp_path / "stems", replace(settings, stems=False))
+
+
+def test_couples_differ_in_one_planted_change():
+    settings = replace(SMALL, couples=True, seconds=10.0)
+    studio = open_studio(settings)
+    kinds = set()
+    for couple in range(12):
+        before, after = (draw_clip(settings, 2 * couple + place, studio=studio) for place in (0, 1))
+        changed = compare_scores(before.score, after.score)
+        assert changed
+        assert before.song == after.song == f"composed 3-{couple}"
+        assert before.rng.random() != after.rng.random()
+        kinds |= {tuple(sorted({note.version for note in changed}))}
+        again = draw_clip(settings, 2 * couple + 1, studio=studio)
+        assert again.score == after.score
+    assert len(kinds) > 1
 
 
 def test_corpus_iv(folder, tmp_path):

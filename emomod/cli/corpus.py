@@ -34,6 +34,9 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
         "--score-share", type=float, default=0.6, metavar="P", help="share of clips from the scores (default 0.6)"
     )
     parser.add_argument(
+        "--couples", action="store_true", help="every second clip is the one before it with one planted change"
+    )
+    parser.add_argument(
         "--held-out", action="store_true", help="a test corpus: songs and instruments that no other corpus has"
     )
     parser.add_argument(
@@ -62,6 +65,7 @@ def render_command(arguments: argparse.Namespace) -> dict[str, Any]:
         scores=None if arguments.scores is None else str(arguments.scores),
         score_share=arguments.score_share,
         stems=not arguments.spectrograms_only,
+        couples=arguments.couples,
         held_out=arguments.held_out,
     )
     made = render_corpus(arguments.out, settings, n_workers=arguments.workers, log=print_progress)

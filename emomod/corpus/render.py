@@ -26,6 +26,7 @@ from emomod.corpus.clip_files import fit_stems, write_clip
 from emomod.corpus.codecs import maybe_through_codec
 from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version, render_scores
 from emomod.corpus.labels import raw_labels, scaled_labels
+from emomod.corpus.pairs import KINDS, applicable, make_pair
 from emomod.corpus.program_levels import measure_levels
 from emomod.corpus.score import Score
 from emomod.corpus.sources import Log, Sources, open_sources
@@ -89,12 +90,35 @@ def _synthesise_all(scores: Sequence[Score]) -> list[NDArray[np.float32]]:
 
 def draw_clip(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
     """Draw clip ``index`` as its synthesiser can play it."""
+    if settings.couples:
+        return _draw_of_couple(settings, index, studio=studio)
     rng = np.random.default_rng([settings.seed, index])
     while True:
         score, song = studio.sources.draw_score(settings, rng)
         heard = studio.prepare(score)
-        if any(part.notes and not part.is_drums for part in heard.parts):
+        if _sounds(heard):
             return Clip(heard, song or f"composed {settings.seed}-{index}", rng)
+
+
+def _sounds(score: Score) -> bool:
+    """Whether any note is left that is not a drum's."""
+    return any(part.notes and not part.is_drums for part in score.parts)
+
+
+def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
+    """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind; each in a room of its own."""
+    couple = index // 2
+    rng = np.random.default_rng([settings.seed, couple, 2])
+    kind = str(rng.choice(list(KINDS)))
+    while True:
+        score, song = studio.sources.draw_score(settings, rng)
+        if not applicable(score, kind):
+            continue
+        pair = make_pair(score, kind, rng).played_by(studio.prepare)
+        if pair.changed and _sounds(pair.before) and _sounds(pair.after):
+            version = pair.after if index % 2 else pair.before
+            room = np.random.default_rng([settings.seed, couple, index % 2])
+            return Clip(version, song or f"composed {settings.seed}-{couple}", room)
 
 
 def render_corpus(

@@ -36,6 +36,7 @@ class CorpusSettings:
     scores: str | None = None  # folder of MIDI and MusicXML files; None: all clips are composed
     score_share: float = 0.6  # share of the clips that are arranged from scores, where there are any
     stems: bool = False  # also the sound of each clip and of each of its parts, and its score
+    couples: bool = False  # clips 2k and 2k + 1 are a counterfactual pair: the same music but for one planted change
     held_out: bool = False  # the songs and instruments that are kept for tests, and only those
 
     def __post_init__(self) -> None:

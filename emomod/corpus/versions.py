@@ -26,7 +26,7 @@ from emomod.corpus.tonality import (
 LEGATO, STACCATO = 0.97, 0.2  # duration / time to the part's next onset
 SHORTEST, LONGEST = 0.05, 4.0  # s, of a changed note
 CLUSTER = (0, 1, 2)  # semitones
-CLUSTER_PROGRAMS = (16, 19, 48, 49, 50, 51, 90)  # organs, strings, a pad: they sound as long as they are held
+CLUSTER_PROGRAMS = (16, 18, 48, 49, 50, 90)  # organs, strings, a pad: they sound as long as they are held
 CLUSTER_BEATS = 4
 JITTER_SECONDS = 0.06  # standard deviation
 REMOTE = (1, -1, 4, -4, 6)  # semitones to keys with few tones in common
