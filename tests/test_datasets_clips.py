@@ -16,7 +16,7 @@ from emomod.datasets.clips import RatedClips
 from emomod.datasets.link import OFFSET, join, merge_groups
 from emomod.datasets.midlevel import COLUMNS, load_midlevel
 from emomod.datasets.problems import DatasetError
-from emomod.datasets.soundtracks import load_soundtracks
+from emomod.datasets.soundtracks import load_film_excerpts, load_soundtracks
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 
@@ -300,46 +300,72 @@ def test_the_real_track_list_gives_whole_albums_against_its_text(tmp_path):
 
 @pytest.fixture
 def both(tmp_path):
-    """Mid-level with songs 1, 3576, 3577 and 3580; Soundtracks with 1, 2 and 3 of films X, X and Y."""
+    """Mid-level with songs 1, 3576, 3577 and 3580; Soundtracks with 1, 2 and 5 of films X, X and Y."""
     songs = (1, OFFSET + 1, OFFSET + 2, OFFSET + 5)
     root = write_midlevel(tmp_path / "midlevel", songs)
-    return load_midlevel(root), load_soundtracks(write_soundtracks(tmp_path / "soundtracks"))
+    return load_midlevel(root), load_film_excerpts(write_soundtracks(tmp_path / "soundtracks", (1, 2, 5)))
+
+
+def test_film_excerpts_need_no_sounds_against_the_clips(soundtracks):
+    clips = load_soundtracks(soundtracks)
+    shutil.rmtree(soundtracks / "Soundtrack360_mp3")
+    excerpts = load_film_excerpts(soundtracks)
+    assert tuple(f"soundtracks/{number}" for number in excerpts.numbers) == clips.names
+    assert (excerpts.groups, excerpts.sources, excerpts.notes) == (clips.groups, clips.sources, clips.notes)
+    assert np.array_equal(excerpts.labels, clips.labels, equal_nan=True)
+
+
+def test_film_excerpts_need_ratings_and_name_every_fault_of_the_tables(soundtracks):
+    edit(soundtracks / "mean_ratings_set1.csv", "002,", "002,x")
+    edit(soundtracks / "set1_tracklist.csv", "Film Y", "")
+    assert [problem[:2] for problem in problems_of(load_film_excerpts, soundtracks)] == [
+        ("mean_ratings_set1.csv", 3),
+        ("set1_tracklist.csv", 4),
+    ]
+    some = load_film_excerpts(soundtracks, skip_bad=True)
+    assert (some.numbers, len(some.left_out)) == ((1,), 2)
+    (soundtracks / "mean_ratings_set1.csv").unlink()
+    assert problems_of(load_film_excerpts, soundtracks) == [("mean_ratings_set1.csv", None, "there is no such file")]
 
 
 def test_join_against_theory_of_the_offset(both):
-    midlevel, soundtracks = both
-    clips = join(midlevel, soundtracks)
-    assert clips.names == ("midlevel/1", "midlevel/3576", "midlevel/3577", "midlevel/3580", "soundtracks/3")
-    assert np.isnan(clips.labels).sum(axis=1).tolist() == [8, 0, 0, 8, 7]
-    assert np.array_equal(clips.labels[1, :N_MIDLEVEL], midlevel.labels[1, :N_MIDLEVEL])
-    assert np.array_equal(clips.labels[2, N_MIDLEVEL:], soundtracks.labels[1, N_MIDLEVEL:])
-    assert clips.sounds == (*midlevel.sounds, soundtracks.sounds[2])
-    assert clips.notes[0] == "clips with labels of both datasets: 2"
+    midlevel, excerpts = both
+    clips = join(midlevel, excerpts)
+    assert clips.names == ("midlevel/1", "midlevel/3576", "midlevel/3577", "midlevel/3580")
+    assert np.isnan(clips.labels).sum(axis=1).tolist() == [8, 0, 0, 0]
+    assert np.array_equal(clips.labels[:, :N_MIDLEVEL], midlevel.labels[:, :N_MIDLEVEL])
+    assert np.array_equal(clips.labels[1:, N_MIDLEVEL:], excerpts.labels[:, N_MIDLEVEL:])
+    assert (clips.sounds, clips.sources) == (midlevel.sounds, midlevel.sources)
+    assert clips.notes[0] == "clips with labels of both datasets: 3"
 
 
 def test_join_makes_one_group_of_what_shares_an_artist_or_an_album(both):
     clips = join(*both)  # artists A, B, C, D; 3576 and 3577 are both of film X
-    assert clips.groups == (
-        "artist: artist a",
-        "artist: artist b",
-        "artist: artist b",
-        "artist: artist d",
-        "album: film y",
-    )
+    assert clips.groups == ("artist: artist a", "artist: artist b", "artist: artist b", "artist: artist d")
+
+
+def test_join_names_ratings_without_a_clip_and_goes_on_without_them_when_told(both, tmp_path):
+    midlevel = both[0]
+    excerpts = load_film_excerpts(write_soundtracks(tmp_path / "more", (1, 2, 3, 5)))
+    with pytest.raises(DatasetError, match="row 4: number 3 is song 3578 of midlevel, which is not among its clips"):
+        join(midlevel, excerpts)
+    clips = join(midlevel, excerpts, skip_bad=True)
+    assert np.array_equal(clips.labels, join(*both).labels, equal_nan=True)
+    assert [problem.row for problem in clips.left_out] == [4]
 
 
 def test_join_keeps_what_was_left_out(tmp_path):
     midlevel, soundtracks = write_midlevel(tmp_path / "m", (1, 3576)), write_soundtracks(tmp_path / "s", (1, 2))
     (midlevel / "audio" / "1.mp3").unlink()
-    (soundtracks / "Soundtrack360_mp3" / "002.mp3").unlink()
-    clips = join(load_midlevel(midlevel, skip_bad=True), load_soundtracks(soundtracks, skip_bad=True))
+    edit(soundtracks / "mean_ratings_set1.csv", "002,", "002,x")
+    clips = join(load_midlevel(midlevel, skip_bad=True), load_film_excerpts(soundtracks, skip_bad=True))
     assert clips.names == ("midlevel/3576",)
-    assert sorted(problem.what.split(" has ")[0] for problem in clips.left_out) == ["number 2", "song_id 1"]
+    assert sorted(problem.what.split(" ")[0] for problem in clips.left_out) == ["song_id", "valence"]
 
 
 def test_join_iv(both):
-    with pytest.raises(InputError, match="must be midlevel and soundtracks, got soundtracks, midlevel"):
-        join(both[1], both[0])
+    with pytest.raises(InputError, match="must be midlevel, got midlevel\\+soundtracks"):
+        join(join(*both), both[1])
 
 
 @given(

@@ -293,8 +293,9 @@ def test_check_refuses_a_dataset_without_a_table_as_json_too(midlevel, capsys):
     assert (problem["row"], problem["what"]) == (None, "there is no such file")
 
 
-def test_prepare_of_both_datasets_makes_clips_with_all_labels(midlevel, tmp_path, capsys):
+def test_prepare_of_both_datasets_needs_only_the_ratings_of_the_second(midlevel, tmp_path, capsys):
     soundtracks = write_soundtracks(tmp_path / "soundtracks", (1,))
+    shutil.rmtree(soundtracks / "Soundtrack360_mp3")
     out = tmp_path / "out"
     command = ["dataset", "prepare", "midlevel", str(midlevel), "--soundtracks", str(soundtracks), "--out", str(out)]
     assert main(command) == 0
@@ -302,6 +303,17 @@ def test_prepare_of_both_datasets_makes_clips_with_all_labels(midlevel, tmp_path
     clips = load_prepared(out)
     assert np.isnan(clips.labels).sum(axis=1).tolist() == [8, 8, 0]
     assert clips.spectrograms[2].shape[0] == N_BANDS
+
+
+def test_prepare_of_both_names_a_rating_whose_song_is_not_there(midlevel, tmp_path, capsys):
+    soundtracks = write_soundtracks(tmp_path / "soundtracks", (1, 2))
+    command = ["dataset", "prepare", "midlevel", str(midlevel), "--soundtracks", str(soundtracks)]
+    command += ["--out", str(tmp_path / "out")]
+    assert main(command) == 1
+    assert "row 3: number 2 is song 3577 of midlevel, which is not among its clips" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*command, "--skip-bad"]) == 0
+    assert np.isnan(load_prepared(tmp_path / "out").labels).sum(axis=1).tolist() == [8, 8, 0]
 
 
 def test_prepare_on_the_command_line_names_problems_and_goes_on_when_told(midlevel, tmp_path, capsys):

@@ -41,7 +41,12 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 def add_prepare_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``emomod dataset prepare``."""
     add_check_arguments(parser)
-    parser.add_argument("--soundtracks", type=Path, metavar="DIR", help="with midlevel: adds the emotions of its clips")
+    parser.add_argument(
+        "--soundtracks",
+        type=Path,
+        metavar="DIR",
+        help="with midlevel: adds the emotions of its clips; needs only the ratings",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the spectrograms; a stopped run goes on"
     )
@@ -70,6 +75,7 @@ def execute_prepare(arguments: argparse.Namespace) -> int:
     from emomod.datasets.link import join
     from emomod.datasets.prepare import prepare
     from emomod.datasets.problems import DatasetError
+    from emomod.datasets.soundtracks import load_film_excerpts
 
     if arguments.soundtracks is not None and arguments.dataset != "midlevel":
         raise InputError(
@@ -78,7 +84,8 @@ def execute_prepare(arguments: argparse.Namespace) -> int:
     try:
         clips = _load(arguments.dataset, arguments.folder, skip_bad=arguments.skip_bad)
         if arguments.soundtracks is not None:
-            clips = join(clips, _load("soundtracks", arguments.soundtracks, skip_bad=arguments.skip_bad))
+            excerpts = load_film_excerpts(arguments.soundtracks, skip_bad=arguments.skip_bad)
+            clips = join(clips, excerpts, skip_bad=arguments.skip_bad)
         prepared, heard = prepare(clips, arguments.out, skip_bad=arguments.skip_bad, log=print_progress)
     except DatasetError as error:
         return _refuse(arguments, error.problems)

@@ -46,6 +46,18 @@ class RatedExcerpts:
     left_out: tuple[Problem, ...]  # what the caller chose to go on without
 
 
+@dataclass(frozen=True, eq=False)
+class FilmExcerpts:
+    """Ratings of set 1 and what belongs together, without sounds."""
+
+    numbers: tuple[int, ...]
+    groups: tuple[str, ...]  # "album: ..." or "song: ..."
+    sources: tuple[tuple[str, int], ...]  # rating file and row of each excerpt
+    labels: NDArray[np.float64]  # [n, 15] in the order of SCORE_NAMES, 0..1; NaN: not rated
+    left_out: tuple[Problem, ...] = ()  # what the caller chose to go on without
+    notes: tuple[str, ...] = ()  # what a user should know of these excerpts
+
+
 def load_soundtracks_ratings(path: str | Path, *, skip_bad: bool = False) -> RatedExcerpts:
     """Read the mean ratings of set 1 or set 2 from a CSV or Excel file.
 
@@ -60,6 +72,28 @@ def load_soundtracks_ratings(path: str | Path, *, skip_bad: bool = False) -> Rat
     return RatedExcerpts(tuple(ratings.scores), labels, left_out)
 
 
+def load_film_excerpts(folder: str | Path, *, skip_bad: bool = False) -> FilmExcerpts:
+    """Read the ratings of set 1 in ``folder`` and the album of each excerpt; no sounds are needed.
+
+    Groups, DatasetError and ``skip_bad`` are those of ``load_soundtracks``.
+    """
+    root, problems = check_root(folder), list[Problem]()
+    ratings = _set_1(root, problems=problems)
+    if ratings is None:
+        raise DatasetError(problems)
+    groups, notes = _groups(root, ratings, problems=problems)
+    numbers = tuple(sorted(ratings.scores.keys() & groups.keys()))
+    left_out = settle(problems, skip_bad=skip_bad, n_left=len(numbers))
+    return FilmExcerpts(
+        numbers,
+        tuple(groups[number] for number in numbers),
+        tuple((ratings.file, ratings.rows[number]) for number in numbers),
+        np.array([ratings.scores[number] for number in numbers]).reshape(-1, len(SCORE_NAMES)),
+        left_out,
+        (*published(ratings, N_CLIPS), *notes),
+    )
+
+
 def load_soundtracks(folder: str | Path, *, skip_bad: bool = False) -> RatedClips:
     """Find the clips of set 1 in ``folder``, with eight labels each; sounds are found but not read.
 
@@ -68,8 +102,7 @@ def load_soundtracks(folder: str | Path, *, skip_bad: bool = False) -> RatedClip
     instead and the result's ``left_out`` lists why; files that cannot be used as a whole stay an error.
     """
     root, problems = check_root(folder), list[Problem]()
-    table = find_table([root], "mean_ratings_set1") or root / "mean_ratings_set1.csv"
-    ratings = _ratings(table, problems=problems)
+    ratings = _set_1(root, problems=problems)
     sounds = find_sounds(root, SOUNDS, problems=problems)
     if ratings is None or sounds is None:
         raise DatasetError(problems)
@@ -78,6 +111,10 @@ def load_soundtracks(folder: str | Path, *, skip_bad: bool = False) -> RatedClip
     clips = rated_clips(DATASET, ratings, sounds, groups)
     left_out = settle(problems, skip_bad=skip_bad, n_left=len(clips))
     return replace(clips, left_out=left_out, notes=(*published(ratings, N_CLIPS), *notes))
+
+
+def _set_1(root: Path, *, problems: list[Problem]) -> Ratings | None:
+    return _ratings(find_table([root], "mean_ratings_set1") or root / "mean_ratings_set1.csv", problems=problems)
 
 
 def _ratings(path: Path, *, problems: list[Problem]) -> Ratings | None:
