@@ -22,8 +22,18 @@ from emomod.torchaudio_import import PIP_INSTALL, torchaudio_state
 
 OLDEST_PYTHON = (3, 11)
 LIBRARIES = ("numpy", "scipy", "scikit-image", "safetensors", "soxr", "matplotlib", "jinja2", "pyloudnorm")
-MODULES = {"scikit-image": "skimage"}  # where the module is not called as the distribution
+MODULES = {
+    "scikit-image": "skimage",
+    "python-calamine": "python_calamine",
+    "pyyaml": "yaml",
+}  # where the module is not called as the distribution
 REINSTALL = f"{PIP_INSTALL} --force-reinstall {{}}"
+TRAINING_LIBRARIES = {
+    "mido": "to render the training corpus",
+    "partitura": "to render from MusicXML",
+    "python-calamine": "to read ratings in Excel files",
+    "pyyaml": "to train",
+}
 INSTALL_TRAINING = f'{PIP_INSTALL} "emomod[train]"'
 INSTALL_SYNTHESISER = {
     "linux": "sudo apt-get install fluidsynth fluid-soundfont-gm",
@@ -82,7 +92,7 @@ def diagnose(checkpoint: str | Path | None = None) -> Diagnosis:
         ("soundfile", _soundfile),
         ("checkpoint", lambda: _checkpoint(checkpoint)),
         ("torchaudio", _torchaudio),
-        ("mido", _mido),
+        *((name, _training_look(name)) for name in TRAINING_LIBRARIES),
         ("fluidsynth", _fluidsynth),
         ("soundfont", _soundfont),
     ]
@@ -203,12 +213,20 @@ def _torchaudio() -> Finding:
     return Finding("torchaudio", "ok", detail)
 
 
-def _mido() -> Finding:
+def _training_look(name: str) -> Callable[[], Finding]:
+    return lambda: _training_library(name)
+
+
+def _training_library(name: str) -> Finding:
+    """A library of the extra "train": optional, so never a problem."""
+    purpose = TRAINING_LIBRARIES[name]
     try:
-        import_module("mido")
+        import_module(MODULES.get(name, name))
     except ModuleNotFoundError:
-        return Finding("mido", "missing", "optional, to render the training corpus", INSTALL_TRAINING)
-    return Finding("mido", "ok", f"{version('mido')}, to render the training corpus")
+        return Finding(name, "missing", f"optional, {purpose}", INSTALL_TRAINING)
+    except Exception as error:  # whatever a broken library raises
+        return Finding(name, "missing", f"cannot be used ({_one_line(error)})", REINSTALL.format(name))
+    return Finding(name, "ok", f"{version(name)}, {purpose}")
 
 
 def _install_synthesiser() -> str:

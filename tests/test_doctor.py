@@ -10,7 +10,7 @@ import pytest
 from emomod import doctor
 from emomod.doctor import Diagnosis, Finding, diagnose
 
-PARTS = ["python", "emomod", "torch", "device", *doctor.LIBRARIES, "soundfile", "checkpoint", "torchaudio", "mido"]
+PARTS = ["python", "emomod", "torch", "device", *doctor.LIBRARIES, "soundfile", "checkpoint", "torchaudio"]
 
 
 def finding(diagnosis: Diagnosis, name: str) -> Finding:
@@ -25,7 +25,12 @@ def no_checkpoint(monkeypatch):
 
 def test_this_machine_has_every_part_in_the_diagnosis():
     diagnosis = diagnose()
-    assert [found.name for found in diagnosis.findings] == [*PARTS, "fluidsynth", "soundfont"]
+    assert [found.name for found in diagnosis.findings] == [
+        *PARTS,
+        *doctor.TRAINING_LIBRARIES,
+        "fluidsynth",
+        "soundfont",
+    ]
     assert not [found for found in diagnosis.findings if found.state == "problem"]
     assert finding(diagnosis, "soundfile").detail.endswith("reads mp3")
     assert "sha256 " in finding(diagnosis, "checkpoint").detail
@@ -44,13 +49,37 @@ def test_a_library_that_is_missing_is_a_problem_with_the_command_that_cures_it(m
 
 
 @pytest.mark.usefixtures("no_checkpoint")
-@pytest.mark.parametrize(("module", "extra"), [("torchaudio", "separation"), ("mido", "train")])
-def test_an_optional_library_that_is_missing_is_no_problem(monkeypatch, module, extra):
+@pytest.mark.parametrize(
+    ("module", "name", "extra"),
+    [
+        ("torchaudio", "torchaudio", "separation"),
+        ("mido", "mido", "train"),
+        ("partitura", "partitura", "train"),
+        ("python_calamine", "python-calamine", "train"),
+        ("yaml", "pyyaml", "train"),
+    ],
+)
+def test_an_optional_library_that_is_missing_is_no_problem(monkeypatch, module, name, extra):
     monkeypatch.setitem(sys.modules, module, None)
     diagnosis = diagnose()
     assert diagnosis.healthy
-    assert finding(diagnosis, module).state == "missing"
-    assert f'"emomod[{extra}]"' in str(finding(diagnosis, module).cure)
+    assert finding(diagnosis, name).state == "missing"
+    assert f'"emomod[{extra}]"' in str(finding(diagnosis, name).cure)
+
+
+@pytest.mark.usefixtures("no_checkpoint")
+def test_an_optional_library_that_is_broken_is_no_problem(monkeypatch):
+    def broken(name):
+        if name == "partitura":
+            raise ImportError("a part of it is missing")
+        return import_module(name)
+
+    monkeypatch.setattr(doctor, "import_module", broken)
+    diagnosis = diagnose()
+    found = finding(diagnosis, "partitura")
+    assert diagnosis.healthy
+    assert (found.state, found.detail) == ("missing", "cannot be used (ImportError: a part of it is missing)")
+    assert str(found.cure).endswith("--force-reinstall partitura")
 
 
 @pytest.mark.usefixtures("no_checkpoint")
