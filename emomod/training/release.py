@@ -25,6 +25,7 @@ LICENCES = {
     "fluidsynth": "composed by emomod (MIT), rendered with a General MIDI soundfont (FluidR3 GM, Frank Wen, is MIT)",
     "numpy": "composed and rendered by emomod (MIT)",
 }
+SCORES = {"pop909": "POP909 (Wang et al. 2020, MIT)"}  # folders of scores that are known by their names
 RENDERED_LIMITATIONS = (
     "Trained on short General MIDI clips only, composed or arranged by a program: no recorded music, no sung words, no "
     "ratings by listeners. The labels are measures of the score, mapped by rank among such clips to .1-.9, so a score "
@@ -114,7 +115,8 @@ def _licence(source: Source) -> str:
     if not source.rendered:
         return f"{source.description['dataset']}, rated by listeners"
     scores = source.description.get("scores")
-    arranged = f"in part arranged from {scores['n_songs']} songs of {scores['folder']}, else " if scores else ""
+    folder = SCORES.get(scores["folder"], scores["folder"]) if scores else ""
+    arranged = f"in part arranged from {scores['n_songs']} songs of {folder}, else " if scores else ""
     return f"{arranged}{LICENCES[source.description['settings']['synthesiser']]}; labels from the scores"
 
 
@@ -174,6 +176,7 @@ def _rendering(source: Source) -> str:
     options = f"--clips {made['n_clips']} --seed {made['seed']} --synthesiser {made['synthesiser']}"
     if scores:
         options += f" --scores {scores['folder']} --score-share {made['score_share']:g}"
-    if made.get("held_out"):
-        options += " --held-out"
+    for name, option in (("couples", " --couples"), ("held_out", " --held-out")):
+        options += option if made.get(name) else ""
+    options += "" if made.get("stems") else " --spectrograms-only"
     return f"emomod corpus render {options} --out {source.folder.name}"
