@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import soundfile
 import torch
 from small_songs import CHORDS, MELODY, write
 
-from emomod.cli.main import main
+from emomod.cli.main import build_parser, main
 from emomod.corpus.store import load_corpus
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.checkpoint import load_checkpoint
@@ -68,6 +70,15 @@ def command(words):
 def trained(place, corpus, name):
     command(["train", "--config", place / "tiny.yaml", "--corpus", corpus, "--seed", SEED, "--out", place / name])
     return place / name
+
+
+@pytest.mark.parametrize("page", ["corpus", "training", "effects"])
+def test_the_documented_commands_are_understood(page):
+    text = (Path(__file__).parents[1] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    lines = [line.partition("#")[0] for line in text.splitlines() if line.startswith("emomod ")]
+    assert len(lines) >= 3
+    for line in lines:
+        assert callable(build_parser().parse_args(shlex.split(line)[1:]).run)
 
 
 def test_the_corpus_has_composed_clips_and_clips_of_every_song(corpus):
