@@ -16,7 +16,7 @@ from emomod.audio import file_sha256, read_clip
 from emomod.cli.main import build_parser, main
 from emomod.datasets import prepare as preparing
 from emomod.datasets.midlevel import load_midlevel
-from emomod.datasets.prepare import RECORD, check_sounds, load_prepared, prepare
+from emomod.datasets.prepare import RECORD, check_sounds, load_prepared, prepare, prepared_dataset
 from emomod.datasets.problems import DatasetError
 from emomod.errors import InputError
 from emomod.spectrogram import FRONT_END, N_BANDS, compute_spectrogram
@@ -301,6 +301,7 @@ def test_prepare_of_both_datasets_needs_only_the_ratings_of_the_second(midlevel,
     assert main(command) == 0
     assert "note: clips with labels of both datasets: 1" in capsys.readouterr().out
     clips = load_prepared(out)
+    assert prepared_dataset(out) == "midlevel+soundtracks"  # which the model card names
     assert np.isnan(clips.labels).sum(axis=1).tolist() == [8, 8, 0]
     assert clips.spectrograms[2].shape[0] == N_BANDS
 

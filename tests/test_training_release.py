@@ -57,6 +57,7 @@ def test_clips_of_a_corpus_have_seven_labels_and_the_published_layers_emotions(f
 def test_sources_are_joined_without_copies(folder, monkeypatch):
     rated = LabelledClips(("a/1",), ("artist: x",), [np.zeros((149, 70), dtype=np.float16)], np.full((1, 15), np.nan))
     monkeypatch.setattr(sources_module, "load_prepared", lambda path: rated)
+    monkeypatch.setattr(sources_module, "prepared_dataset", lambda path: "a")
     prepared = folder.parent / "prepared"
     prepared.mkdir()
     (prepared / "prepared.json").write_text("{}")

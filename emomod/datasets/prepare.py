@@ -93,6 +93,11 @@ def load_prepared(folder: str | Path) -> LabelledClips:
     )
 
 
+def prepared_dataset(folder: str | Path) -> str:
+    """Which dataset prepared clips come from, such as midlevel+soundtracks; InputError as ``load_prepared``."""
+    return str(_read_record(Path(folder))["dataset"])
+
+
 def _all(job: Callable[[Path], Heard], paths: tuple[Path, ...], *, verb: str, log: Log) -> Iterator[Heard]:
     """Do a job for all sounds, as many at a time as there are processors; results are in order."""
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -217,7 +222,9 @@ def _read_record(folder: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         made = (record["format"], record["front_end"], tuple(record["score_names"]))
-        whole = all({"name", "group", "sound", "labels"} <= clip.keys() for clip in record["clips"])
+        whole = "dataset" in record and all(
+            {"name", "group", "sound", "labels"} <= clip.keys() for clip in record["clips"]
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read ({error!r}); prepare the dataset again") from None
     if made != (FORMAT, FRONT_END, SCORE_NAMES) or not whole:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.corpus.store import load_corpus
-from emomod.datasets.prepare import RECORD, load_prepared
+from emomod.datasets.prepare import RECORD, load_prepared, prepared_dataset
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.model.mid_to_emotion import published_layer
@@ -61,9 +61,7 @@ def joined(sources: Sequence[Source]) -> LabelledClips:
 def _source(folder: Path) -> Source:
     if not (folder / RECORD).is_file():
         return _corpus_source(folder)
-    clips = load_prepared(folder)
-    datasets = sorted({name.partition("/")[0] for name in clips.names})
-    return Source(folder, clips, {"dataset": ", ".join(datasets)})
+    return Source(folder, load_prepared(folder), {"dataset": prepared_dataset(folder)})
 
 
 def _corpus_source(folder: Path) -> Source:
