@@ -317,6 +317,19 @@ def test_prepare_of_both_names_a_rating_whose_song_is_not_there(midlevel, tmp_pa
     assert np.isnan(load_prepared(tmp_path / "out").labels).sum(axis=1).tolist() == [8, 8, 0]
 
 
+def test_prepare_of_both_lists_the_problems_of_both_at_once(midlevel, tmp_path, capsys):
+    soundtracks = write_soundtracks(tmp_path / "soundtracks", (1,))
+    edit(midlevel / "metadata_annotations" / "annotations.csv", "\n2,", "\n2,x")
+    edit(soundtracks / "mean_ratings_set1.csv", "001,", "001,x")
+    out = str(tmp_path / "out")
+    command = ["dataset", "prepare", "midlevel", str(midlevel), "--soundtracks", str(soundtracks), "--out", out]
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "2 problems in the dataset" in told
+    assert "annotations.csv, row 3: melody" in told
+    assert "mean_ratings_set1.csv, row 2: valence" in told
+
+
 def test_prepare_on_the_command_line_names_problems_and_goes_on_when_told(midlevel, tmp_path, capsys):
     fill(midlevel / "audio" / "1.mp3")
     command = ["dataset", "prepare", "midlevel", str(midlevel), "--out", str(tmp_path / "out")]

@@ -72,20 +72,18 @@ def execute_check(arguments: argparse.Namespace) -> int:
 
 def execute_prepare(arguments: argparse.Namespace) -> int:
     """Prepare and print what was made; 1 when there are problems and the user did not say to go on."""
-    from emomod.datasets.link import join
     from emomod.datasets.prepare import prepare
     from emomod.datasets.problems import DatasetError
-    from emomod.datasets.soundtracks import load_film_excerpts
 
     if arguments.soundtracks is not None and arguments.dataset != "midlevel":
         raise InputError(
             "--soundtracks adds to midlevel; for Soundtracks alone: emomod dataset prepare soundtracks DIR"
         )
     try:
-        clips = _load(arguments.dataset, arguments.folder, skip_bad=arguments.skip_bad)
         if arguments.soundtracks is not None:
-            excerpts = load_film_excerpts(arguments.soundtracks, skip_bad=arguments.skip_bad)
-            clips = join(clips, excerpts, skip_bad=arguments.skip_bad)
+            clips = _load_both(arguments.folder, arguments.soundtracks, skip_bad=arguments.skip_bad)
+        else:
+            clips = _load(arguments.dataset, arguments.folder, skip_bad=arguments.skip_bad)
         prepared, heard = prepare(clips, arguments.out, skip_bad=arguments.skip_bad, log=print_progress)
     except DatasetError as error:
         return _refuse(arguments, error.problems)
@@ -99,6 +97,28 @@ def _load(dataset: str, folder: Path, *, skip_bad: bool) -> "RatedClips":
 
     load = load_midlevel if dataset == "midlevel" else load_soundtracks
     return load(folder, skip_bad=skip_bad)
+
+
+def _load_both(midlevel: Path, soundtracks: Path, *, skip_bad: bool) -> "RatedClips":
+    """Mid-level with the ratings of Soundtracks; the problems of both come at once."""
+    from emomod.datasets.link import join
+    from emomod.datasets.midlevel import load_midlevel
+    from emomod.datasets.problems import DatasetError
+    from emomod.datasets.soundtracks import load_film_excerpts
+
+    problems: list[Problem] = []
+    clips = excerpts = None
+    try:
+        clips = load_midlevel(midlevel, skip_bad=skip_bad)
+    except DatasetError as error:
+        problems += error.problems
+    try:
+        excerpts = load_film_excerpts(soundtracks, skip_bad=skip_bad)
+    except DatasetError as error:
+        problems += error.problems
+    if clips is None or excerpts is None:
+        raise DatasetError(problems)
+    return join(clips, excerpts, skip_bad=skip_bad)
 
 
 def _refuse(arguments: argparse.Namespace, problems: "tuple[Problem, ...]") -> int:
