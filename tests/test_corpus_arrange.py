@@ -116,6 +116,12 @@ def test_songs_for_tests_are_no_others(tmp_path):
     assert train.description["scores"]["sha256"] != test.description["scores"]["sha256"]
 
 
+def test_sources_iv_too_few_songs_to_keep_some(tmp_path):
+    write(tmp_path / "a.mid", [("melody", 0, MELODY)])
+    with pytest.raises(InputError, match="1 files are too few, every 6th is kept for tests"):
+        open_sources(CorpusSettings(1, scores=str(tmp_path), held_out=True), log=lambda _: None)
+
+
 def test_sources_draw_songs_and_compositions(tmp_path):
     write(tmp_path / "a.mid", [("melody", 0, MELODY * 1)])
     chosen = CorpusSettings(1, scores=str(tmp_path), score_share=0.5, seconds=2.0)

@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from small_scores import small_score  # type: ignore[import-not-found]
+from small_scores import small_score
 
 from emomod.corpus import stems as stems_module
 from emomod.corpus.acoustics import apply_acoustics, apply_acoustics_to_stems, draw_acoustics

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import tones
 from numpy.testing import assert_allclose
-from small_scores import BEAT, small_score  # type: ignore[import-not-found]
+from small_scores import BEAT, small_score
 
 from emomod.cli.corpus_pairs import add_pairs_arguments, pairs_command
 from emomod.corpus.clip_files import read_clip_folder

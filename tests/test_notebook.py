@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from fakes import tones
-from small_runs import small_run  # type: ignore[import-not-found]
+from small_runs import small_run
 
 from emomod.notebook import Shift, audio_uri, page_html, picture_html, player_html, svg_uri, table_html
 from emomod.result import Prediction, RunResult

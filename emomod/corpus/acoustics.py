@@ -44,7 +44,7 @@ def draw_acoustics(rng: np.random.Generator) -> Acoustics:
 def apply_acoustics(y: NDArray[np.floating], acoustics: Acoustics) -> NDArray[np.float32]:
     """Put ``y`` [n_samples], mono at 22 050 Hz, through ``acoustics``; silence stays silence of the noise floor."""
     wet, noise = apply_acoustics_to_stems(check_waveform(y)[None], acoustics)
-    return wet[0] + noise
+    return np.asarray(wet[0] + noise)
 
 
 def apply_acoustics_to_stems(dry: ArrayLike, acoustics: Acoustics) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

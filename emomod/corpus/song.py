@@ -102,7 +102,7 @@ def _read_midi_parts(path: Path) -> tuple[list[SongPart], int, float]:
     try:
         file = mido.MidiFile(path)
     except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
-        raise InputError(f"{path}: cannot be read as MIDI ({error})") from None
+        raise InputError(f"{path}: cannot be read as MIDI ({error or type(error).__name__})") from None
     parts: list[SongPart] = []
     for track in file.tracks:
         strokes = read_strokes(track)
@@ -162,7 +162,7 @@ def _read_xml_parts(path: Path) -> tuple[list[SongPart], int, float]:
             found = partitura.load_musicxml(str(path)).parts
             tables = [(part.part_name or "", part.note_array(include_time_signature=True)) for part in found]
     except Exception as error:  # the parser raises whatever a broken file makes it raise
-        raise InputError(f"{path}: cannot be read as MusicXML ({error})") from None
+        raise InputError(f"{path}: cannot be read as MusicXML ({error or type(error).__name__})") from None
     parts = []
     for name, table in tables:
         rows = table[table["duration_quarter"] > 0]

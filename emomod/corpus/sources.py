@@ -49,6 +49,9 @@ def open_sources(settings: CorpusSettings, *, log: Log) -> Sources:
     chosen = [
         name for index, name in enumerate(found) if (index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == settings.held_out
     ]
+    if not chosen:
+        kept = f"every {HELD_OUT_EVERY}th is kept for tests"
+        raise InputError(f"scores {settings.scores}: {len(found)} files are too few, {kept}")
     songs: list[Song] = []
     unreadable: list[str] = []
     digest = hashlib.sha256()

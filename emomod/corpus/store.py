@@ -105,7 +105,7 @@ def claim_folder(folder: Path, description: dict[str, Any]) -> None:
 def read_description(folder: Path) -> dict[str, Any]:
     """What corpus.json says; InputError when it is not there or not readable."""
     if not (folder / "corpus.json").is_file():
-        raise InputError(f"{folder}: holds no corpus; render one with `emomod corpus render`")
+        raise InputError(f"{folder}: holds no corpus; make one with `emomod corpus render` or `emomod dataset prepare`")
     try:
         description: dict[str, Any] = json.loads((folder / "corpus.json").read_text())
         settings_of(description)
