@@ -77,7 +77,7 @@ def test_card_against_its_figures(checkpoint):
     text = model_card(checkpoint, checks=["## A check\n\nDone."])
     assert "| melodiousness | 0.10 | 0.05 |" in text
     assert "| mean | 0.40 | 0.20 |" in text  # of 0.1 .. 0.7
-    assert "Standard errors are at most 0.10." in text  # 1 / sqrt(100)
+    assert "If clips were independent, standard errors would be at most 0.10;" in text  # 1 / sqrt(100)
     assert "Learnt least: melodiousness and articulation." in text
     assert "emomod corpus render\nemomod train\n```" in text
     assert "learning rate 0.002, epochs 3" in text
@@ -93,10 +93,10 @@ def test_card_against_its_figures_of_known_labels_only(checkpoint):
     text = model_card(replace(checkpoint, card=CARD | {"figures": figures}))
     assert "| dissonance | 0.40 |\n| valence | 0.20 |\n| mean | 0.30 |" in text
     assert "another synthesiser" not in text
-    assert "Standard errors are at most 0.05." in text  # 1 / sqrt(400)
+    assert "standard errors would be at most 0.05;" in text  # 1 / sqrt(400)
 
 
-def figure(value: float, low: float | None = 0.0, high: float | None = 1.0) -> dict[str, Any]:
+def figure(value: float | None, low: float | None = 0.0, high: float | None = 1.0) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high}
 
 
@@ -175,7 +175,7 @@ def test_sections_against_the_training_a_soundfont_heard_before_is_told():
 def test_an_interval_that_is_not_known_is_told_as_such():
     figures = good_figures()
     figures["phrases"]["areas"][0]["within"] = figure(0.8, None, None)
-    assert "0.80 [nan, nan]" in sections_of(figures)["Phrases that listeners rated"]
+    assert "0.80 [–, –]" in sections_of(figures)["Phrases that listeners rated"]
 
 
 def spoil(figures: dict[str, Any], *path: Any, value: float) -> dict[str, Any]:
@@ -188,11 +188,11 @@ def spoil(figures: dict[str, Any], *path: Any, value: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("path", "value", "told"), [
-    (("unseen", 0, "network_mean", "value"), 0.79, "On unheard the mean r is 0.79, below 0.80."),
-    (("unseen", 0, "network", "minorness", "value"), 0.55, "it hears minorness (0.55) with r below 0.60."),
+    (("unseen", 0, "network_mean", "value"), 0.79, "On unheard the mean r is 0.79, not 0.80 or more."),
+    (("unseen", 0, "network", "minorness", "value"), 0.55, "r is not 0.60 or more for minorness (0.55)."),
     (("unseen", 0, "chroma", "peaks", "minorness", "value"), 0.9,
      "a chroma of peaks without a network is better at minorness (0.90)."),
-    (("phrases", "areas", 0, "overall", "value"), 0.8, "area for valence is 0.80 [0.00, 1.00], below 0.85."),
+    (("phrases", "areas", 0, "overall", "value"), 0.8, "area for valence is 0.80 [0.00, 1.00], not 0.85 or more."),
     (("phrases", "areas", 3, "overall", "value"), 0.96, "onset density alone (0.96 [0.00, 1.00]) tells arousal better"),
     (("pairs", 0, "share", "value"), 0.9, "Minorness moves the right way in 90% of the pairs of kind mode, below 95%."),
     (("robustness", "mean", "-12 dB", "sad"), 0.06, "-12 dB moves sad (0.06) by more than 0.05 in the mean."),
@@ -202,6 +202,21 @@ def test_weaknesses_against_their_aims(path, value, told):
     text = weaknesses(checks_of(spoil(good_figures(), *path, value=value)))
     assert told in text
     assert "Every aim" not in text
+
+
+def test_a_score_that_never_moves_reaches_no_aim():
+    figures = good_figures()
+    figures["unseen"][0]["network"]["minorness"] = figure(None, None, None)
+    figures["unseen"][0]["network_mean"] = figure(None, None, None)
+    found = sections_of(figures)
+    assert "On unheard the mean r is not defined, not 0.80 or more." in found["What it does badly"]
+    assert "r is not 0.60 or more for minorness (not defined)." in found["What it does badly"]
+    assert "a chroma without a network is better at minorness (0.70)." in found["What it does badly"]
+    assert "Every aim" not in found["What it does badly"]
+    unseen = found["Music that it was not trained on"]
+    assert "| minorness | – | 0.70 [0.00, 1.00] |" in unseen
+    assert "| mean | – |" in unseen
+    assert "nan" not in unseen.replace("dissonance", "")
 
 
 def test_weaknesses_name_what_was_not_measured():
@@ -299,21 +314,40 @@ def test_pairs_against_the_figures_of_their_kind(predictor, monkeypatch):
     assert (asked[0][0].seconds, asked[0][1]) == (predictor.window_seconds, 4)
 
 
-def test_a_test_corpus_must_not_be_the_training_corpus(tmp_path, monkeypatch):
-    made = {"settings": {"seed": 4}}
-    test = UnseenTest("small", made, 1, 1, {}, figure(0.5), {})  # type: ignore[arg-type]
-    monkeypatch.setattr(model_checks, "run_unseen_test", lambda predictor, folder: test)
-    for corpus, refused in (
-        ({"settings": {"seed": 4}}, True),
-        ({"sources": [{"folder": "a"}, {"settings": {"seed": 4}}]}, True),
-        ({"sources": [{"settings": {"seed": 5}}]}, False),
-    ):
-        trained = load_predictor(tiny_checkpoint(tmp_path / "x.safetensors", corpus=corpus), device="cpu")
-        if refused:
-            with pytest.raises(InputError, match="another seed than the training clips, got 4"):
-                check_unseen(trained, [tmp_path])
-        else:
-            assert check_unseen(trained, [tmp_path])[0]["corpus"] == "small"
+def made_with(seed: int, *, scores: str | None = None, held_out: bool = False) -> dict[str, Any]:
+    """What a corpus says of itself."""
+    told = None if scores is None else {"folder": scores, "sha256": f"sum of {scores}"}
+    return {"settings": {"n_clips": 8, "seed": seed, "held_out": held_out}, "scores": told}
+
+
+@pytest.mark.parametrize(("trained", "tested", "refusal"), [
+    (made_with(4), made_with(4, held_out=True), "another seed than the training clips, got 4"),
+    (made_with(5), made_with(4), "songs or instruments of the training clips; render it with --held-out"),
+    (made_with(5, scores="pop"), made_with(4, scores="pop"), "or from other scores"),
+    (made_with(5, scores="pop"), made_with(4), "songs or instruments"),
+    (made_with(5, scores="pop"), made_with(4, scores="jazz"), None),
+    (made_with(5, scores="pop"), made_with(4, scores="pop", held_out=True), None),
+    (made_with(5, scores="pop", held_out=True), made_with(4, scores="pop", held_out=True), "songs or instruments"),
+    ({"settings": {"seed": 5}}, made_with(4, held_out=True), None),
+])  # fmt: skip
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_test_corpus_must_not_share_music_with_training(tmp_path, monkeypatch, trained, tested, refusal, nested):
+    heard: list[Path] = []
+
+    def hear(predictor: Any, folder: Path) -> UnseenTest:
+        heard.append(folder)
+        return UnseenTest("small", tested, 1, 1, {}, figure(0.5), {})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(model_checks, "run_unseen_test", hear)
+    (tmp_path / "corpus.json").write_text(json.dumps(tested))
+    corpus = {"sources": [{"folder": "a", "dataset": "midlevel"}, trained]} if nested else trained
+    predictor = load_predictor(tiny_checkpoint(tmp_path / "x.safetensors", corpus=corpus), device="cpu")
+    if refusal is None:
+        assert check_unseen(predictor, [tmp_path])[0]["corpus"] == "small"
+        return
+    with pytest.raises(InputError, match=refusal):
+        check_unseen(predictor, [tmp_path])
+    assert heard == []  # hearing a corpus takes minutes
 
 
 def test_phrases_against_the_folder_series_are_counted(predictor, monkeypatch):

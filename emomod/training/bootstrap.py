@@ -26,8 +26,14 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        """The figure, then the interval in brackets, with two decimals."""
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        """The figure, then the interval in brackets, with two decimals; a dash for what is not defined."""
+        if not np.isfinite(self.value):
+            return "–"
+        return f"{self.value:.2f} [{_told(self.low)}, {_told(self.high)}]"
+
+
+def _told(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "–"
 
 
 def estimate(value: float, draws: NDArray[np.float64]) -> Estimate:

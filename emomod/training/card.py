@@ -1,7 +1,7 @@
 """Write the model card of a checkpoint as Markdown: ``python -m emomod.training.card > docs/model_card.md``.
 
 The card is written from the checkpoint, from docs/results/model_checks.json and from docs/phrase_looks.csv, so that it
-can be written again in a second; no number is typed. The options measure: each puts its check into that JSON file
+can be written again in a second; no result is typed. The options measure: each puts its check into that JSON file
 first, and every use of ``--phrases`` is a look at the rated phrases that goes into the CSV file with its reason.
 """
 
@@ -88,7 +88,10 @@ def _figures(card: dict[str, Any]) -> str:
             "whose sounds were never heard in training. "
         )
     error = max(count**-0.5 for count in counts.values())
-    text += f"Standard errors are at most {error:.2f}. Learnt least: {least}."
+    text += (
+        f"If clips were independent, standard errors would be at most {error:.2f}; clips of one song are not, so they "
+        f"are larger where songs have several. Learnt least: {least}."
+    )
     return f"{text}\n\n{table(header, rows)}"
 
 

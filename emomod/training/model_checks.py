@@ -15,7 +15,7 @@ from typing import Any
 
 from emomod.corpus.fluidsynth import find_soundfont
 from emomod.corpus.pairs import KINDS
-from emomod.corpus.store import CorpusSettings
+from emomod.corpus.store import CorpusSettings, read_description
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 from emomod.model.predictor import Predictor
@@ -91,19 +91,34 @@ def check_phrases(predictor: Predictor, folder: Path) -> dict[str, Any]:
 def check_unseen(predictor: Predictor, folders: Sequence[Path]) -> list[dict[str, Any]]:
     """Correlations with the labels of test corpora, see emomod.training.unseen.
 
-    InputError for a corpus of a training corpus's seed: it would hold the same compositions.
+    InputError, before anything is heard, for a corpus that shares compositions, songs or instruments with a training
+    corpus, as far as the corpora and the checkpoint's card tell.
     """
-    tests = [run_unseen_test(predictor, folder) for folder in folders]
-    for test in tests:
-        if (seed := test.made["settings"]["seed"]) in _training_seeds(predictor.checkpoint.card):
-            raise InputError(f"test corpus {test.corpus}: must have another seed than the training clips, got {seed}")
-    return [test.as_dict() for test in tests]
+    corpus = predictor.checkpoint.card.get("corpus", {})
+    trained = [made for made in (corpus, *corpus.get("sources", ())) if "settings" in made]
+    for folder in folders:
+        made = read_description(folder)
+        for other in trained:
+            _check_apart(folder, made, other)
+    return [run_unseen_test(predictor, folder).as_dict() for folder in folders]
 
 
-def _training_seeds(card: dict[str, Any]) -> set[int]:
-    """Seeds of the corpora that a checkpoint was trained on."""
-    corpus = card.get("corpus", {})
-    return {made["settings"]["seed"] for made in (corpus, *corpus.get("sources", ())) if "settings" in made}
+def _check_apart(folder: Path, made: dict[str, Any], trained: dict[str, Any]) -> None:
+    """See that a test corpus, ``made`` in ``folder``, holds nothing that was ``trained`` on; else InputError.
+
+    Corpora of one seed have the same compositions. Without ``held_out`` the instruments are those of training; then
+    the songs must at least come from other scores.
+    """
+    if (seed := made["settings"]["seed"]) == trained["settings"]["seed"]:
+        raise InputError(f"test corpus {folder}: must have another seed than the training clips, got {seed}")
+    here, there = made.get("scores"), trained.get("scores")
+    other_scores = here and not (there and {here["folder"], here["sha256"]} & {there["folder"], there["sha256"]})
+    same_side = bool(made["settings"].get("held_out")) == bool(trained["settings"].get("held_out"))
+    if same_side and not other_scores:
+        raise InputError(
+            f"test corpus {folder}: has songs or instruments of the training clips; render it with --held-out, or "
+            "from other scores"
+        )
 
 
 def check_pairs(predictor: Predictor, n_pairs: int) -> list[dict[str, Any]]:
