@@ -153,6 +153,11 @@ def test_sections_against_their_figures():
     assert "| valence: key clarity | 0.70 [0.00, 1.00] | 0.60 [0.00, 1.00] |" in phrases
     assert "looked at 3 times so far, twice with this checkpoint" in phrases
     assert "96 phrases of game music from 8 series" in phrases
+    assert "8 series, some much larger than others, are few: the overall intervals are too narrow.\n" in phrases
+    figures = good_figures()
+    figures["phrases"]["coverage"] = 0.8675
+    phrases = sections_of(figures)["Phrases that listeners rated"]
+    assert "series of these sizes, 87% hold the true area, not 95 %." in phrases
     pairs = found["Matched pairs with one planted change"]
     assert "| minorness: major, then minor | 40 | 98% [87%, 99%] | +0.30 | +0.50 | 50% |" in pairs
     assert found["The same music in other files"].count("0.010 (0.010)") == len(SCORE_NAMES) * len(CONDITIONS)
@@ -356,8 +361,10 @@ def test_phrases_against_the_folder_series_are_counted(predictor, monkeypatch):
     monkeypatch.setattr(model_checks, "load_phrases", lambda folder: phrases)
     monkeypatch.setattr(model_checks, "rate_phrases", lambda predictor, phrases: (area,))
     monkeypatch.setattr(model_checks, "find_soundfont", lambda: Path("fonts/Fluid.sf2"))
+    monkeypatch.setattr(model_checks, "series_coverage", lambda series: 0.1 * len(series))
     found = check_phrases(predictor, Path("phrases"))
     assert (found["n_phrases"], found["n_series"], found["soundfont"]) == (3, 2, "Fluid.sf2")
+    assert found["coverage"] == pytest.approx(0.3)
     assert found["areas"][0]["overall"] == {"value": 0.7, "low": 0.6, "high": 0.8}
 
 

@@ -2,11 +2,13 @@
 
 import csv
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fakes import shared
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -29,6 +31,7 @@ from emomod.training.validation import (
     record_look,
     roc_area,
     roc_area_within,
+    series_coverage,
 )
 
 NOTES = (Note(0.25, 0.5, 60, 90), Note(0.25, 0.5, 64, 90), Note(1.0, 0.5, 67, 70))
@@ -278,3 +281,24 @@ def test_looks_iv(tmp_path):
     (tmp_path / "looks.csv").write_text("date,why\n2026-01-01,x\n")
     with pytest.raises(InputError, match="must have the columns"):
         read_looks(tmp_path / "looks.csv")
+
+
+SIZES = (8, 9, 4, 40, 4, 9, 6, 16)  # of the series of the rated phrases
+
+
+def series_of(sizes: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(f"series {place}" for place, size in enumerate(sizes) for _ in range(size))
+
+
+def test_intervals_of_few_unequal_series_are_too_narrow():
+    assert 0.82 < series_coverage(series_of(SIZES)) < 0.91  # what the card says: not .95
+
+
+def test_intervals_of_many_equal_series_hold_what_they_promise():
+    assert series_coverage(series_of((3,) * 40), n_sets=300) == pytest.approx(0.95, abs=0.03)
+
+
+def test_the_sizes_of_the_series_are_those_of_the_rated_phrases():
+    with shared("labelled_phrases/labels.csv").open(newline="", encoding="utf-8") as file:
+        found = Counter(row["series"] for row in csv.DictReader(file))
+    assert sorted(found.values()) == sorted(SIZES)

@@ -106,6 +106,7 @@ def phrases_section(figures: Mapping[str, Any], *, looks: Sequence[Mapping[str, 
         "interval draws whole series; within series, only pairs of one series are compared and the interval draws "
         f"phrases within each series ({N_DRAWS} draws). Aimed at: {AREAS['valence']:.2f} for valence, "
         f"{AREAS['arousal']:.2f} for arousal.\n\n"
+        f"{_narrow(figures)}\n\n"
         f"Nothing was trained or tuned on these phrases. They were looked at {_times(len(looks))} so far, "
         f"{_times(here)} with this checkpoint (docs/phrase_looks.csv says when and why). The definitions of the labels "
         "come from an experiment with prototypes, before that count, which compared many networks and three sets of "
@@ -116,6 +117,15 @@ def phrases_section(figures: Mapping[str, Any], *, looks: Sequence[Mapping[str, 
         for area in figures["areas"]
     ]
     return f"{text}\n\n{table(['rating: measure', 'overall', 'within series'], rows)}"
+
+
+def _narrow(figures: Mapping[str, Any]) -> str:
+    """What drawing few series does to intervals."""
+    text = f"{figures['n_series']} series, some much larger than others, are few: the overall intervals are too narrow"
+    if "coverage" not in figures:  # of a check that was measured without
+        return f"{text}."
+    share = f"{figures['coverage']:.0%}"
+    return f"{text}. In simulated sets with series of these sizes, {share} hold the true area, not 95 %."
 
 
 def _times(count: int) -> str:

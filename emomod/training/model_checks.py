@@ -25,7 +25,7 @@ from emomod.rescoring import score_file
 from emomod.training.robustness import clips_to_test, measure_robustness
 from emomod.training.sense import KindSense, matched_pairs_test, synthesiser_at_hand
 from emomod.training.unseen import run_unseen_test
-from emomod.training.validation import load_phrases, rate_phrases
+from emomod.training.validation import load_phrases, rate_phrases, series_coverage
 
 RESULTS = Path("docs/results/model_checks.json")
 PAIRS_SEED = 2_000_029  # of the pairs' music: no corpus has it unless on purpose
@@ -84,7 +84,8 @@ def check_phrases(predictor: Predictor, folder: Path) -> dict[str, Any]:
     """Areas under the ROC curve on the rated phrases in ``folder``, see emomod.training.validation."""
     phrases = load_phrases(folder)
     areas = [asdict(area) for area in rate_phrases(predictor, phrases)]
-    counts = {"n_phrases": len(phrases.scores), "n_series": len(set(phrases.series))}
+    counts: dict[str, Any] = {"n_phrases": len(phrases.scores), "n_series": len(set(phrases.series))}
+    counts["coverage"] = series_coverage(phrases.series)
     return {**counts, "soundfont": find_soundfont().name, "areas": areas}
 
 

@@ -11,6 +11,7 @@ one series from another cannot help.
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ from emomod.training.bootstrap import Estimate, draw_groups, draw_within, estima
 SECONDS = 30.0  # of each phrase
 WINDOW_SECONDS = 10.0
 PIANO = 0  # General MIDI program
+N_SETS = 400  # simulated sets of phrases, and draws of each
+SENSE = 1.5  # of a simulated measure: an area of about .9
 COLUMNS = ("file", "series", "valence", "arousal")
 LOOK_COLUMNS = ("date", "checkpoint", "why")
 
@@ -158,6 +161,33 @@ def _judge(
         estimate(roc_area(values, positive), overall),
         estimate(roc_area_within(values, positive, series), within),
     )
+
+
+def series_coverage(series: Sequence[str], *, n_sets: int = N_SETS, seed: int = 0) -> float:
+    """Share of simulated sets of phrases whose overall interval holds the true area; 0.95 if it were a true interval.
+
+    A set has as many phrases of as many ``series`` [n] as the real one. Series explain a third of the variance of what
+    is rated, and of what a measure hears beside it; the true area is the mean of all sets'. It hardly changes with
+    either (between a tenth and a half: 0.86 to 0.89), but with the number of series and how unequal they are.
+    """
+    rng, (_, members) = check_rng(seed), np.unique(series, return_inverse=True)
+
+    def drawn() -> NDArray[np.float64]:
+        """Values [n], in part shared by the phrases of a series."""
+        shared = rng.normal(size=int(members.max()) + 1)[members]
+        mixed: NDArray[np.float64] = np.sqrt(1 / 3) * shared + np.sqrt(2 / 3) * rng.normal(size=members.size)
+        return mixed
+
+    found = []
+    while len(found) < n_sets:
+        rated = drawn()
+        heard, positive = SENSE * rated + drawn(), rated > 0
+        if positive.any() and not positive.all():
+            every = np.ones((int(positive.sum()), int((~positive).sum())))
+            counts = draw_groups(series, rng=rng, n_draws=n_sets)
+            found.append(estimate(roc_area(heard, positive), _areas(heard, positive, pairs=every, counts=counts)))
+    truth = np.mean([each.value for each in found])
+    return float(np.mean([each.low <= truth <= each.high for each in found]))
 
 
 def _notes(score: Score) -> list[Note]:
