@@ -277,9 +277,18 @@ def test_a_clip_iv(predictor, tmp_path):
     (tmp_path / "p.json").write_text("{}")
     with pytest.raises(InputError, match="cannot be read as published scores"):
         check_clip(predictor, sound_file(tmp_path), published=tmp_path / "p.json", ratings=None)
-    (tmp_path / "r.csv").write_text("number,valence\n001,1\n")
-    with pytest.raises(InputError, match="has no excerpt of number '002'"):
-        listeners_of(tmp_path / "r.csv", Path("x_002.mp3"))
+    header, row = "number," + ",".join(EMOTION_NAMES), "001,1,2,3,4,5,6,7,8"
+    for text, clip, told in (
+        (f"{header}\n{row}\n", "x_002.mp3", "has no excerpt of number '002'"),
+        (f"{header}\n{row}\n", "song.mp3", "has no excerpt of number 'song'"),
+        ("id,valence\n001,1\n", "x_001.mp3", "must have the columns number, energy"),
+        (f"{header}\n{row}\n".replace(",", ";"), "x_001.mp3", "separated by semicolons"),
+        (f"{header}\n{row[:-1]}loud\n", "x_001.mp3", "row 2: tender must be a number, got 'loud'"),
+        (f"{header}\n{row} \xe9\n", "x_001.mp3", "0xe9, which is not UTF-8"),
+    ):
+        (tmp_path / "r.csv").write_text(text, encoding="latin-1")
+        with pytest.raises(InputError, match=told):
+            listeners_of(tmp_path / "r.csv", Path(clip))
     with pytest.raises(InputError, match="no such file"):
         listeners_of(tmp_path / "no.csv", Path("x_002.mp3"))
 

@@ -231,10 +231,10 @@ def test_phrases_are_rated_against_theory(folder):
     assert areas["model's energy"] == 1.0
 
 
-def test_phrases_against_the_data_zero_is_not_high_and_all_is_piano(tmp_path):
+def test_phrases_against_the_data_all_is_piano(tmp_path):
     for name in ("a.mid", "b.mid", "c.mid"):
         write_midi(tmp_path / name, [score_of(NOTES, program=40)], slot_seconds=12.0)
-    table = "file,series,valence,arousal\na.mid,x,1,0\nb.mid,y,-1,2.5\nc.mid,y,0,-3\n"
+    table = "file,series,valence,arousal\na.mid,x,1,-1\nb.mid,y,-1,1\nc.mid,y,-1,-1\n"
     (tmp_path / "labels.csv").write_text(table)
     phrases = load_phrases(tmp_path)
     assert phrases.valence.tolist() == [True, False, False]
@@ -244,9 +244,25 @@ def test_phrases_against_the_data_zero_is_not_high_and_all_is_piano(tmp_path):
     assert {part.program for score in phrases.scores for part in score.parts} == {0}
 
 
+@pytest.mark.parametrize("rating", ["high", "nan", "0", "", "2.5", "inf"])
+def test_phrases_iv_a_rating_is_1_or_minus_1(folder, rating):
+    (folder / "labels.csv").write_text(f"file,series,valence,arousal\na.mid,x,1,-1\nb.mid,x,1,{rating}\n")
+    with pytest.raises(InputError, match=f"row 3: arousal must be 1 or -1, got '{rating}'"):
+        load_phrases(folder)
+
+
+@pytest.mark.parametrize(("onset", "n_windows"), [(4.0, 1), (14.9, 1), (15.0, 2), (24.9, 2), (25.0, 3)])
+def test_windows_that_are_heard_against_their_rule(onset, n_windows, rng):
+    heard = LoudnessPredict()
+    validation._mean_scores(
+        heard, rng.standard_normal(30 * SR).astype(np.float32), score_of([Note(onset, 0.5, 60, 90)], 30.0)
+    )
+    assert heard.n_windows == [n_windows]
+
+
 def test_phrases_iv(folder, tmp_path):
-    with pytest.raises(InputError, match="no such file"):
-        load_phrases(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_phrases(tmp_path / "none")
     (folder / "b.mid").write_bytes(b"no MIDI")
     with pytest.raises(InputError, match="cannot be read as MIDI"):
         load_phrases(folder)

@@ -4,7 +4,6 @@ The file belongs to one checkpoint, told by its sha256. Each check in it has its
 ran with and its figures; measuring again replaces it, and measuring another checkpoint begins a new file.
 """
 
-import csv
 import json
 import os
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from typing import Any
 from emomod.corpus.fluidsynth import find_soundfont
 from emomod.corpus.pairs import KINDS
 from emomod.corpus.store import CorpusSettings, read_description
+from emomod.datasets.ratings import read_number
+from emomod.datasets.soundtracks import load_soundtracks_ratings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 from emomod.model.predictor import Predictor
@@ -179,11 +180,9 @@ def _published(path: Path) -> tuple[str, list[float]]:
 
 def listeners_of(table: Path, clip: Path) -> dict[str, float]:
     """Mean ratings of ``clip`` x 0.1 in a table of the Soundtracks dataset; its name ends in the excerpt's number."""
-    number = clip.stem.rsplit("_", 1)[-1]
-    if not table.is_file():
-        raise InputError(f"ratings {table}: there is no such file")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = {row["number"]: row for row in csv.DictReader(file)}
-    if number not in rows:
-        raise InputError(f"{table}: has no excerpt of number {number!r}, with which the name of {clip.name} ends")
-    return {name: 0.1 * float(rows[number][name]) for name in EMOTION_NAMES}
+    excerpts, ending = load_soundtracks_ratings(table), clip.stem.rsplit("_", 1)[-1]
+    number = read_number(ending)
+    if number not in excerpts.numbers:
+        raise InputError(f"{table}: has no excerpt of number {ending!r}, with which the name of {clip.name} ends")
+    labels = dict(zip(SCORE_NAMES, excerpts.labels[excerpts.numbers.index(number)].tolist(), strict=True))
+    return {name: labels[name] for name in EMOTION_NAMES}

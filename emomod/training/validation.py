@@ -26,6 +26,8 @@ from emomod.corpus.fluidsynth import render_scores
 from emomod.corpus.midi import read_midi
 from emomod.corpus.score import Note, Score, note_table
 from emomod.corpus.tonality import KRUMHANSL_MAJOR, KRUMHANSL_MINOR, key_correlations, pitch_classes, sounding
+from emomod.datasets.problems import DatasetError, Problem
+from emomod.datasets.tables import read_table
 from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
 from emomod.spectrogram import compute_spectrogram
@@ -36,7 +38,8 @@ WINDOW_SECONDS = 10.0
 PIANO = 0  # General MIDI program
 N_SETS = 400  # simulated sets of phrases, and draws of each
 SENSE = 1.5  # of a simulated measure: an area of about .9
-COLUMNS = ("file", "series", "valence", "arousal")
+RATINGS = ("valence", "arousal")
+COLUMNS = ("file", "series", *RATINGS)
 LOOK_COLUMNS = ("date", "checkpoint", "why")
 
 
@@ -102,17 +105,21 @@ def _areas(
 
 
 def load_phrases(folder: str | Path) -> RatedPhrases:
-    """Load the phrases of ``folder``."""
-    table = Path(folder) / "labels.csv"
-    if not table.is_file():
-        raise InputError(f"{table}: there is no such file")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not set(COLUMNS) <= set(rows[0]):
-        raise InputError(f"{table}: must have the columns {', '.join(COLUMNS)}")
-    scores = [_for_piano(read_midi(Path(folder) / row["file"], seconds=SECONDS)) for row in rows]
-    valence, arousal = (np.array([float(row[name]) > 0 for row in rows]) for name in ("valence", "arousal"))
-    return RatedPhrases(tuple(scores), tuple(row["series"] for row in rows), valence, arousal)
+    """Load the phrases of ``folder``; DatasetError (an InputError) lists every problem of its table."""
+    path, problems = Path(folder) / "labels.csv", list[Problem]()
+    table = read_table(path, columns=COLUMNS, separator=",", problems=problems)
+    rows = () if table is None else table.rows
+    for row in rows:
+        problems += [
+            Problem(str(path), row.number, f"{rating} must be 1 or -1, got {row.cells[rating]!r}")
+            for rating in RATINGS
+            if row.cells[rating] not in ("1", "-1") and not row.faulty
+        ]
+    if problems:
+        raise DatasetError(problems)
+    scores = [_for_piano(read_midi(Path(folder) / row.cells["file"], seconds=SECONDS)) for row in rows]
+    valence, arousal = (np.array([row.cells[rating] == "1" for row in rows]) for rating in RATINGS)
+    return RatedPhrases(tuple(scores), tuple(row.cells["series"] for row in rows), valence, arousal)
 
 
 def _for_piano(score: Score) -> Score:
@@ -211,8 +218,8 @@ def _onset_density(score: Score) -> float:
 
 
 def _mean_scores(predict: Predict, y: NDArray[np.float32], score: Score) -> NDArray[np.float64]:
-    """Mean scores [n_names] over the windows of 10 s in which at least 5 s lie before the last onset."""
-    n_windows = max(1, round(_length(score) / WINDOW_SECONDS))
+    """Mean scores [n_names] over the first window of 10 s and those in which at least 5 s lie before the last onset."""
+    n_windows = max(1, int(_length(score) / WINDOW_SECONDS + 0.5))
     length = round(WINDOW_SECONDS * SAMPLE_RATE)
     windows = [y[index * length : (index + 1) * length] for index in range(n_windows)]
     spectrograms = torch.stack([compute_spectrogram(window).log_spectrogram for window in windows])
