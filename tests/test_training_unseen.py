@@ -1,5 +1,7 @@
 """Correlations with the labels of a test corpus: against NumPy, against theory, and over a small corpus on disk."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,10 @@ from numpy.testing import assert_allclose
 from emomod.corpus.render import render_corpus
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
+from emomod.labelled_clips import LabelledClips
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
-from emomod.training.sources import clips_of_corpus
+from emomod.training import unseen
+from emomod.training.sources import Source, clips_of_corpus
 from emomod.training.unseen import counted_pearson_r, run_unseen_test
 
 
@@ -81,6 +85,25 @@ def test_unseen_against_itself_chance_lies_in_its_interval_and_chroma_needs_no_n
     assert set(found.chroma) == {"all", "peaks"}
     assert all(set(figures) == {"tonal_stability", "minorness"} for figures in found.chroma.values())
     assert found.as_dict()["network"]["articulation"]["value"] == found.network["articulation"].value
+
+
+def test_intervals_draw_whole_songs(monkeypatch, rng):
+    n_songs, n_takes = 40, 4  # takes of a song are alike: they say no more than one does
+    labels = np.repeat(rng.random((n_songs, len(SCORE_NAMES))), n_takes, axis=0)
+    heard = labels + np.repeat(rng.normal(scale=0.3, size=(n_songs, len(SCORE_NAMES))), n_takes, axis=0)
+    spectrograms = rng.random((n_songs * n_takes, 149, 31)).astype(np.float16)
+    names = tuple(map(str, range(n_songs * n_takes)))
+
+    def widths(groups):
+        clips = LabelledClips(names, groups, spectrograms, labels)
+        source = Source(Path("takes"), clips, {"settings": {"seed": 1}})
+        monkeypatch.setattr(unseen, "load_sources", lambda folders: (source,))
+        found = run_unseen_test(Recital(heard), "takes")
+        assert found.n_groups == len(set(groups))
+        return np.array([figure.high - figure.low for figure in found.network.values()])
+
+    songs = tuple(f"song: {place // n_takes}" for place in range(n_songs * n_takes))
+    assert_allclose((widths(songs) / widths(names)).mean(), np.sqrt(n_takes), rtol=0.1)
 
 
 def test_unseen_iv(tmp_path):
