@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from sklearn.model_selection import GroupKFold
 
-from emomod.datasets.splits import fold_splits, repeated_splits, single_artist_split
+from emomod.datasets.splits import PROTOCOLS, fold_splits, repeated_splits, single_artist_split, splits_of
 from emomod.errors import InputError
 
 NAMED = st.lists(st.sampled_from([f"{kind}: {n}" for kind in ("artist", "album") for n in range(8)]), min_size=4)
@@ -126,3 +127,41 @@ def test_splits_depend_on_names_and_seed_only_against_themselves(split, rng):
 def test_splits_iv(split, message):
     with pytest.raises(InputError, match=message):
         split()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@given(seed=st.integers(0, 99), n_small=st.integers(30, 60), sizes=st.lists(st.integers(2, 6), min_size=5, max_size=15))
+def test_protocols_part_all_clips_in_whole_groups(protocol, seed, n_small, sizes):
+    groups = [f"artist: {n}" for n in range(n_small)]
+    groups += [f"album: {n}" for n, size in enumerate(sizes) for _ in range(size)]
+    splits = splits_of(protocol, groups, n_splits=3, seed=seed)
+    for split in splits:
+        parts = [split.train, split.validation, split.test]
+        assert sorted(np.concatenate(parts).tolist()) == list(range(len(groups)))
+        assert sum(len({groups[index] for index in part}) for part in parts) == len(set(groups))
+        n_rest = len(split.train) + len(split.validation)
+        assert (len(groups) if protocol == "groups" else n_rest) // 10 <= len(split.validation) <= n_rest // 10 + 6
+    again = splits_of(protocol, groups, n_splits=2, seed=seed)
+    assert [s.train.tolist() for s in again] == [s.train.tolist() for s in splits[:2]]  # more splits add to fewer
+
+
+def test_protocols_test_what_their_splits_test():
+    groups = [f"artist: {n if n < 60 else n // 4}" for n in range(100)]
+    assert_array_equal(splits_of("single-artist", groups, seed=4)[0].test, single_artist_split(groups, seed=4).test)
+    for found, expected in (
+        (splits_of("folds", groups, n_splits=10, seed=4), fold_splits(groups, seed=4)),
+        (splits_of("repeated", groups, n_splits=10, seed=4), repeated_splits(groups, seed=4)),
+    ):
+        assert [split.test.tolist() for split in found] == [split.test.tolist() for split in expected]
+
+
+@pytest.mark.parametrize(("protocol", "groups", "n_splits", "message"), [
+    ("alphabet", ["a"] * 20, 1, "split must be one of groups, single-artist, folds, repeated, got 'alphabet'"),
+    ("folds", list("abcdefghijklmn"), 11, "n_splits must be at most the 10 folds, got 11"),
+    ("repeated", list("abcdefghijklmn"), 0, "n_splits must be"),
+    ("single-artist", ["song: 1"] * 20, 1, "must have 1 artists that occur once beside others, got 0"),
+    ("repeated", ["a"] * 12 + ["b"], 1, "enough for training and validation, got 1 beside the test clips"),
+])  # fmt: skip
+def test_protocols_iv(protocol, groups, n_splits, message):
+    with pytest.raises(InputError, match=message):
+        splits_of(protocol, groups, n_splits=n_splits, seed=0)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from emomod.datasets.splits import split_groups
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
@@ -18,7 +19,6 @@ from emomod.training.fit_state import FitState, load_state, optimiser_moments, r
 from emomod.training.learner import Auxiliary, auxiliary_targets
 from emomod.training.scoring import pearson_r, predict_midlevel, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
-from emomod.training.splits import split_groups
 from emomod.training.targets import fit_mid_to_emotion, masked_error, new_network, training_loss
 
 TINY = TrainingSettings(width=0.05, rounds=2, round_clips=16, batch_size=8, window_seconds=1.0)  # 31 frames

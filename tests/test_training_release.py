@@ -100,7 +100,7 @@ def test_a_one_level_checkpoint_says_so(folder, tmp_path):
 
 def test_the_cards_commands_make_it_again(folder, tmp_path):
     out = tmp_path / "mine.safetensors"
-    config = read_config("quick", corpora=[str(folder)], out=str(out), width=0.05, seed=7)
+    config = read_config("quick", corpora=[str(folder)], out=str(out), width=0.05, seed=7, split="repeated")
     small = replace(config, settings=replace(config.settings, rounds=1, round_clips=16, window_seconds=2.0))
     commands = train(small)["commands"]
     rendering, training = (build_parser().parse_args(line.split()[1:]) for line in commands)

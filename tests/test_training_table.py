@@ -13,6 +13,7 @@ from emomod.cli.main import build_parser
 from emomod.cli.train import table_command
 from emomod.corpus.render import render_corpus
 from emomod.corpus.store import CorpusSettings
+from emomod.datasets.splits import PROTOCOLS, splits_of
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import EMOTION_NAMES
@@ -21,9 +22,10 @@ from emomod.training import cost_of_explainability as module
 from emomod.training.config import TrainingConfig
 from emomod.training.cost_of_explainability import MODELS, PUBLISHED, CostTable, run_table
 from emomod.training.cost_table import draw_table, table_rows, table_text, write_table
-from emomod.training.fit import fit_network
+from emomod.training.fit import Fit, fit_network
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import Source
+from emomod.training.targets import new_network
 
 TINY = TrainingSettings(width=0.05, rounds=1, round_clips=16, batch_size=8, window_seconds=1.0)
 CONFIG = TrainingConfig("tiny", TINY, ("anywhere",), device="cpu")
@@ -58,9 +60,9 @@ def test_cost_against_hand_values():
     assert_allclose(table.cost("a2mid2e-joint"), [[-0.1] * 9, [0.2] * 9], atol=1e-12)
     lines = table_text(table).split("\n")
     assert "over 2 splits" in lines[2]
-    assert lines[7] == "| A2E |" + " 0.70 ± 0.14 |" * 9  # standard deviation .1 * sqrt(2), of n - 1
-    assert lines[10] == "| CoE of A2Mid2E |" + " +0.05 ± 0.07 |" * 9
-    assert lines[11] == "| CoE of A2Mid2E-Joint |" + " +0.05 ± 0.21 |" * 9
+    assert lines[9] == "| A2E |" + " 0.70 ± 0.14 |" * 9  # standard deviation .1 * sqrt(2), of n - 1
+    assert lines[12] == "| CoE of A2Mid2E |" + " +0.05 ± 0.07 |" * 9
+    assert lines[13] == "| CoE of A2Mid2E-Joint |" + " +0.05 ± 0.21 |" * 9
 
 
 def test_mean_against_hand_values_over_the_known_emotions():
@@ -79,6 +81,12 @@ def test_published_values_against_their_own_means():
         assert values[8] == pytest.approx(np.mean(values[:8]), abs=0.011)  # printed with two digits
     text = table_text(table_of(np.zeros((4, 1))))
     assert "| CoE of A2Mid2E-Joint | -0.01 | +0.01 | +0.02 | +0.06 | +0.02 | +0.01 | -0.04 | +0.03 | +0.01 |" in text
+
+
+def test_the_table_tells_its_splits_beside_the_published_values():
+    text = table_text(replace(table_of(np.zeros((4, 2))), split="single-artist"))
+    assert f"Splits (`single-artist`): {PROTOCOLS['single-artist']}." in text
+    assert text.index("its splits are `single-artist`") > text.index("## Published")
 
 
 def test_rows_are_tidy(tmp_path):
@@ -133,6 +141,25 @@ def test_models_share_splits_and_a_stopped_table_goes_on(clips, tmp_path, monkey
     assert all(total == sums[seed] for _, seed, total in [*done, *trained])
     assert np.array_equal(parts.r, whole.r, equal_nan=True)
     assert not list((tmp_path / "parts" / "runs").glob("*.state"))
+
+
+@pytest.mark.parametrize("protocol", ["single-artist", "folds", "repeated"])
+def test_a_table_uses_the_splits_of_its_protocol(clips, tmp_path, monkeypatch, protocol):
+    artists = replace(clips, groups=tuple(f"artist: {n if n < 20 else n // 2}" for n in range(40)))
+    monkeypatch.setattr(module, "load_sources", lambda folders: (Source(folders[0], artists, {"dataset": "toy"}),))
+    used: list[tuple[list[int], ...]] = []
+
+    def fit(clips, settings, *, split, **options):
+        used.append((split.train.tolist(), split.validation.tolist(), split.test.tolist()))
+        return Fit(network, 1, r, r, split, 1.0)
+
+    network, r = new_network(replace(TINY, variant="a2mid2e-joint"), clips.labels), np.full(15, 0.5)
+    monkeypatch.setattr(module, "fit_network", fit)
+    config = replace(CONFIG, settings=replace(TINY, split=protocol))
+    found = run_table(config, tmp_path / "t", n_splits=2)
+    expected = splits_of(protocol, artists.groups, n_splits=2, seed=0)
+    assert found.split == protocol
+    assert used == 3 * [(s.train.tolist(), s.validation.tolist(), s.test.tolist()) for s in expected]
 
 
 def test_table_iv(clips, tmp_path):

@@ -14,10 +14,10 @@ from small_songs import CHORDS, MELODY, write
 
 from emomod.cli.main import build_parser, main
 from emomod.corpus.store import load_corpus
+from emomod.datasets.splits import split_groups
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.checkpoint import load_checkpoint
 from emomod.model.predictor import load_predictor
-from emomod.training.splits import split_groups
 
 N_CLIPS, SEED = 60, 5
 CONFIG = """

@@ -38,6 +38,9 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a rendered corpus or a prepared dataset; give it once for each",
     )
+    parser.add_argument(
+        "--split", metavar="KIND", help="how clips are split: groups (default), single-artist, folds or repeated"
+    )
     parser.add_argument("--width", type=float, metavar="W", help="scales the channels of the network")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="auto: cuda where there is one")
 
@@ -90,5 +93,10 @@ def config_of(arguments: argparse.Namespace, **overrides: Any) -> Any:
     from emomod.training.config import read_config
 
     return read_config(
-        arguments.config, corpora=arguments.corpora, width=arguments.width, device=arguments.device, **overrides
+        arguments.config,
+        corpora=arguments.corpora,
+        split=arguments.split,
+        width=arguments.width,
+        device=arguments.device,
+        **overrides,
     )

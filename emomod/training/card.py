@@ -1,7 +1,7 @@
 """Write the model card of a checkpoint as Markdown: ``python -m emomod.training.card > docs/model_card.md``.
 
 The card is written from the checkpoint, from docs/results/model_checks.json and from docs/phrase_looks.csv, so that it
-can be written again in a second; no result is typed. The options measure: each puts its check into that JSON file
+can be written again in a second; no number is typed. The options measure: each puts its check into that JSON file
 first, and every use of ``--phrases`` is a look at the rated phrases that goes into the CSV file with its reason.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from emomod.datasets.splits import PROTOCOLS
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
@@ -61,10 +62,11 @@ def _what_it_is(checkpoint: Checkpoint) -> str:
 def _how_it_was_made(card: dict[str, Any]) -> str:
     settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in card["training"].items())
     versions = ", ".join(f"{key} {value}" for key, value in card["versions"].items())
+    protocol = card["training"].get("split", "groups")  # cards of before had no other
     sounds = card["corpus"].get("soundfont") or "NumPy synthesiser"
     return (
-        f"{card['training_data']} (soundfont or synthesiser: {sounds}); 80 % of them to train on, 10 % to choose the "
-        f"best weights, 10 % held out. Settings: {settings}. Versions: {versions}."
+        f"{card['training_data']} (soundfont or synthesiser: {sounds}); {PROTOCOLS[protocol]}. "
+        f"Settings: {settings}. Versions: {versions}."
     )
 
 

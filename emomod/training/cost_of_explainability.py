@@ -5,7 +5,8 @@ hears mid-level features, from which Mid2E's layer makes emotions; A2Mid2E-Joint
 explainability is the Pearson r of A2E less that of a two-level model (Chowdhury, Vall, Haunschmid, Widmer: Towards
 Explainable Music Emotion Recognition, ISMIR 2019).
 
-Split k, first weights and augmentation come from the configuration's seed + k. Each result is written when it is there,
+The splits are those of the configuration's protocol (emomod.datasets.splits); first weights and augmentation of split k
+come from the configuration's seed + k. Each result is written when it is there,
 so that a stopped run goes on.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.checks import check_count
+from emomod.datasets.splits import Split, splits_of
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
@@ -30,7 +31,6 @@ from emomod.training.fit import Log, fit_network
 from emomod.training.scoring import pearson_r
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import joined, load_sources
-from emomod.training.splits import split_groups
 from emomod.training.targets import fit_mid_to_emotion, labels_for
 
 MODELS = {"mid2e": "Mid2E", "a2e": "A2E", "a2mid2e": "A2Mid2E", "a2mid2e-joint": "A2Mid2E-Joint"}
@@ -49,6 +49,7 @@ class CostTable:
 
     r: NDArray[np.float64]  # [n_models, n_splits, 8] in the order of MODELS and EMOTION_NAMES; NaN: no labels
     rendered: bool  # the emotions are computed from the mid-level labels
+    split: str = "groups"  # the protocol of the splits
 
     def with_mean(self) -> NDArray[np.float64]:
         """Pearson r and its mean over the emotions that are known: [n_models, n_splits, 9]."""
@@ -76,19 +77,20 @@ def run_table(config: TrainingConfig, out: str | Path, *, n_splits: int, log: Lo
 
     InputError when ``out`` holds the results of another configuration or other clips.
     """
-    check_count("n_splits", n_splits)
     sources = load_sources(config.corpora)
     clips = joined(sources)
+    protocol = config.settings.split
+    splits = splits_of(protocol, clips.groups, n_splits=n_splits, seed=config.settings.seed)
     folder = _claim(Path(out), config, clips)
     rows = []
     for model, name in MODELS.items():
-        for split in range(n_splits):
-            result = folder / f"{model}-{split}.json"
-            job = _Job(clips, config, model=model, split=split, state_path=result.with_suffix(".state"), log=log)
+        for number, split in enumerate(splits):
+            result = folder / f"{model}-{number}.json"
+            job = _Job(clips, config, model, number, split, state_path=result.with_suffix(".state"), log=log)
             rows.append(_kept(result, job.run))
-            log(f"{name}, split {split + 1} of {n_splits}: mean r {_mean(np.array(rows[-1])):.3f}")
+            log(f"{name}, split {number + 1} of {n_splits}: mean r {_mean(np.array(rows[-1])):.3f}")
     r = np.array(rows, dtype=np.float64).reshape(len(MODELS), n_splits, len(EMOTION_NAMES))
-    return CostTable(r, any(source.rendered for source in sources))
+    return CostTable(r, any(source.rendered for source in sources), protocol)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,23 +100,23 @@ class _Job:
     clips: LabelledClips
     config: TrainingConfig
     model: str
-    split: int
+    number: int  # of the split
+    split: Split
     state_path: Path
     log: Log
 
     def run(self) -> list[float]:
         """Train and test; return r [8] on the test clips, NaN where no labels are known."""
-        seed = self.config.settings.seed + self.split
-        split = split_groups(self.clips.groups, seed=seed)
         if self.model == "mid2e":
-            return _regression_r(self.clips.only(split.train).labels, self.clips.only(split.test).labels)
+            return _regression_r(self.clips.only(self.split.train).labels, self.clips.only(self.split.test).labels)
+        seed = self.config.settings.seed + self.number
         fit = fit_network(
             self.clips,
             settings_of(self.config.settings, self.model, seed=seed),
             state_path=self.state_path,
-            split=split,
+            split=self.split,
             device=None if self.config.device == "auto" else self.config.device,
-            log=lambda line: self.log(f"{MODELS[self.model]}, split {self.split + 1}: {line}"),
+            log=lambda line: self.log(f"{MODELS[self.model]}, split {self.number + 1}: {line}"),
         )
         self.state_path.unlink(missing_ok=True)
         return [float(fit.test_r[fit.network.names.index(name)]) for name in EMOTION_NAMES]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from emomod.datasets.splits import PROTOCOLS
 from emomod.figures import WIDTH, png_bytes
 from emomod.labels import EMOTION_NAMES
 from emomod.output import write_csv
@@ -54,10 +55,11 @@ def table_text(table: CostTable) -> str:
     cost = "CoE is r of A2E less that of the two-level model: above 0, explanations cost accuracy."
     sections = [
         "# Cost of explainability",
-        f"{what} {cost}",
+        f"{what} {cost}\n\nSplits (`{table.split}`): {PROTOCOLS[table.split]}.",
         _markdown(["model", *COLUMNS], rows),
         *([RENDERED_NOTE] if table.rendered else []),
         "## Published (Soundtracks, ISMIR 2019)",
+        f"A figure above compares with these only where data and splits are alike: its splits are `{table.split}`.",
         _markdown(["model", *COLUMNS], published),
     ]
     return "\n\n".join(sections) + "\n"

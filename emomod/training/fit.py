@@ -1,8 +1,8 @@
 """Train a network on labelled clips.
 
-Clips are split 80/10/10 in whole groups into training, validation and test. The weights of the round with the best mean
-Pearson r on validation are kept. After each round the whole state goes to disk, so that a run that was killed goes
-on; on a CPU with as many threads it ends with the same weights as one that was never stopped.
+Clips are split in whole groups into training, validation and test (emomod.datasets.splits). The weights of the round
+with the best mean Pearson r on validation are kept. After each round the whole state goes to disk, so that a run that
+was killed goes on; on a CPU with as many threads it ends with the same weights as one that was never stopped.
 """
 
 import csv
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emomod.datasets.splits import Split, splits_of
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.model.network import EmotionNetwork
@@ -27,7 +28,6 @@ from emomod.training.fit_state import FitState, load_state, optimiser_moments, r
 from emomod.training.learner import Auxiliary, Learner, auxiliary_targets
 from emomod.training.scoring import pearson_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
-from emomod.training.splits import Split, split_groups
 from emomod.training.targets import labels_for, masked_error, new_network, trained_names, training_loss
 
 TABLE = ("round", "loss", "mean_r", "learning_rate", "clips_per_second")  # then r of each score on validation
@@ -68,9 +68,10 @@ def fit_network(
 ) -> Fit:
     """Train on ``clips``; the state stays in ``state_path``, a table of rounds beside it (.csv).
 
-    ``split``: by default drawn from the settings' seed. ``device``: "cpu" or "cuda", by default the best there is.
+    ``split``: by default the first of the settings' protocol and seed. ``device``: "cpu" or "cuda", by default the best
+    there is.
     """
-    split = split_groups(clips.groups, seed=settings.seed) if split is None else split
+    split = splits_of(settings.split, clips.groups, seed=settings.seed)[0] if split is None else split
     run = _Run(clips, split, settings, state_path=state_path, auxiliary=auxiliary, device=usable_device(device))
     run.resume()
     while run.round < settings.rounds and run.round - run.best_round < settings.patience:

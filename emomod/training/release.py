@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emomod.datasets.splits import Split
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
@@ -18,7 +19,6 @@ from emomod.training.fit import Fit, Log, fit_network
 from emomod.training.learner import Auxiliary
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import Source, joined, load_sources
-from emomod.training.splits import Split
 from emomod.training.targets import trained_names
 
 LICENCES = {
@@ -166,8 +166,9 @@ def _commands(config: TrainingConfig, sources: Sequence[Source], *, out: str) ->
     """The commands that make the checkpoint again."""
     corpora = " ".join(f"--corpus {source.folder.name}" for source in sources)
     settings = config.settings
-    trained = f"--config {config.name} {corpora} --width {settings.width:g} --seed {settings.seed} --out {out}"
-    return [*(_rendering(source) for source in sources if source.rendered), f"emomod train {trained}"]
+    trained = f"--config {config.name} {corpora} --split {settings.split} --width {settings.width:g}"
+    training = f"emomod train {trained} --seed {settings.seed} --out {out}"
+    return [*(_rendering(source) for source in sources if source.rendered), training]
 
 
 def _rendering(source: Source) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_choice, check_count, check_number
+from emomod.datasets.splits import PROTOCOLS
 from emomod.model.network import ARCHITECTURES
 from emomod.spectrogram import n_frames_of
 
@@ -21,6 +22,7 @@ class TrainingSettings:
 
     variant: str = "a2mid2e"  # of the network: a2e, a2mid2e or a2mid2e-joint
     emotion_layer: str = "published"  # or "trained" on the corpus's emotions; a2e has none
+    split: str = "groups"  # how clips are split: groups, single-artist, folds (the first) or repeated (the first)
     width: float = 0.5
     rounds: int = 24
     round_clips: int = 4000  # shown in a round
@@ -36,6 +38,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         check_choice("variant", self.variant, ARCHITECTURES)
         check_choice("emotion_layer", self.emotion_layer, EMOTION_LAYERS)
+        check_choice("split", self.split, tuple(PROTOCOLS))
         check_number("width", self.width, low=0.01, high=4.0)
         check_count("rounds", self.rounds)
         check_count("batch_size", self.batch_size, low=2)
