@@ -106,6 +106,12 @@ def test_couples_differ_in_one_planted_change():
     assert len(kinds) > 1
 
 
+def test_a_test_corpus_has_other_music_than_a_training_corpus_of_the_same_seed():
+    train, test = (replace(SMALL, held_out=held_out) for held_out in (False, True))
+    ours, theirs = (draw_clip(settings, 0, studio=open_studio(settings)).score for settings in (train, test))
+    assert [note.onset for note in ours.parts[0].notes] != [note.onset for note in theirs.parts[0].notes]
+
+
 def test_corpus_iv(folder, tmp_path):
     with pytest.raises(InputError, match="made otherwise"):
         render_corpus(folder, replace(SMALL, seed=9))

@@ -14,6 +14,7 @@ from emomod.corpus.acoustics import Acoustics, apply_acoustics, draw_acoustics
 from emomod.corpus.compose import compose
 from emomod.corpus.fluidsynth import SOUNDFONTS, find_soundfont, render_scores
 from emomod.corpus.harmony import nearest_key
+from emomod.corpus.instruments import UNDAMPED, instrument
 from emomod.corpus.midi import TICKS_PER_SECOND, write_midi
 from emomod.corpus.program_levels import KEYS, ProgramLevels
 from emomod.corpus.score import Note, Part, Score
@@ -182,3 +183,16 @@ def test_acoustics_against_itself():
     drawn = draw_acoustics(np.random.default_rng(4))
     assert drawn == draw_acoustics(np.random.default_rng(4))
     assert np.array_equal(apply_acoustics(y, drawn), apply_acoustics(y, drawn))
+
+
+@needs_fluidsynth
+def test_undamped_instruments_against_the_soundfont_sound_alike_held_and_short():
+    lasting = [program for program in range(112) if instrument(program).decay >= 0.8]
+    keys = {program: (instrument(program).low + instrument(program).high) // 2 for program in lasting}
+    short, held = (
+        render_scores([one_note(keys[p], program=p, held=length) for p in lasting], render_rate=SR)
+        for length in (0.1, 1.0)
+    )
+    difference = [10 * np.log10(((a - b) ** 2).sum() / (b**2).sum() + 1e-9) for a, b in zip(short, held, strict=True)]
+    alike = {program for program, decibels in zip(lasting, difference, strict=True) if decibels < -15.0}
+    assert alike == {program for program in UNDAMPED if program in lasting}

@@ -24,7 +24,7 @@ from emomod.errors import InputError
 SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/default-GM.sf2")
 INSTALL = "apt-get install fluidsynth fluid-soundfont-gm"
 GAIN = 0.15  # low enough that no clip is cut off
-RELEASE_SECONDS = 1.5  # silence after each clip, so that it does not ring into the next
+RELEASE_SECONDS = 1.52  # silence after each clip, so that it does not ring into the next; with 10 s whole blocks
 
 
 def find_soundfont(soundfont: str | Path | None = None) -> Path:

@@ -57,6 +57,7 @@ _SPECIAL = {
     72: Instrument(72, 100, SUSTAINED),  # piccolo
 }
 HELD_OUT = (3, 6)  # places in their family of the programs that are kept for tests
+UNDAMPED = (8, 9, 12, 13, 14, 28, 45, 46, 47, 55, 105, 108, *range(112, 118))  # short or ringing, however long held
 _SEMI_SUSTAINED = (109, 110, 111)  # bagpipe, fiddle, shanai
 
 MELODY_PROGRAMS = (*range(32), 40, 41, 42, 45, 46, *range(48, 55), *range(56, 96), *range(104, 112))

@@ -7,7 +7,7 @@ change, or would hide it: a cluster among clusters, a jitter where there is no p
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.corpus.instruments import instrument
+from emomod.corpus.instruments import UNDAMPED, instrument
 from emomod.corpus.midi import MELODIC_CHANNELS
 from emomod.corpus.score import Note, Part, Score, note_table
 from emomod.corpus.timing import beat_positions, pulse_clarity
@@ -53,12 +53,13 @@ def _gaps(part: Part) -> NDArray[np.float64]:
 
 
 def ringing_parts(score: Score) -> Candidates:
-    """Parts with room between their notes, on instruments whose notes last as long as they are held."""
+    """Parts with room between their notes, on instruments that sound as long as they are held, and no longer."""
     return tuple(
         (index,)
         for index in pitched_parts(score)
         if index in _audible(score)
         and instrument(score.parts[index].program).decay >= RINGING
+        and score.parts[index].program not in UNDAMPED
         and (gaps := _gaps(score.parts[index])).size >= 5
         and np.median(gaps) >= WIDEST_DENSE_GAP
     )

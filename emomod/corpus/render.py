@@ -92,12 +92,17 @@ def draw_clip(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
     """Draw clip ``index`` as its synthesiser can play it."""
     if settings.couples:
         return _draw_of_couple(settings, index, studio=studio)
-    rng = np.random.default_rng([settings.seed, index])
+    rng = np.random.default_rng([settings.seed, index, *_held_out(settings)])
     while True:
         score, song = studio.sources.draw_score(settings, rng)
         heard = studio.prepare(score)
         if _sounds(heard):
             return Clip(heard, song or f"composed {settings.seed}-{index}", rng)
+
+
+def _held_out(settings: CorpusSettings) -> tuple[int, ...]:
+    """What sets the clips of a test corpus apart from those of a training corpus of the same seed."""
+    return (1, 1) if settings.held_out else ()
 
 
 def _sounds(score: Score) -> bool:
@@ -108,7 +113,7 @@ def _sounds(score: Score) -> bool:
 def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
     """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind; each in a room of its own."""
     couple = index // 2
-    rng = np.random.default_rng([settings.seed, couple, 2])
+    rng = np.random.default_rng([settings.seed, couple, 2, *_held_out(settings)])
     kind = str(rng.choice(list(KINDS)))
     while True:
         score, song = studio.sources.draw_score(settings, rng)
@@ -117,7 +122,7 @@ def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> 
         pair = make_pair(score, kind, rng).played_by(studio.prepare)
         if pair.changed and _sounds(pair.before) and _sounds(pair.after):
             version = pair.after if index % 2 else pair.before
-            room = np.random.default_rng([settings.seed, couple, index % 2])
+            room = np.random.default_rng([settings.seed, couple, index % 2, *_held_out(settings)])
             return Clip(version, song or f"composed {settings.seed}-{couple}", room)
 
 
