@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,6 +175,40 @@ def test_table_iv(clips, tmp_path):
         run_table(CONFIG, tmp_path, n_splits=1)
     with pytest.raises(InputError, match="n_splits must be"):
         run_table(CONFIG, tmp_path / "b", n_splits=0)
+
+
+@pytest.mark.parametrize("left", [[], ["runs.json.partial"]])
+def test_a_table_that_was_killed_at_once_can_begin_again(clips, tmp_path, left):
+    (tmp_path / "t" / "runs").mkdir(parents=True)
+    for name in left:
+        (tmp_path / "t" / "runs" / name).write_text('{"settings"')
+    assert run_table(CONFIG, tmp_path / "t", n_splits=1).r.shape == (4, 1, 8)
+    assert not (tmp_path / "t" / "runs" / "runs.json.partial").exists()
+
+
+def test_a_table_iv_runs_of_somebody_else(clips, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "marathon.gpx").write_text("mine")
+    with pytest.raises(InputError, match="neither empty nor a table that was begun"):
+        run_table(CONFIG, tmp_path, n_splits=1)
+    (tmp_path / "runs" / "runs.json").write_text('{"settings"')
+    with pytest.raises(InputError, match=r"runs.json: cannot be read \("):
+        run_table(CONFIG, tmp_path, n_splits=1)
+
+
+def test_a_table_appears_whole_or_stays_as_it_was(tmp_path, monkeypatch):
+    (tmp_path / "table.png").write_bytes(b"earlier")
+
+    def fail(self, content):
+        with self.open("wb") as file:
+            file.write(content[:9])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_table(table_of(np.zeros((4, 1))), tmp_path)
+    assert (tmp_path / "table.png").read_bytes() == b"earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv", "table.md", "table.png"]
 
 
 def test_the_command_writes_the_table_of_a_rendered_corpus(tmp_path):

@@ -12,7 +12,6 @@ so that a stopped run goes on.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from emomod.training.scoring import pearson_r
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import joined, load_sources
 from emomod.training.targets import fit_mid_to_emotion, labels_for
+from emomod.training.whole_file import whole_file
 
 MODELS = {"mid2e": "Mid2E", "a2e": "A2E", "a2mid2e": "A2Mid2E", "a2mid2e-joint": "A2Mid2E-Joint"}
 TWO_LEVELS = ("a2mid2e", "a2mid2e-joint")
@@ -138,9 +138,9 @@ def _regression_r(train: NDArray[np.float64], test: NDArray[np.float64]) -> list
 def _kept(path: Path, compute: Callable[[], list[float]]) -> list[float]:
     """The r [8] in the file ``path``; computed and written where there is none."""
     if not path.is_file():
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(to_json(dict(zip(EMOTION_NAMES, compute(), strict=True))) + "\n")
-        os.replace(partial, path)
+        text = to_json(dict(zip(EMOTION_NAMES, compute(), strict=True)))
+        with whole_file(path) as partial:
+            partial.write_text(f"{text}\n")
     try:
         found: dict[str, float | None] = json.loads(path.read_text())
         values = [found[name] for name in EMOTION_NAMES]
@@ -158,11 +158,20 @@ def _claim(out: Path, config: TrainingConfig, clips: LabelledClips) -> Path:
     wanted: dict[str, Any] = json.loads(to_json({"settings": fixed, "clips": data}))
     record = folder / "runs.json"
     if record.is_file():
-        if json.loads(record.read_text()) != wanted:
+        if _stored(record) != wanted:
             raise InputError(f"out: {folder} holds results of other settings or clips; name another folder")
         return folder
-    if out.is_dir() and any(out.iterdir()):
+    there = [*out.iterdir(), *(folder.iterdir() if folder.is_dir() else ())] if out.is_dir() else []
+    if {path.name for path in there} - {"runs", f"{record.name}.partial"}:  # what a killed run may leave
         raise InputError(f"out: {out} is neither empty nor a table that was begun; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    record.write_text(to_json(wanted) + "\n")
+    with whole_file(record) as partial:
+        partial.write_text(to_json(wanted) + "\n")
     return folder
+
+
+def _stored(record: Path) -> Any:
+    try:
+        return json.loads(record.read_text())
+    except ValueError as error:
+        raise InputError(f"{record}: cannot be read ({error}); name another folder") from None

@@ -14,6 +14,7 @@ from emomod.figures import WIDTH, png_bytes
 from emomod.labels import EMOTION_NAMES
 from emomod.output import write_csv
 from emomod.training.cost_of_explainability import MODELS, PUBLISHED, TWO_LEVELS, CostTable
+from emomod.training.whole_file import whole_file
 
 COLUMNS = (*EMOTION_NAMES, "mean")
 SHADES = {"mid2e": "#dedede", "a2e": "#5c5c5c", "a2mid2e": "#b8b8b8", "a2mid2e-joint": "#8c8c8c"}
@@ -24,11 +25,14 @@ RENDERED_NOTE = (
 
 
 def write_table(table: CostTable, out: str | Path) -> None:
-    """Write table.csv (one row a model, split and emotion), table.md and table.png into the folder ``out``."""
+    """Write table.csv (a row a model, split and emotion), table.md and table.png into ``out``, each whole or not."""
     folder = Path(out)
-    write_csv(folder / "table.csv", table_rows(table))
-    (folder / "table.md").write_text(table_text(table))
-    (folder / "table.png").write_bytes(png_bytes(draw_table(table)))
+    with whole_file(folder / "table.csv") as partial:
+        write_csv(partial, table_rows(table))
+    with whole_file(folder / "table.md") as partial:
+        partial.write_text(table_text(table))
+    with whole_file(folder / "table.png") as partial:
+        partial.write_bytes(png_bytes(draw_table(table)))
 
 
 def table_rows(table: CostTable) -> list[dict[str, Any]]:

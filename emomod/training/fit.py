@@ -8,7 +8,6 @@ was killed goes on; on a CPU with as many threads it ends with the same weights 
 import csv
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -29,6 +28,7 @@ from emomod.training.learner import Auxiliary, Learner, auxiliary_targets
 from emomod.training.scoring import pearson_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.targets import labels_for, masked_error, new_network, trained_names, training_loss
+from emomod.training.whole_file import whole_file
 
 TABLE = ("round", "loss", "mean_r", "learning_rate", "clips_per_second")  # then r of each score on validation
 Log = Callable[[str], None]
@@ -230,12 +230,10 @@ class _Run:
 
     def _write_table(self) -> None:
         target = self.state_path.with_suffix(".csv")
-        partial = target.with_name(f"{target.name}.partial")
-        with partial.open("w", newline="") as file:
+        with whole_file(target) as partial, partial.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([*TABLE, *self.names])
             writer.writerows([[f"{value:.5g}" for value in row] for row in self.table])
-        os.replace(partial, target)
 
     @property
     def seconds(self) -> float:

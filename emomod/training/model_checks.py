@@ -5,7 +5,6 @@ ran with and its figures; measuring again replaces it, and measuring another che
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from emomod.training.robustness import clips_to_test, measure_robustness
 from emomod.training.sense import KindSense, matched_pairs_test, synthesiser_at_hand
 from emomod.training.unseen import run_unseen_test
 from emomod.training.validation import load_phrases, rate_phrases, series_coverage
+from emomod.training.whole_file import whole_file
 
 RESULTS = Path("docs/results/model_checks.json")
 PAIRS_SEED = 2_000_029  # of the pairs' music: no corpus has it unless on purpose
@@ -63,10 +63,9 @@ def record_check(path: Path, name: str, figures: Any, *, checkpoint: str, comman
     measured = {"date": date, "command": command, "versions": versions, "figures": rounded(figures)}
     checks = read_checks(path, checkpoint=checkpoint).checks | {name: measured}
     found = ModelChecks(checkpoint, checks)
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(to_json(asdict(found)) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            partial.write_text(to_json(asdict(found)) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); run this in the repository") from None
     return found

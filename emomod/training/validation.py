@@ -10,7 +10,6 @@ one series from another cannot help.
 """
 
 import csv
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
 from emomod.spectrogram import compute_spectrogram
 from emomod.training.bootstrap import Estimate, draw_groups, draw_within, estimate
+from emomod.training.whole_file import whole_file
 
 SECONDS = 30.0  # of each phrase
 WINDOW_SECONDS = 10.0
@@ -233,13 +233,11 @@ def record_look(table: Path, *, checkpoint: str, why: str) -> None:
         raise InputError("why: a look at the rated phrases needs a reason, for they wear out by being looked at")
     rows = read_looks(table)
     rows.append({"date": datetime.now(UTC).date().isoformat(), "checkpoint": checkpoint, "why": why.strip()})
-    partial = table.with_name(f"{table.name}.partial")
     try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, LOOK_COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(partial, table)
     except OSError as error:
         raise InputError(f"{table}: cannot be written ({error.strerror}); run this in the repository") from None
 
