@@ -17,7 +17,7 @@ from emomod.training.augmentation import augment, scale_cells
 from emomod.training.fit import fit_network, order_of_round
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 from emomod.training.learner import Auxiliary, auxiliary_targets
-from emomod.training.scoring import pearson_r, predict_midlevel, predict_scores, window_of
+from emomod.training.scoring import heard_r, pearson_r, predict_midlevel, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.targets import fit_mid_to_emotion, masked_error, new_network, training_loss
 
@@ -63,7 +63,7 @@ def test_augmentation_against_itself():
 def test_pearson_r_against_numpy(rng):
     a, b = rng.random((50, 7)), rng.random((50, 7))
     assert_allclose(pearson_r(a, b), [np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(7)], rtol=1e-9)
-    assert pearson_r(np.ones((5, 7)), b[:5]).tolist() == [0.0] * 7
+    assert np.isnan(pearson_r(np.ones((5, 7)), b[:5])).all()
 
 
 def test_pearson_r_against_numpy_over_the_known_labels(rng):
@@ -71,6 +71,18 @@ def test_pearson_r_against_numpy_over_the_known_labels(rng):
     b[::2, 1], b[1:, 2] = np.nan, np.nan
     expected = [np.corrcoef(a[:, 0], b[:, 0])[0, 1], np.corrcoef(a[1::2, 1], b[1::2, 1])[0, 1], np.nan]
     assert_allclose(pearson_r(a, b), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 0.3, 1e5])
+def test_what_does_not_vary_has_no_r_and_has_heard_nothing(constant, rng):
+    scores, labels = rng.random((50, 3)), rng.random((50, 3))
+    scores[:, 0] = constant
+    labels[1:, 2] = np.nan
+    assert np.isnan(pearson_r(scores, labels)).tolist() == [True, False, True]
+    assert np.isnan(heard_r(scores, labels)).tolist() == [False, False, True]
+    assert heard_r(scores, labels)[0] == 0.0
+    labels[:, 2] = np.nan
+    assert np.isnan(pearson_r(scores, labels)[2])
 
 
 def test_split_is_a_partition_against_theory():

@@ -15,8 +15,9 @@ from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.training import unseen
+from emomod.training.scoring import counted_pearson_r
 from emomod.training.sources import Source, clips_of_corpus
-from emomod.training.unseen import counted_pearson_r, run_unseen_test
+from emomod.training.unseen import run_unseen_test
 
 
 class Recital:

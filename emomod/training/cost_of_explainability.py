@@ -27,7 +27,7 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.output import check_writable, to_json
 from emomod.training.config import TrainingConfig
 from emomod.training.fit import Log, fit_network
-from emomod.training.scoring import pearson_r
+from emomod.training.scoring import heard_r
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import joined, load_sources
 from emomod.training.targets import fit_mid_to_emotion, labels_for
@@ -131,7 +131,7 @@ def _regression_r(train: NDArray[np.float64], test: NDArray[np.float64]) -> list
     """Pearson r [8] of Mid2E, fitted on labels [n, 15] of the training clips."""
     midlevel, emotions = labels_for(MIDLEVEL_NAMES, test), labels_for(EMOTION_NAMES, test)
     known = np.isfinite(midlevel).all(axis=1)
-    r: list[float] = pearson_r(fit_mid_to_emotion(train).emotions(midlevel[known]), emotions[known]).tolist()
+    r: list[float] = heard_r(fit_mid_to_emotion(train).emotions(midlevel[known]), emotions[known]).tolist()
     return r
 
 

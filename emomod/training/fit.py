@@ -25,7 +25,7 @@ from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 from emomod.training.learner import Auxiliary, Learner, auxiliary_targets
-from emomod.training.scoring import pearson_r, predict_scores, window_of
+from emomod.training.scoring import heard_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.targets import labels_for, masked_error, new_network, trained_names, training_loss
 from emomod.training.whole_file import whole_file
@@ -168,10 +168,10 @@ class _Run:
         return float(np.nanmean(r[self.trained]))
 
     def correlations(self, network: EmotionNetwork, chosen: NDArray[np.intp], *, autocast: bool) -> NDArray[np.float64]:
-        """Pearson r [n_names] on the ``chosen`` clips, at their middle windows."""
+        """Pearson r [n_names] on the ``chosen`` clips, at their middle windows; 0 for a score that does not vary."""
         spectrograms = [self.clips.spectrograms[index] for index in chosen]
         predicted = predict_scores(network, spectrograms, n_frames=self.settings.n_frames, autocast=autocast)
-        return pearson_r(predicted, self.labels[chosen])
+        return heard_r(predicted, self.labels[chosen])
 
     def _pass(self) -> float:
         """Train one round; return the mean loss."""

@@ -9,31 +9,44 @@ from numpy.typing import NDArray
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.network import EmotionNetwork
 
+FLAT = 1e-12  # product of both columns' spreads at which one does not vary
 Spectrograms = Sequence[NDArray[np.float16]] | NDArray[np.floating]
 
 
 def pearson_r(predicted: NDArray[np.floating], labels: NDArray[np.floating]) -> NDArray[np.float64]:
     """Pearson r of each column [n_columns] of ``predicted`` and ``labels`` [n, n_columns] over the known labels.
 
-    0 where a column does not vary; NaN where fewer than two labels are known (a label of NaN is not known).
+    NaN where a column does not vary or fewer than two labels are known (a label of NaN is not known).
 
     >>> pearson_r(np.array([[0.1], [0.2], [0.9]]), np.array([[0.0], [1.0], [np.nan]])).round(6).tolist()
     [1.0]
     """
-    known = np.isfinite(labels)
-    counts = known.sum(axis=0)
-    a, b = (_centred(values, known=known, counts=counts) for values in (predicted, labels))
-    scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    r: NDArray[np.float64] = np.divide((a * b).sum(axis=0), scale, out=np.zeros(len(counts)), where=scale > 1e-12)
-    return np.where(counts < 2, np.nan, r)
+    return counted_pearson_r(predicted, labels, np.ones((1, len(labels)), dtype=np.intp))[0]
 
 
-def _centred(
-    values: NDArray[np.floating], *, known: NDArray[np.bool_], counts: NDArray[np.intp]
+def counted_pearson_r(
+    predicted: NDArray[np.floating], labels: NDArray[np.floating], counts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """``values`` less their mean over the known ones, and 0 where nothing is known."""
-    filled = np.where(known, values, 0.0).astype(np.float64)
-    return np.where(known, filled - filled.sum(axis=0) / np.maximum(counts, 1), 0.0)
+    """The same for each draw [n_draws, n_columns], clips counted as ``counts`` [n_draws, n] says."""
+    columns = []
+    for score, label in zip(predicted.T, labels.T, strict=True):
+        known = np.isfinite(label)
+        weights = counts[:, known].astype(np.float64)
+        a, b = (values[known] - np.sum(values[known]) / max(known.sum(), 1) for values in (score.astype(float), label))
+        total, sum_a, sum_b = weights.sum(axis=1).clip(min=1), weights @ a, weights @ b
+        shared = weights @ (a * b) - sum_a * sum_b / total
+        spread = np.sqrt(((weights @ a**2 - sum_a**2 / total) * (weights @ b**2 - sum_b**2 / total)).clip(min=0))
+        columns.append(np.divide(shared, spread, out=np.full(len(counts), np.nan), where=spread > FLAT))
+    return np.stack(columns, axis=1)
+
+
+def heard_r(predicted: NDArray[np.floating], labels: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``pearson_r``, but 0 where it is not defined although two labels are known; for means over scores.
+
+    A score that never moves has heard nothing. As NaN it would drop out of a mean, which would be the better for it.
+    """
+    r, n_known = pearson_r(predicted, labels), np.isfinite(labels).sum(axis=0)
+    return np.where(np.isnan(r) & (n_known >= 2), 0.0, r)
 
 
 def window_of(spectrogram: NDArray[np.floating], *, n_frames: int, place: float = 0.5) -> NDArray[np.floating]:

@@ -17,6 +17,7 @@ from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import Predict, checked_scores
 from emomod.training.bootstrap import Estimate, draw_groups, estimate
 from emomod.training.chroma_baseline import CHROMA_NAMES, KINDS, chroma_scores
+from emomod.training.scoring import counted_pearson_r, pearson_r
 from emomod.training.sources import load_sources
 
 BATCH_SIZE = 16
@@ -81,27 +82,7 @@ def _r_and_draws(
     scores: NDArray[np.floating], labels: NDArray[np.floating], counts: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pearson r [n_columns] of all clips, and of each draw [n_draws, n_columns]."""
-    once = np.ones((1, len(labels)), dtype=np.intp)
-    return counted_pearson_r(scores, labels, once)[0], counted_pearson_r(scores, labels, counts)
-
-
-def counted_pearson_r(
-    scores: NDArray[np.floating], labels: NDArray[np.floating], counts: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Pearson r [n_draws, n_columns] of columns [n, n_columns], clips counted as ``counts`` [n_draws, n] says.
-
-    Labels of NaN do not count; a draw in which a column does not vary gives NaN.
-    """
-    columns = []
-    for score, label in zip(scores.T, labels.T, strict=True):
-        known = np.isfinite(label)
-        weights = counts[:, known].astype(np.float64)
-        a, b = (values[known].astype(np.float64) - values[known].mean() for values in (score, label))
-        total, sum_a, sum_b = weights.sum(axis=1).clip(min=1), weights @ a, weights @ b
-        shared = weights @ (a * b) - sum_a * sum_b / total
-        spread = np.sqrt(((weights @ a**2 - sum_a**2 / total) * (weights @ b**2 - sum_b**2 / total)).clip(min=0))
-        columns.append(np.divide(shared, spread, out=np.full(len(counts), np.nan), where=spread > 1e-12))
-    return np.stack(columns, axis=1)
+    return pearson_r(scores, labels), counted_pearson_r(scores, labels, counts)
 
 
 def _by_name(names: Sequence[str], r: NDArray[np.float64], draws: NDArray[np.float64]) -> dict[str, Estimate]:
