@@ -21,7 +21,8 @@ from emomod.training import card as card_module
 from emomod.training import model_checks
 from emomod.training.bootstrap import Estimate
 from emomod.training.card import main, model_card
-from emomod.training.check_sections import TITLES, check_sections, table, weaknesses
+from emomod.training.check_sections import TITLES, check_sections, weaknesses
+from emomod.training.markdown import table
 from emomod.training.model_checks import (
     ModelChecks,
     check_clip,

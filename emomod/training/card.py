@@ -17,7 +17,8 @@ from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
 from emomod.model.predictor import load_predictor
-from emomod.training.check_sections import check_sections, table
+from emomod.training.check_sections import check_sections
+from emomod.training.markdown import table
 from emomod.training.model_checks import (
     RESULTS,
     check_clip,

@@ -7,6 +7,7 @@ from typing import Any
 
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES, spoken
 from emomod.training.bootstrap import N_DRAWS, Estimate
+from emomod.training.markdown import table
 from emomod.training.model_checks import ModelChecks
 from emomod.training.robustness import PEAK, SNR_DB
 
@@ -23,12 +24,6 @@ TITLES = {
     "clip": "one real recording",
 }
 CHROMA = {"all": "chroma", "peaks": "chroma of peaks"}
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def check_sections(checks: ModelChecks, *, looks: Sequence[Mapping[str, str]], soundfont: str | None) -> list[str]:

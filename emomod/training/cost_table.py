@@ -1,6 +1,5 @@
 """The table of the cost of explainability as CSV, Markdown and a plot, beside the published one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from emomod.datasets.splits import PROTOCOLS
 from emomod.figures import WIDTH, png_bytes
 from emomod.labels import EMOTION_NAMES
 from emomod.output import write_csv
+from emomod.training import markdown
 from emomod.training.cost_of_explainability import MODELS, PUBLISHED, TWO_LEVELS, CostTable
 from emomod.training.whole_file import whole_file
 
@@ -60,11 +60,11 @@ def table_text(table: CostTable) -> str:
     sections = [
         "# Cost of explainability",
         f"{what} {cost}\n\nSplits (`{table.split}`): {PROTOCOLS[table.split]}.",
-        _markdown(["model", *COLUMNS], rows),
+        markdown.table(["model", *COLUMNS], rows),
         *([RENDERED_NOTE] if table.rendered else []),
         "## Published (Soundtracks, ISMIR 2019)",
         f"A figure above compares with these only where data and splits are alike: its splits are `{table.split}`.",
-        _markdown(["model", *COLUMNS], published),
+        markdown.table(["model", *COLUMNS], published),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -88,11 +88,6 @@ def _over_splits(r: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 def _published_cost(model: str) -> NDArray[np.float64]:
     cost: NDArray[np.float64] = np.subtract(PUBLISHED["a2e"], PUBLISHED[model])
     return cost
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def draw_table(table: CostTable) -> Figure:

@@ -1,15 +1,13 @@
 """Does the model hear what was changed? Matched pairs of clips, and the share whose feature moves the right way.
 
-Write the table as Markdown: ``python -m emomod.training.sense --checkpoint FILE --pairs 100 --seed S``. The versions of
-a pair differ in one planted change (emomod.corpus.pairs); a model that hears it moves the feature that the pair names,
-the way that it names. Intervals are Wilson's (J. American Statistical Association 22, 1927), 95 %.
+The versions of a pair differ in one planted change (emomod.corpus.pairs); a model that hears it moves the feature that
+the pair names, the way that it names. Intervals are Wilson's (J. American Statistical Association 22, 1927), 95 %. The
+command is ``python -m emomod.training.card --pairs N``.
 """
 
-import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +21,11 @@ from emomod.corpus.render import open_studio
 from emomod.corpus.stems import Stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES, spoken
-from emomod.model.predictor import Predict, load_predictor, score_spectrogram
+from emomod.labels import MIDLEVEL_NAMES
+from emomod.model.predictor import Predict, score_spectrogram
 from emomod.spectrogram import compute_spectrogram
 
-NORMAL_95 = 1.959964  # standard normal quantile of 97.5 %
+NORMAL_95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +81,7 @@ def wilson_interval(n_right: int, n: int) -> tuple[float, float]:
 
 
 def matched_pairs_test(
-    predict: Predict,
-    settings: CorpusSettings,
-    *,
-    n_pairs: int,
-    kinds: Sequence[str] = tuple(KINDS),
-    log: Callable[[str], None] = lambda _: None,
+    predict: Predict, settings: CorpusSettings, *, n_pairs: int, kinds: Sequence[str] = tuple(KINDS)
 ) -> tuple[KindSense, ...]:
     """Score ``n_pairs`` of each of ``kinds`` made from clips of ``settings``; its ``n_clips`` does not matter.
 
@@ -96,13 +89,12 @@ def matched_pairs_test(
     """
     if predict.names[: len(MIDLEVEL_NAMES)] != MIDLEVEL_NAMES:
         raise InputError(f"the model must give {', '.join(MIDLEVEL_NAMES)}, got {', '.join(predict.names)}")
-    studio = open_studio(settings, log=log)
+    studio = open_studio(settings)
     drawn = draw_pairs(settings, studio=studio, kinds=kinds, count=n_pairs)
     found = []
     for kind in kinds:
         heard = [_shifts(predict, pair) for pair in hear_pairs(drawn[kind], studio=studio)]
         found.append(KindSense(kind, np.array([shift for shift, _ in heard]), np.array([label for _, label in heard])))
-        log(f"scored {n_pairs} pairs of kind {kind}")
     return tuple(found)
 
 
@@ -120,35 +112,6 @@ def _scores(predict: Predict, stems: Stems) -> NDArray[np.float64]:
     return score_spectrogram(predict, spectrogram)[: len(MIDLEVEL_NAMES)]
 
 
-def sense_table(found: Sequence[KindSense]) -> str:
-    """The result as a Markdown table, one row a kind."""
-    header = (
-        "pair",
-        "feature",
-        "pairs",
-        "the right way",
-        "95 % interval",
-        "mean shift (right way)",
-        "label's",
-        "moved most",
-    )
-    rows = [
-        (
-            f"{sense.kind}: {KINDS[sense.kind].says}",
-            spoken(sense.feature),
-            str(len(sense.shifts)),
-            f"{sense.share:.0%}",
-            f"{sense.interval[0]:.0%} to {sense.interval[1]:.0%}",
-            f"{sense.right_shifts.mean():+.3f}",
-            f"{KINDS[sense.kind].direction * sense.label_shifts.mean():+.3f}",
-            f"{sense.moved_most:.0%}",
-        )
-        for sense in found
-    ]
-    lines = [header, ("---", "---", *["---:"] * (len(header) - 2)), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def synthesiser_at_hand() -> str:
     """The synthesiser to use: fluidsynth where the program and a soundfont are installed, else numpy."""
     try:
@@ -157,35 +120,3 @@ def synthesiser_at_hand() -> str:
     except InputError:
         return "numpy"
     return "fluidsynth"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Write the table of a checkpoint to standard output."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--checkpoint", type=Path, help="default: the one that ships")
-    parser.add_argument("--pairs", type=int, default=100, help="of each kind (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of the music and the changes (default 0)")
-    parser.add_argument("--scores", help="folder of scores to arrange as well; default: composed music only")
-    parser.add_argument("--soundfont", help="default: the system's")
-    parser.add_argument("--held-out", action="store_true", help="songs and instruments that no training corpus has")
-    arguments = parser.parse_args(argv)
-    predict = load_predictor(arguments.checkpoint)
-    settings = CorpusSettings(
-        1,
-        seconds=predict.window_seconds,
-        seed=arguments.seed,
-        synthesiser=synthesiser_at_hand(),
-        soundfont=arguments.soundfont,
-        scores=arguments.scores,
-        held_out=arguments.held_out,
-    )
-    found = matched_pairs_test(predict, settings, n_pairs=arguments.pairs, log=_to_standard_error)
-    sys.stdout.write(sense_table(found) + "\n")
-
-
-def _to_standard_error(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
-if __name__ == "__main__":
-    main()
