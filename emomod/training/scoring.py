@@ -21,7 +21,8 @@ def pearson_r(predicted: NDArray[np.floating], labels: NDArray[np.floating]) -> 
     >>> pearson_r(np.array([[0.1], [0.2], [0.9]]), np.array([[0.0], [1.0], [np.nan]])).round(6).tolist()
     [1.0]
     """
-    return counted_pearson_r(predicted, labels, np.ones((1, len(labels)), dtype=np.intp))[0]
+    r: NDArray[np.float64] = counted_pearson_r(predicted, labels, np.ones((1, len(labels)), dtype=np.intp))[0]
+    return r
 
 
 def counted_pearson_r(

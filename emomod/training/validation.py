@@ -185,7 +185,7 @@ def series_coverage(series: Sequence[str], *, n_sets: int = N_SETS, seed: int = 
         mixed: NDArray[np.float64] = np.sqrt(1 / 3) * shared + np.sqrt(2 / 3) * rng.normal(size=members.size)
         return mixed
 
-    found = []
+    found: list[Estimate] = []
     while len(found) < n_sets:
         rated = drawn()
         heard, positive = SENSE * rated + drawn(), rated > 0
