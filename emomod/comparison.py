@@ -1,6 +1,6 @@
 """Two or more versions of a song: what is heard in each, and what makes the difference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -48,6 +48,13 @@ class Version:
         return deviation
 
 
+def check_different(files: Sequence[str], sha256s: Sequence[str]) -> None:
+    """Raise InputError where two of ``files`` have the same SHA-256."""
+    for (one, its), (other, others) in combinations(zip(files, sha256s, strict=True), 2):
+        if its == others:
+            raise InputError(f"{one} and {other} are the same file, byte for byte: nothing to compare")
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Versions of a song side by side."""
@@ -59,9 +66,7 @@ class Comparison:
         n = len(self.versions)
         if not MIN_VERSIONS <= n <= MAX_VERSIONS:
             raise InputError(f"versions must be {MIN_VERSIONS} to {MAX_VERSIONS}, got {n}")
-        for one, other in combinations(self.versions, 2):
-            if one.sha256 == other.sha256:
-                raise InputError(f"{one.file} and {other.file} are the same file, byte for byte: nothing to compare")
+        check_different([version.file for version in self.versions], [version.sha256 for version in self.versions])
 
     def effects(self, version: Version) -> NDArray[np.float64]:
         """Effects [8, 7] in a version."""

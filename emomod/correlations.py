@@ -3,8 +3,9 @@
 Intervals are R. A. Fisher's (Metron 1, 1921): ``arctanh(r)`` is nearly normal with standard deviation
 ``1 / sqrt(n - 3)`` for independent clips. The variance inflation factor of a feature is ``1 / (1 - R2)`` of its
 regression on the other features (Belsley, Kuh, Welsch: Regression Diagnostics, 1980; on rules of thumb O'Brien,
-Quality & Quantity 41, 2007). A weight whose sign is not that of the correlation is the mark of suppression (Conger,
-Educational and Psychological Measurement 34, 1974).
+Quality & Quantity 41, 2007). Six features fit few clips whatever they are: of seven independent ones the largest
+factor has a median of 7 at 10 clips, 2.9 at 15 and 1.5 at 30, so that there are none below FEW. A weight whose sign
+is not that of the correlation is the mark of suppression (Conger, Educational and Psychological Measurement 34, 1974).
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 
 CONFIDENCE = 0.95
+FEW = 30  # clips below which they say little, and nothing of inflation
 FLAT = 1e-9  # standard deviation up to which a score counts as the same in all clips
 COLLINEAR = 1e-10  # share of a feature's variance that is its own, up to which there is none
 
@@ -53,12 +55,12 @@ def _norms(centred: NDArray[np.floating]) -> NDArray[np.float64]:
 def inflation_factors(x: NDArray[np.floating]) -> NDArray[np.float64]:
     """Variance inflation factors [p] of the columns of ``x`` [n, p].
 
-    Infinite for a column that the others make up, NaN for one that does not vary; all NaN for too few clips (n <= p).
+    Infinite for a column that the others make up, NaN for one that does not vary; all NaN for fewer than FEW clips.
     """
     n, p = x.shape
     centred = x - x.mean(axis=0)
     lengths = _norms(centred)
-    if n <= p:
+    if n < FEW:
         return np.full(p, np.nan)
     found = np.full(p, np.nan)
     unit = np.where(np.isnan(lengths), 0.0, centred / lengths)
@@ -78,7 +80,7 @@ class Correlations:
     among: Pairwise  # [7, 7]
     with_emotions: Pairwise  # [8, 7]
     slopes: NDArray[np.float64]  # [8, 7], change of the emotion for a change of 1 of the feature, others as they come
-    inflation: NDArray[np.float64]  # [7]
+    inflation: NDArray[np.float64]  # [7]; NaN where it is not defined, as in fewer than FEW clips
     weights: NDArray[np.float64]  # [8, 7], change of the emotion for a change of 1 of the feature, others held
 
     @property

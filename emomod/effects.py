@@ -6,8 +6,6 @@ sum, with the intercept, to its emotion, exactly. Since all of it is linear, the
 mean of the windows' effects.
 """
 
-import csv
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -26,7 +24,6 @@ from emomod.sentences import signed
 MIN_CLIPS = 2
 MAX_MARKED = 8  # more cannot be told apart in a picture
 SAME = 1e-3  # a table's emotions that differ less than this from the layer's are the layer's
-BEYOND = 2.0  # scores are on about 0..1; ratings on 1..10 are far outside
 WHISKER = 1.5  # of the distance between the quartiles
 
 
@@ -42,19 +39,15 @@ class ClipScores:
 
     def __post_init__(self) -> None:
         n = len(self.names)
-        if n < MIN_CLIPS:
-            raise InputError(f"clips must be at least {MIN_CLIPS} that can be used, got {n}; for one: emomod explain")
+        check_enough(n)
         if self.midlevel.shape != (n, len(MIDLEVEL_NAMES)):
             raise InputError(f"midlevel must have shape {(n, len(MIDLEVEL_NAMES))}, got {self.midlevel.shape}")
         if len(set(self.names)) < n:
             raise InputError("names of clips must differ from each other")
 
     def marked(self, marks: Sequence[str]) -> list[int]:
-        """The clips that ``marks`` mean, each once, in that order; at most MAX_MARKED."""
-        found = list(dict.fromkeys(match_clip(mark, names=self.names, files=self.files) for mark in marks))
-        if len(found) > MAX_MARKED:
-            raise InputError(f"at most {MAX_MARKED} clips can be marked, got {len(found)}")
-        return found
+        """The clips that ``marks`` mean, see ``match_clips``."""
+        return match_clips(marks, names=self.names, files=self.files)
 
     def rows(self, layer: MidToEmotion) -> list[dict[str, Any]]:
         """One row a clip, for scores.csv: name, file, number of windows, and the 15 scores."""
@@ -65,6 +58,12 @@ class ClipScores:
             | dict(zip(MIDLEVEL_NAMES + EMOTION_NAMES, row.tolist(), strict=True))
             for name, file, windows, row in zip(self.names, self.files, self.n_windows, scores, strict=True)
         ]
+
+
+def check_enough(n: int) -> None:
+    """Raise InputError where ``n`` clips that can be used are too few."""
+    if n < MIN_CLIPS:
+        raise InputError(f"clips must be at least {MIN_CLIPS} that can be used, got {n}; for one: emomod explain")
 
 
 def short_names(files: Sequence[str]) -> tuple[str, ...]:
@@ -100,50 +99,11 @@ def match_clip(mark: str, *, names: Sequence[str], files: Sequence[str]) -> int:
     raise InputError(f"mark must be the name of a clip, got {mark!r}{hint}")
 
 
-def load_scores(path: str | Path) -> ClipScores:
-    """Read a table of scores: CSV with a column ``clip``, the 7 mid-level features, and perhaps the 8 emotions.
-
-    scores.csv of ``emomod effects`` and labels.csv of a rendered corpus are such tables; other columns are left alone.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns, rows = reader.fieldnames or [], list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a table ({error})") from None
-    for needed in ("clip", *MIDLEVEL_NAMES):
-        if needed not in columns:
-            raise InputError(f"{path}: must have a column {needed!r}, got {', '.join(columns) or 'none'}")
-    given = [name for name in EMOTION_NAMES if name in columns]
-    if given and len(given) < len(EMOTION_NAMES):
-        raise InputError(f"{path}: must have all {len(EMOTION_NAMES)} emotions or none, got {', '.join(given)}")
-    names = tuple(row["clip"] or "" for row in rows)
-    seen = {""}
-    for line, name in enumerate(names, start=2):
-        if name in seen:
-            raise InputError(f"{path}, row {line}: clip must be a name that no other row has, got {name!r}")
-        seen.add(name)
-    return ClipScores(
-        names,
-        tuple(row.get("file") or "" for row in rows),
-        tuple(int(text) if (text := row.get("n_windows") or "").isdigit() else 0 for row in rows),
-        _numbers(path, rows, MIDLEVEL_NAMES),
-        _numbers(path, rows, EMOTION_NAMES) if given else None,
-    )
-
-
-def _numbers(path: str | Path, rows: Sequence[dict[str, str]], columns: Sequence[str]) -> NDArray[np.float64]:
-    """The scores [n_rows, n_columns] of a table; InputError names the first cell that is none."""
-    found = np.empty((len(rows), len(columns)))
-    for line, row in enumerate(rows):
-        for column, name in enumerate(columns):
-            try:
-                found[line, column] = float(row[name] or "nan")
-            except (TypeError, ValueError):
-                found[line, column] = math.nan
-            if not abs(found[line, column]) <= BEYOND:
-                rule = "must be a score on 0..1 (ratings x 0.1)"
-                raise InputError(f"{path}, row {line + 2}: {name} {rule}, got {row[name]!r}")
+def match_clips(marks: Sequence[str], *, names: Sequence[str], files: Sequence[str]) -> list[int]:
+    """The clips that ``marks`` mean, each once, in that order; InputError for more than MAX_MARKED."""
+    found = list(dict.fromkeys(match_clip(mark, names=names, files=files) for mark in marks))
+    if len(found) > MAX_MARKED:
+        raise InputError(f"at most {MAX_MARKED} clips can be marked, got {len(found)}")
     return found
 
 

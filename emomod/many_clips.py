@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.audio import read_clip, read_windows
-from emomod.comparison import LABELS, MAX_VERSIONS, MIN_VERSIONS, Comparison, Version
-from emomod.correlations import Correlations, correlate_scores
-from emomod.effects import MIN_CLIPS, ClipScores, CorpusEffects, load_scores, match_clip, short_names
+from emomod.audio import file_sha256, read_clip, read_windows
+from emomod.comparison import LABELS, MAX_VERSIONS, MIN_VERSIONS, Comparison, Version, check_different
+from emomod.correlations import FEW, Correlations, correlate_scores
+from emomod.effects import MIN_CLIPS, ClipScores, CorpusEffects, check_enough, match_clips, short_names
 from emomod.errors import EmomodError, InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
@@ -25,12 +25,13 @@ from emomod.provenance import package_versions
 from emomod.report.compare_page import write_compare_page
 from emomod.report.effects_page import write_effects_page
 from emomod.rescoring import score_waveform
+from emomod.score_tables import load_scores
 from emomod.sentences import listed
 from emomod.stages import Stages
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 PLAYED = 60.0  # s of a version that the page holds
-FEW = 30  # clips below which a corpus says little
+NAMED = 3  # copies named in a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +54,30 @@ class CompareResult:
 
 
 def find_clips(paths: Sequence[str | Path]) -> list[str]:
-    """Return files as they are, and those below folders that are sounds by their name, sorted; none twice."""
+    """Return files as they are, and those below folders that are sounds by their name, sorted; none twice.
+
+    In folders, what is hidden is left alone, and so are the stems beside the mix of a rendered clip. InputError for
+    a path that is not there, and for a folder without sounds.
+    """
+    if absent := [str(path) for path in paths if not Path(path).exists()]:
+        raise InputError(f"{', '.join(absent)}: there is no such file or folder")
     found: dict[Path, str] = {}
     for path in map(Path, paths):
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        inside = [file for file in sorted(path.rglob("*")) if _is_clip(file, below=path)]
         if path.is_dir() and not inside:
             raise InputError(f"{path}: holds no sound file ({', '.join(sorted(SUFFIXES))})")
         for file in inside if path.is_dir() else [path]:
             found.setdefault(file.resolve(), str(file))
     return list(found.values())
+
+
+def _is_clip(path: Path, *, below: Path) -> bool:
+    """True for a sound by its name that is neither hidden below a folder nor a part of the mix beside it."""
+    if path.suffix.lower() not in SUFFIXES or path.is_dir():
+        return False
+    hidden = any(name.startswith(".") for name in path.relative_to(below).parts)
+    is_part = path.name == "rest.flac" or path.match("stem_*.flac")
+    return not hidden and not (is_part and path.with_name("mix.flac").exists())
 
 
 def effects_of_clips(
@@ -74,14 +90,16 @@ def effects_of_clips(
 ) -> EffectsResult:
     """Hear clips, and all those in folders; write their effects into the folder ``out``.
 
-    ``marks`` name the clips to mark. Files that cannot be used are left out and named in the record under ``unusable``.
+    ``marks`` name the clips to mark. Files that cannot be used are left out and named in the record under ``unusable``;
+    a path that is not there is an InputError.
     """
     predictor, stages = predictor or load_predictor(), stages or Stages()
     layer_of(predictor)
     check_output(out, inputs=paths)
     files = find_clips(paths)
     names = short_names(files)
-    wanted = [files[match_clip(mark, names=names, files=files)] for mark in marks]  # before hours of listening
+    check_enough(len(files))  # this and the marks before hours of listening
+    wanted = [files[clip] for clip in match_clips(marks, names=names, files=files)]
     scores, unusable = _hear(files, names, predictor, stages)
     if lost := [unusable[file] for file in wanted if file in unusable]:
         raise InputError(f"a clip to mark cannot be used: {lost[0]}")
@@ -89,6 +107,7 @@ def effects_of_clips(
         "inputs": [str(path) for path in paths],
         "table": "",
         "unusable": unusable,
+        "warnings": _copy_warnings(scores),
         "window_seconds": predictor.window_seconds,
     }
     return _write_effects(scores, record, out=out, inputs=paths, marks=marks, predictor=predictor, stages=stages)
@@ -106,7 +125,7 @@ def effects_of_table(
     predictor, stages = predictor or load_predictor(), stages or Stages()
     check_output(out, inputs=[table])
     scores = load_scores(table)
-    record: dict[str, Any] = {"inputs": [], "table": str(table), "unusable": {}}
+    record: dict[str, Any] = {"inputs": [], "table": str(table), "unusable": {}, "warnings": []}
     record["window_seconds"] = predictor.window_seconds
     return _write_effects(scores, record, out=out, inputs=[table], marks=marks, predictor=predictor, stages=stages)
 
@@ -156,8 +175,8 @@ def _write_effects(
     """Write effects.csv, scores.csv, correlations.csv, effects.json, effects.html and figures/."""
     effects, marked = CorpusEffects(scores, layer_of(predictor)), scores.marked(marks)
     found = correlate_scores(scores.midlevel, effects.emotions, effects.layer.weights)
-    warnings = _corpus_warnings(scores, record["unusable"]) + _model_warnings(predictor)
-    record |= {"out": str(out), "marks": list(marks), "warnings": warnings} | _figures(effects, found, marked)
+    record["warnings"] += _corpus_warnings(scores) + _model_warnings(predictor)
+    record |= {"out": str(out), "marks": list(marks)} | _figures(effects, found, marked)
     record |= _provenance(predictor, effects.layer)
     with new_folder(out, inputs=inputs) as folder, stages.stage("drawing"):
         write_csv(folder / "effects.csv", list(effects.rows()))
@@ -195,12 +214,25 @@ def _provenance(predictor: Predictor, layer: MidToEmotion) -> dict[str, Any]:
     }
 
 
-def _corpus_warnings(scores: ClipScores, unusable: dict[str, str]) -> list[str]:
-    found = [f"left out: {reason}" for reason in unusable.values()]
-    if len(scores.names) < FEW:
-        n = len(scores.names)
-        found.append(f"{n} clips are few: quartiles are rough, and the intervals of the correlations are wide")
-    return found
+def _copy_warnings(scores: ClipScores) -> list[str]:
+    """Say which files are the same as an earlier one, byte for byte."""
+    first: dict[str, str] = {}
+    copies = []
+    for name, file in zip(scores.names, scores.files, strict=True):
+        if (original := first.setdefault(file_sha256(file), name)) != name:
+            copies.append(f"{name} of {original}")
+    if not copies:
+        return []
+    named = listed([*copies[:NAMED], f"{len(copies) - NAMED} more"] if len(copies) > NAMED else copies)
+    return [f"clips that are copies of others, byte for byte, count again: {named}"]
+
+
+def _corpus_warnings(scores: ClipScores) -> list[str]:
+    n = len(scores.names)
+    if n >= FEW:
+        return []
+    rough = "quartiles are rough, the intervals of the correlations are wide"
+    return [f"{n} clips are few: {rough}, and variance inflation needs {FEW}"]
 
 
 def _model_warnings(predictor: Predictor) -> list[str]:
@@ -220,13 +252,15 @@ def compare(
 ) -> CompareResult:
     """Hear two to six versions of a song; write what differs and why into the folder ``out``.
 
-    InputError for fewer than two or more than six files, for the same file twice, and for files that cannot be used.
+    InputError for fewer than two or more than six files, for the same file twice, and for files that cannot be used;
+    what can be known before listening is refused before it.
     """
     if not MIN_VERSIONS <= len(paths) <= MAX_VERSIONS:
         raise InputError(f"clips to compare must be {MIN_VERSIONS} to {MAX_VERSIONS}, got {len(paths)}")
     predictor, stages = predictor or load_predictor(), stages or Stages()
     layer = layer_of(predictor)
     check_output(out, inputs=paths)
+    _check_files(paths)
     with stages.stage("listening"):
         heard = [_version(path, label, predictor) for path, label in zip(paths, LABELS, strict=False)]
     compared = Comparison(tuple(version for version, _ in heard), layer)
@@ -242,6 +276,14 @@ def compare(
         write_compare_page(compared, sounds, record=record, folder=folder)
         (folder / "compare.json").write_text(to_json(record) + "\n", encoding="utf-8")
     return CompareResult(Path(out), compared, record)
+
+
+def _check_files(paths: Sequence[str | Path]) -> None:
+    """Raise InputError where a path is no file, or two files are the same."""
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise InputError(f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}")
+    check_different([str(path) for path in paths], [file_sha256(path) for path in paths])
 
 
 def _version(path: str | Path, label: str, predictor: Predictor) -> tuple[Version, NDArray[np.float32]]:

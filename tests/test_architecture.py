@@ -16,7 +16,7 @@ ORDER = [
     "spectrogram", "figures", "notebook", "model", "components", "perturbation", "surrogate",
     "component_weights", "attribution", "explanation", "sentences", "differences", "effects", "correlations",
     "comparison", "modification", "rescoring", "stages", "result", "report", "pipeline", "windows", "labelled_clips",
-    "corpus", "datasets", "training", "many_clips", "doctor", "cli",
+    "corpus", "datasets", "training", "score_tables", "many_clips", "doctor", "cli",
 ]  # fmt: skip
 BESIDE = {stage: {"report", "pipeline", "windows"} for stage in ("corpus", "training")}  # left alone all the same
 COMMANDS = {"evaluation", "listening_study"}  # packages that only the command line loads

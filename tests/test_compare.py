@@ -29,7 +29,7 @@ from emomod.model.mid_to_emotion import published_layer
 from emomod.pipeline import predict
 from emomod.report import compare_page
 from emomod.report.loudness import loudness
-from emomod.report.words import change, number
+from emomod.report.words import change, number, printed
 
 LAYER = published_layer()
 NASTY = "<script>alert(1)</script>&"
@@ -210,7 +210,7 @@ def test_page_against_the_record_scores_differences_and_words(html, result):
         assert cells[1].split(" ± ")[0] == number(float(other.scores[column]), 2)
         assert cells[2] == change(float(other.scores[column] - one.scores[column]))
     for sentence in result.record["sentences"].values():
-        assert html.count(sentence) == 2  # on top, and with its picture
+        assert html.count(printed(sentence)) == 2  # on top, and with its picture
     assert "± is the standard deviation" in html
 
 
@@ -266,6 +266,28 @@ def test_compare_iv(tmp_path, capsys, names, told):
     assert main(["compare", *clips, "--out", str(tmp_path / "out"), *model]) == 1
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a.wav", "b.wav", "copy.wav"], "a.wav and .*copy.wav are the same file, byte for byte"),
+        (["a.wav", "absent.wav"], "absent.wav: there is no such file"),
+        (["a.wav", "."], "is a folder"),
+    ],
+)
+def test_compare_iv_before_listening(tmp_path, monkeypatch, names, told):
+    for name, content in (("a.wav", b"a"), ("b.wav", b"b"), ("copy.wav", b"a")):
+        (tmp_path / name).write_bytes(content)  # no sounds: whoever listens is refused in other words
+    with pytest.raises(InputError, match=told):
+        compare([tmp_path / name for name in names], out=tmp_path / "out", predictor=small_predictor())
+
+
+def test_page_against_print_there_is_one_minus_sign(html):
+    shown = re.sub(r"<pre>.*?</pre>|<style.*?</style>|<script.*?</script>|<details>.*", "", html, flags=re.DOTALL)
+    words = re.sub(r"<[^>]*>", " ", shown)
+    assert "−0." in words
+    assert not re.search(r"-\d\.\d", words)
 
 
 def test_compare_iv_one_level(files, tmp_path):

@@ -1,7 +1,4 @@
-"""Effects of many clips against the layer's definition, boxes against numpy and matplotlib, tables against
-themselves."""
-
-import csv
+"""Effects of many clips against the layer's definition, boxes against numpy and matplotlib."""
 
 import numpy as np
 import pytest
@@ -15,14 +12,12 @@ from emomod.effects import (
     ClipScores,
     CorpusEffects,
     box_of,
-    load_scores,
     match_clip,
     short_names,
 )
 from emomod.errors import InputError
-from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
+from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import published_layer
-from emomod.output import write_csv
 
 LAYER = published_layer()
 NAMES = ("Hurt (1994)", "Hurt (Cash)", "Hallelujah", "demo")
@@ -143,69 +138,3 @@ def test_marks_iv_too_many(rng):
 def test_short_names_against_theory_no_two_alike():
     files = ["a/x.wav", "b/x.mp3", "c/x.mp3", "d/y.wav"]
     assert short_names(files) == ("x.wav", "b/x.mp3", "c/x.mp3", "y")
-
-
-def test_table_against_itself_what_is_written_is_read(tmp_path, rng):
-    names = ('comma, "quote"', "<script>", "Ünï", "=1+1")
-    scores = clip_scores(rng.random((4, 7)), names=names)
-    write_csv(tmp_path / "scores.csv", scores.rows(LAYER))
-    found = load_scores(tmp_path / "scores.csv")
-    assert (found.names, found.files, found.n_windows) == (names, scores.files, scores.n_windows)
-    np.testing.assert_allclose(found.midlevel, scores.midlevel, rtol=1e-5)
-    assert found.emotions is not None
-    np.testing.assert_allclose(found.emotions, LAYER.emotions(scores.midlevel), rtol=1e-5, atol=1e-9)
-    assert CorpusEffects(found, LAYER).induced
-
-
-def table(path, rows, *, columns=("clip", *MIDLEVEL_NAMES), encoding="utf-8"):
-    with path.open("w", newline="", encoding=encoding) as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    return path
-
-
-def test_table_against_the_design_a_corpus_s_labels_with_a_byte_order_mark(tmp_path):
-    path = table(
-        tmp_path / "labels.csv",
-        [(k, "song", *[0.1 * k] * 7, 9.0) for k in range(3)],
-        columns=("clip", "song", *MIDLEVEL_NAMES, "raw_articulation"),
-        encoding="utf-8-sig",
-    )
-    found = load_scores(path)
-    assert (found.names, found.emotions, found.n_windows) == (("0", "1", "2"), None, (0, 0, 0))
-    np.testing.assert_allclose(found.midlevel[2], 0.2)
-
-
-GOOD = ("a", *[0.5] * 7)
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "told"),
-    [
-        ([GOOD], ("clip", *MIDLEVEL_NAMES), "at least 2 that can be used, got 1"),
-        ([GOOD, ("a", *[0.5] * 7)], ("clip", *MIDLEVEL_NAMES), "row 3: clip must be a name that no other row has"),
-        ([GOOD, ("", *[0.5] * 7)], ("clip", *MIDLEVEL_NAMES), "row 3: clip must be a name"),
-        ([GOOD, ("b", *[0.5] * 6, "high")], ("clip", *MIDLEVEL_NAMES), "row 3: minorness must be .* got 'high'"),
-        ([GOOD, ("b", *[0.5] * 6, "nan")], ("clip", *MIDLEVEL_NAMES), "row 3: minorness must be"),
-        ([GOOD, ("b", *[0.5] * 6)], ("clip", *MIDLEVEL_NAMES), "row 3: minorness must be .* got None"),
-        ([GOOD, ("b", 5.0, *[0.5] * 6)], ("clip", *MIDLEVEL_NAMES), r"row 3: melodiousness .*ratings x 0\.1"),
-        ([GOOD], MIDLEVEL_NAMES, "must have a column 'clip'"),
-        ([GOOD], ("clip", *MIDLEVEL_NAMES[:-1]), "must have a column 'minorness'"),
-        ([(*GOOD, 1, 1)], ("clip", *SCORE_NAMES[:9]), "all 8 emotions or none, got valence, energy"),
-    ],
-)
-def test_table_iv(tmp_path, rows, columns, told):
-    with pytest.raises(InputError, match=told):
-        load_scores(table(tmp_path / "t.csv", rows, columns=columns))
-
-
-def test_table_iv_not_a_table(tmp_path):
-    with pytest.raises(InputError, match=r"absent\.csv: cannot be read"):
-        load_scores(tmp_path / "absent.csv")
-    (tmp_path / "sound.wav").write_bytes(b"RIFF\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"sound\.wav: cannot be read"):
-        load_scores(tmp_path / "sound.wav")
-    (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(InputError, match="must have a column 'clip', got none"):
-        load_scores(tmp_path / "empty.csv")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 
-from emomod.correlations import correlate, correlate_scores, inflation_factors
+from emomod.correlations import FEW, correlate, correlate_scores, inflation_factors
 from emomod.effects import ClipScores, CorpusEffects
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import MidToEmotion, published_layer
@@ -86,7 +86,19 @@ def test_inflation_against_theory_independent_collinear_constant_few(rng):
     constant = orthogonal.copy()
     constant[:, 3] = 0.5
     assert np.isnan(inflation_factors(constant)).tolist() == [False, False, False, True, False, False, False]
-    assert np.isnan(inflation_factors(rng.random((7, 7)))).all()
+    assert np.isnan(inflation_factors(drawn[: FEW - 1])).all()
+    assert np.isfinite(inflation_factors(drawn[:FEW])).all()
+
+
+def test_inflation_against_simulation_few_clips_would_inflate_what_is_independent(rng):
+    """The figures behind FEW: the largest of seven factors, which without chance were 1."""
+
+    def median_largest(n):
+        draws = rng.standard_normal((400, n, 7))
+        return np.median([np.diag(np.linalg.inv(np.corrcoef(x.T))).max() for x in draws])
+
+    assert [round(float(median_largest(n)), 1) for n in (10, 15, FEW)] == pytest.approx([7.0, 2.9, 1.5], rel=0.15)
+    assert np.median([inflation_factors(rng.standard_normal((FEW, 7))).max() for _ in range(100)]) < 2
 
 
 def test_slopes_against_polyfit_and_theory_weight_plus_what_comes_through_the_others(rng):
@@ -151,12 +163,17 @@ def test_rows_against_theory_every_pair_once(rng):
 def test_words_against_itself_few_clips_and_constants_are_said(rng):
     constant = found_in(np.full((5, 7), 0.5))
     assert "nothing can be said" in strongest_words(constant)
-    assert inflation_words(constant).startswith("That takes more than 7 clips")
+    assert inflation_words(constant).startswith("That takes at least 30 clips")
     three = ClipScores(("a", "b", "c"), ("", "", ""), (1, 1, 1), rng.random((3, 7)), None)
     effects = CorpusEffects(three, LAYER)
     content = correlation_content(found_in(three.midlevel), effects)
     assert content["pairs"][0]["interval"] == "not defined"
-    assert content["factors"][0] == {"name": "melodiousness", "factor": "not defined", "shared": "not defined"}
+    assert content["factors"] == []
+    varying = rng.random((40, 7))
+    varying[:, 0] = 0.5
+    factors = correlation_content(found_in(varying), effects)["factors"]
+    assert factors[0] == {"name": "melodiousness", "factor": "not defined", "shared": "not defined"}
+    assert all(row["shared"].endswith(" %") for row in factors[1:])
 
 
 def test_words_against_theory_numbers_are_computed(rng):

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,18 +15,21 @@ from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from small_runs import SECONDS, small_predictor
 
+from emomod import many_clips
 from emomod.cli.main import build_parser, main
 from emomod.correlations import correlate_scores
-from emomod.effects import CorpusEffects, box_of, load_scores
+from emomod.effects import CorpusEffects, box_of
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES, spoken
 from emomod.many_clips import effects_of_clips, effects_of_table, find_clips
 from emomod.model.mid_to_emotion import published_layer
+from emomod.output import finite
 from emomod.pipeline import predict
 from emomod.report import effects_page
 from emomod.report.correlation_charts import draw_correlations_among, draw_weights_beside_correlations
 from emomod.report.effect_charts import draw_effect_boxes
-from emomod.report.words import change, number
+from emomod.report.words import change, number, printed
+from emomod.score_tables import load_scores
 
 NASTY = '<script>alert("1")&.wav'
 LOADED = re.compile(r"@import|url\(|\bimport\b|fetch\(|XMLHttpRequest|WebSocket|https?://|<script|<link|<iframe")
@@ -84,6 +88,20 @@ def test_clips_against_the_design_folders_are_searched_and_nothing_comes_twice(s
         find_clips([songs, empty])
 
 
+def test_clips_against_the_design_hidden_folders_and_stems_are_left_alone(tmp_path):
+    corpus = [f"clips/00001/{name}.flac" for name in ("mix", "rest", "stem_melody", "stem_drums")]
+    others = ["band/rest.flac", "band/stem_ginger.flac", "mix.flac", "b.MP3", "folder.wav/c.ogg"]
+    hidden = [".cache/a.wav", "band/.Trash/b.wav", ".hidden.wav", "._b.mp3"]
+    for name in (*corpus, *others, *hidden):
+        (tmp_path / ".root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".root" / name).write_bytes(b"")
+    root = tmp_path / ".root"  # hidden itself, but named
+    found = {str(Path(file).relative_to(root)) for file in find_clips([root])}
+    assert found == {"clips/00001/mix.flac", *others}
+    stem = str(root / corpus[2])
+    assert find_clips([stem]) == [stem]  # named, so wanted
+
+
 def test_scores_against_predict_long_files_are_averaged_over_windows(result, songs):
     scores = result.effects.scores
     assert scores.names == ('<script>alert("1")&', "four", "long", "one")
@@ -136,7 +154,7 @@ def test_names_from_outside_against_itself_stay_text(html, text, result):
     assert "<script" not in html
     for name, sentence in result.record["marked"].items():
         assert text.count(name) >= 1 + len(EMOTION_NAMES)  # in words, and below each picture
-        assert sentence in text
+        assert printed(sentence) in text
 
 
 def test_numbers_against_itself_those_of_the_result(html, result):
@@ -167,9 +185,9 @@ def test_correlations_against_itself_the_page_s_and_the_table_s(html, text, resu
 
 
 def test_warnings_against_the_design_few_clips(result, text):
-    assert result.record["warnings"] == [
-        "4 clips are few: quartiles are rough, and the intervals of the correlations are wide"
-    ]
+    (told,) = result.record["warnings"]
+    assert told.startswith("4 clips are few: quartiles are rough, the intervals of the correlations are wide, and ")
+    assert told.endswith("variance inflation needs 30")
     assert result.record["warnings"][0] in text
 
 
@@ -177,7 +195,7 @@ def test_held_out_r_against_itself_is_said_where_the_card_has_it(text):
     assert "labels of clips that it had not seen: articulation r .79." in text
 
 
-@pytest.mark.parametrize("n", (2, 3, 8))
+@pytest.mark.parametrize("n", (2, 3, 29, 30))
 def test_few_clips_against_the_design_the_page_holds(tmp_path, rng, n, no_pictures):
     rows = [",".join(["clip", *MIDLEVEL_NAMES])]
     rows += [",".join([f"c{k}", *(f"{value:.3f}" for value in rng.random(7))]) for k in range(n)]
@@ -185,7 +203,9 @@ def test_few_clips_against_the_design_the_page_holds(tmp_path, rng, n, no_pictur
     record = effects_of_table(tmp_path / "few.csv", out=tmp_path / "out", predictor=small_predictor()).record
     page = (tmp_path / "out" / "effects.html").read_text(encoding="utf-8")
     assert (f"Of {n} clips nothing can be said" in page) == (n < 4)
-    assert ("That takes more than 7 clips" in page) == (n < 8)
+    assert ("That takes at least 30 clips" in page) == (n < 30)
+    assert ("<caption>Variance inflation factors" in page) == (n >= 30)
+    assert [f is None for f in finite(record["correlations"]["variance_inflation"]).values()] == [n < 30] * 7
     assert record["correlations"]["n"] == n
     json.loads((tmp_path / "out" / "effects.json").read_text())
 
@@ -228,11 +248,11 @@ def test_command_line_from_end_to_end_bad_files_are_named(songs, tmp_path, capsy
         ((), "name clips or folders, or else a table of scores"),
         (("one.wav", "--from", "t.csv"), "name clips or folders, or else a table of scores"),
         (("one.wav",), "clips must be at least 2 that can be used, got 1"),
-        (("one.wav", "absent.wav"), r"1 of 2 clips cannot be used; .*absent.wav: there is no such file"),
+        (("one.wav", "cover.jpg"), r"1 of 2 clips cannot be used; .*cover.jpg: the file is empty"),
         (("one.wav", "long.wav", "--mark", "nobody"), "mark must be the name of a clip, got 'nobody'"),
         (
-            ("one.wav", "long.wav", "absent.wav", "--mark", "absent"),
-            "a clip to mark cannot be used: absent.wav: there is",
+            ("one.wav", "long.wav", "cover.jpg", "--mark", "cover"),
+            "a clip to mark cannot be used: cover.jpg: the file is empty",
         ),
     ],
 )
@@ -242,6 +262,42 @@ def test_command_line_iv(songs, tmp_path, capsys, monkeypatch, words, told):
     assert main(["effects", *words, "--out", str(tmp_path / "out"), *model]) == 1
     assert re.search(told, capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
+
+
+def refuse_to_listen(*args, **kwargs):
+    raise AssertionError("listened before all was checked")
+
+
+@pytest.mark.parametrize(
+    ("clips", "marks", "told"),
+    [
+        ([*"abcdefghi"], [*"abcdefghi"], "at most 8 clips can be marked, got 9"),
+        (["a"], [], "clips must be at least 2 that can be used, got 1"),
+        ([*"ab"], ["c"], "mark must be the name of a clip, got 'c'"),
+        (["a", "typo", "b", "mistake"], [], r"typo\.wav, .*mistake\.wav: there is no such file or folder"),
+    ],
+)
+def test_what_can_be_known_before_listening_is_refused_before_it(tmp_path, monkeypatch, clips, marks, told):
+    for name in "abcdefghi":
+        (tmp_path / f"{name}.wav").write_bytes(b"")
+    monkeypatch.setattr(many_clips, "predict", refuse_to_listen)
+    paths = [tmp_path / f"{name}.wav" for name in clips]
+    with pytest.raises(InputError, match=told):
+        effects_of_clips(paths, out=tmp_path / "out", marks=marks, predictor=small_predictor())
+
+
+def test_copies_against_the_design_are_said_and_kept(songs, tmp_path, capsys, no_pictures):
+    model = ["--checkpoint", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
+    shutil.copy(songs / "one.wav", tmp_path / "again.wav")
+    clips = [str(songs / "one.wav"), str(tmp_path / "again.wav"), str(songs / "deeper")]
+    assert main(["effects", *clips, "--out", str(tmp_path / "out"), *model]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = "clips that are copies of others, byte for byte, count again: again of one"
+    assert f"warning: {told}" in lines
+    assert any(line.startswith("warning: 3 clips are few: ") for line in lines)
+    page = (tmp_path / "out" / "effects.html").read_text(encoding="utf-8")
+    assert told in page
+    assert len(rows_of(tmp_path / "out" / "scores.csv")) == 3
 
 
 def test_one_level_iv(songs, tmp_path):

@@ -19,7 +19,7 @@ from emomod.cli.options import lime_settings, modify_settings
 from emomod.labels import SCORE_NAMES, spoken
 from emomod.report.content import command_of
 from emomod.report.page import render_page, write_report
-from emomod.report.words import number, p_words, signed, window_words
+from emomod.report.words import number, p_words, printed, signed, window_words
 from emomod.result import RunResult
 
 NASTY = '<img src=x onerror=alert(1)>&".wav'
@@ -207,7 +207,7 @@ def test_fits_against_itself_those_of_run_json(result, page):
 
 
 def test_words_against_itself_name_sentence_hashes_command_and_card(result, page):
-    for words in (result.sentence, result.record["clip_sha256"], "A toy.", "bands <&>", NASTY):
+    for words in (printed(result.sentence), result.record["clip_sha256"], "A toy.", "bands <&>", NASTY):
         assert words in page.text
     for version, kinds in result.record["controls"].items():
         share = kinds["count"]["share_beaten"]

@@ -63,4 +63,5 @@ def execute(arguments: argparse.Namespace) -> int:
 def summary(record: dict[str, Any]) -> str:
     """Return what a person wants to know of a corpus."""
     marked = [f"\n{sentence}" for sentence in record["marked"].values()]
-    return "\n".join([*record["sentences"].values(), *marked, "", f"{record['out']}/effects.html"])
+    warnings = ["", *(f"warning: {warning}" for warning in record["warnings"])] if record["warnings"] else []
+    return "\n".join([*record["sentences"].values(), *marked, *warnings, "", f"{record['out']}/effects.html"])

@@ -28,7 +28,7 @@ class Row:
     """A row of a table."""
 
     number: int
-    cells: dict[str, str]  # by column as the reader asked for it, without blanks around; "" where there is none
+    cells: dict[str, str]  # by column as the reader asked for it, without blanks around; "" beyond the row's end
     faulty: bool  # its cells may be in the wrong columns; that has been reported
 
 
@@ -54,8 +54,13 @@ def find_table(folders: Sequence[Path], stem: str) -> Path | None:
     return next((path for path in places if path is not None), None)
 
 
-def read_table(path: Path, *, columns: Sequence[str], separator: str, problems: list[Problem]) -> Table | None:
-    """Read the ``columns`` of a table; None when the file as a whole cannot be used. Appends to ``problems``."""
+def read_table(
+    path: Path, *, columns: Sequence[str], separator: str, problems: list[Problem], optional: Sequence[str] = ()
+) -> Table | None:
+    """Read the ``columns`` of a table; None when the file as a whole cannot be used. Appends to ``problems``.
+
+    ``optional`` columns are among a row's cells where the table has them. A table that is returned has a row.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -63,7 +68,7 @@ def read_table(path: Path, *, columns: Sequence[str], separator: str, problems: 
         return None
     try:
         lines = _sheet(content) if content.startswith(EXCEL) else _lines(content, separator)
-        places = _places(lines, columns, separator=separator)
+        places = _places(lines, columns, optional, separator=separator)
     except _Unusable as fault:
         problems.append(Problem(str(path), fault.row, fault.what))
         return None
@@ -138,8 +143,8 @@ def _plain(header: str) -> str:
     return re.sub(r"[\s_-]+", "_", header.strip().casefold())
 
 
-def _places(lines: Lines, columns: Sequence[str], *, separator: str) -> dict[str, int]:
-    """Where each of ``columns`` stands."""
+def _places(lines: Lines, columns: Sequence[str], optional: Sequence[str], *, separator: str) -> dict[str, int]:
+    """Where each of ``columns`` stands, and each of ``optional`` that is there."""
     if not lines:
         raise _Unusable("is empty")
     row, header = lines[0][0], [_plain(cell) for cell in lines[0][1]]
@@ -150,12 +155,13 @@ def _places(lines: Lines, columns: Sequence[str], *, separator: str) -> dict[str
         found = ", ".join(repr(cell) for cell in lines[0][1][:12])
         wrong = _other_separator(lines[0][1], columns, separator=separator)
         raise _Unusable(wrong or f"must have the columns {', '.join(missing)}; its header is {found[:300]}", row)
-    twice = [column for column in columns if header.count(_plain(column)) > 1]
+    asked = [*columns, *(column for column in optional if _plain(column) in header)]
+    twice = [column for column in asked if header.count(_plain(column)) > 1]
     if twice:
         raise _Unusable(f"has more than one column {', '.join(twice)}", row)
     if len(lines) == 1:
         raise _Unusable("has no rows below its header", row)
-    return {column: header.index(_plain(column)) for column in columns}
+    return {column: header.index(_plain(column)) for column in asked}
 
 
 def _other_separator(header: list[str], columns: Sequence[str], *, separator: str) -> str | None:

@@ -20,7 +20,7 @@ from emomod.report.effects_page import model_content
 from emomod.report.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.report.page import read_part, render_template
 from emomod.report.pictures import write_figures
-from emomod.report.words import change, held_out_r, number
+from emomod.report.words import change, held_out_r, number, printed
 
 
 def write_compare_page(
@@ -48,7 +48,8 @@ def compare_content(
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return everything on the page."""
-    versions, headlines = compared.versions, compared.headlines()
+    versions = compared.versions
+    headlines = {emotion: printed(sentence) for emotion, sentence in compared.headlines().items()}
     two = len(versions) == 2
     return {
         "title": " and ".join(Path(version.file).stem for version in versions)

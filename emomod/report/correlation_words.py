@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from emomod.correlations import CONFIDENCE, Correlations, Pairwise
+from emomod.correlations import CONFIDENCE, FEW, Correlations, Pairwise
 from emomod.effects import CorpusEffects
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.report.words import change, number
@@ -22,7 +22,7 @@ def correlation_content(found: Correlations, effects: CorpusEffects) -> dict[str
         "exact": effects.induced,
         "inflation": inflation_words(found),
         "caution": caution_words(found),
-        "factors": _factors(found),
+        "factors": _factors(found) if _known(found) else [],
         "pairs": [
             {"a": spoken(a), "b": spoken(b), **_cell(found.among, MIDLEVEL_NAMES.index(a), MIDLEVEL_NAMES.index(b))}
             for a, b in found.strongest
@@ -94,9 +94,8 @@ def induced_words(effects: CorpusEffects) -> str:
 
 def inflation_words(found: Correlations) -> str:
     """Say which feature varies least on its own, and what a variance inflation factor means."""
-    known = [column for column in range(len(MIDLEVEL_NAMES)) if not math.isnan(found.inflation[column])]
-    if not known:
-        return f"That takes more than {len(MIDLEVEL_NAMES)} clips, which differ in the qualities; there are {found.n}."
+    if not (known := _known(found)):
+        return f"That takes at least {FEW} clips, which differ in the qualities; there are {found.n}."
     least = max(known, key=lambda column: found.inflation[column])
     row = _factors(found)[least]
     return (
@@ -117,6 +116,11 @@ def caution_words(found: Correlations) -> str:
         "chance. All of it is about what the model hears in these clips, not about listeners, and other clips hang "
         "together in other ways."
     )
+
+
+def _known(found: Correlations) -> list[int]:
+    """The features that have a variance inflation factor."""
+    return [column for column, factor in enumerate(found.inflation.tolist()) if not math.isnan(factor)]
 
 
 def _factors(found: Correlations) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from emomod.differences import SEEN
 from emomod.effects import box_of
 from emomod.figures import BLUE, GREY, ORANGE, WIDTH
 from emomod.report.words import change
@@ -19,7 +20,6 @@ from emomod.report.words import change
 INK = "#1d1d1f"
 BOX, LANE, GAP = 0.9, 0.56, 0.3  # heights of a box, of a marked clip's or version's line, and between rows
 UNIT = 0.31  # inches
-SHOWN = 0.005  # what is smaller is written as 0.00
 MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 1.5, 0.15, 0.06, 0.5  # inches, the same for all emotions
 ALL_SHOWN = 200  # clips up to which each has a dot; of more, only those beyond the whiskers
 
@@ -121,7 +121,7 @@ def _bars(axes: Axes, values: NDArray[np.floating], tops: NDArray[np.float64], l
         middle = tops[row] + LANE * (lane + 0.5)
         colour = GREY if row == len(tops) - 1 else ORANGE if value >= 0 else BLUE
         axes.barh(middle, value, height=0.86 * LANE, color=colour, zorder=2)
-        right = 1.0 if value > -SHOWN else -1.0
+        right = 1.0 if value > -SEEN else -1.0
         _write(axes, change(value), (value, middle), right=right, points=4)
         _write(axes, labels[lane], (axes.get_xlim()[0], middle), right=-1.0, points=5)
 

@@ -19,7 +19,7 @@ from emomod.report.correlation_words import correlation_content
 from emomod.report.effect_charts import ALL_SHOWN, draw_effect_boxes, with_room
 from emomod.report.page import read_part, render_template
 from emomod.report.pictures import write_figures
-from emomod.report.words import change, held_out_r, number
+from emomod.report.words import change, held_out_r, number, printed
 
 
 def write_effects_page(
@@ -51,13 +51,13 @@ def effects_content(
         "dots": "every dot is a clip" if len(names) <= ALL_SHOWN else "dots are the clips beyond them",
         "emotions": [_emotion(effects, emotion, letters, pictures) for emotion in EMOTION_NAMES],
         "marked": [
-            {"letter": letter, "name": names[clip], "sentence": effects.clip_sentence(clip)}
+            {"letter": letter, "name": names[clip], "sentence": printed(effects.clip_sentence(clip))}
             for letter, clip in letters.items()
         ],
         "learned": ", ".join(
             f"{spoken(name)} {r}" for name, r in held_out_r(record["model"]).items() if name in MIDLEVEL_NAMES
         ),
-        "warnings": record["warnings"],
+        "warnings": [*(f"left out: {reason}" for reason in record["unusable"].values()), *record["warnings"]],
         "made": _made(effects, record),
         "command": command_of(record),
         "files": ("effects.csv", "scores.csv", "correlations.csv", "effects.json", "figures/"),
@@ -98,7 +98,7 @@ def _emotion(
     ]
     return {
         "name": spoken(emotion),
-        "sentence": effects.emotion_sentence(emotion),
+        "sentence": printed(effects.emotion_sentence(emotion)),
         "score": f"{number(total.median, 2)} ({number(total.quartile_low, 2)} to {number(total.quartile_high, 2)})",
         "largest": f"{spoken(largest)} ({change(boxes[largest].median)})",
         "widest": f"{spoken(widest)} ({_half(boxes[widest])})",

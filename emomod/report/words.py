@@ -56,6 +56,15 @@ def change(value: float, digits: int = 2) -> str:
     return signed(round(value, digits) + 0.0, digits)
 
 
+def printed(sentence: str) -> str:
+    """Write the changes in a sentence with the minus sign of print, as numbers of a page are; words keep their hyphens.
+
+    >>> printed("B is heard calmer than a-1 (-0.07), through less tonal stability (-0.05 to +0.02)")
+    'B is heard calmer than a-1 (−0.07), through less tonal stability (−0.05 to +0.02)'
+    """
+    return re.sub(r"(?<![\w.-])-(?=\d+\.\d\d(?![\d.]))", "−", sentence)
+
+
 def parts(count: int) -> str:
     """Write a number of parts.
 
