@@ -202,10 +202,40 @@ def test_all_faults_come_at_once(midlevel):
     shutil.rmtree(midlevel / "audio")
     assert problems_of(load_midlevel, midlevel) == [
         ("audio", None, "there is no such folder; the sounds belong there"),
+        (f"{TABLES}/annotations.csv", 2, "atonality must be a number, got 'x'"),
+        (f"{TABLES}/annotations.csv", 2, "mode must be a number, got 'y'"),
         (f"{TABLES}/metadata.csv", 1, "its cells are separated by commas; save it with semicolons"),
     ]
     edit(metadata(midlevel), "song id,Artist,Source", "song id;Artist;Source")
     assert [row for _, row, _ in problems_of(load_midlevel, midlevel)] == [None, 2, 2]
+
+
+def test_faults_of_the_metadata_are_named_where_the_annotations_cannot_be_read(midlevel):
+    annotations(midlevel).write_bytes(b"")
+    edit(metadata(midlevel), "3;Artist C", "2;Artist C")
+    edit(metadata(midlevel), "1;Artist A", "one;Artist A")
+    assert problems_of(load_midlevel, midlevel) == [
+        (f"{TABLES}/annotations.csv", None, "is empty"),
+        (f"{TABLES}/metadata.csv", 2, "song id must be a whole number, got 'one'"),
+        (f"{TABLES}/metadata.csv", 4, "song id 2 is already in row 3; neither row can be used"),
+    ]
+
+
+def test_ratings_of_rows_whose_number_cannot_be_used_are_checked_too(midlevel):
+    edit(annotations(midlevel), midlevel_row(3), f"{midlevel_row(3)}\n2,11,2,3,4,5,6,7\nfour,1,2,3,4,5,6,0")
+    assert problems_of(load_midlevel, midlevel) == [
+        (f"{TABLES}/annotations.csv", 5, "melody must be a rating in 1..10, got 11"),
+        (f"{TABLES}/annotations.csv", 5, "song_id 2 is already in row 3; neither row can be used"),
+        (f"{TABLES}/annotations.csv", 6, "mode must be a rating in 1..10, got 0"),
+        (f"{TABLES}/annotations.csv", 6, "song_id must be a whole number, got 'four'"),
+    ]
+    assert load_midlevel(midlevel, skip_bad=True).names == ("midlevel/1", "midlevel/3")
+
+
+def test_faults_of_the_track_list_are_named_where_there_are_no_sounds(soundtracks):
+    shutil.rmtree(soundtracks / "Soundtrack360_mp3")
+    edit(soundtracks / "set1_tracklist.csv", "003,Happy", "three,Happy")
+    assert [row for _, row, _ in problems_of(load_soundtracks, soundtracks)] == [None, 4, 4]
 
 
 def replace_by_file(root):

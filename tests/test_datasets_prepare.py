@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import shutil
 import threading
@@ -278,7 +279,7 @@ def test_check_lists_faults_of_tables_and_sounds_together(midlevel, tmp_path, ca
     assert lines[0] == "emomod: 2 problems in the dataset"
     assert "row 2: melody must be a number" in lines[1]
     assert "row 3: its sound" in lines[2]
-    assert "--skip-bad" in lines[3]
+    assert lines[3] == "emomod: --skip-bad goes on without the clips in question; see docs/datasets.md"
     with listed.open(newline="") as file:
         assert [row["row"] for row in csv.DictReader(file)] == ["2", "3"]
     assert main([*command, "--skip-bad", "--json"]) == 0
@@ -291,6 +292,44 @@ def test_check_refuses_a_dataset_without_a_table_as_json_too(midlevel, capsys):
     assert main(["dataset", "check", "midlevel", str(midlevel), "--skip-bad", "--json"]) == 1
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
     assert (problem["row"], problem["what"]) == (None, "there is no such file")
+
+
+def told_last(capsys):
+    return capsys.readouterr().err.splitlines()[-1].removeprefix("emomod: ")
+
+
+@pytest.mark.parametrize("command", ["check", "prepare"])
+def test_hints_are_what_helps_and_was_not_asked_for(midlevel, tmp_path, capsys, command):
+    words = ["dataset", command, "midlevel", str(midlevel)]
+    words += ["--out", str(tmp_path / "out")] if command == "prepare" else []
+    annotations = midlevel / "metadata_annotations" / "annotations.csv"
+    text = annotations.read_text()
+    annotations.write_text(text + "x,1,2,3,4,5,6,7\n" * 21)
+    listed, skip = "--problems FILE writes the whole list", "--skip-bad goes on without the clips in question"
+    assert main(words) == 1
+    assert told_last(capsys) == f"{listed}; {skip}; see docs/datasets.md"
+    assert main([*words, "--problems", str(tmp_path / "p.csv")]) == 1
+    assert told_last(capsys) == f"{skip}; see docs/datasets.md"
+    annotations.write_text(re.sub(r"\n(\d+),", r"\n\1,x", text))
+    assert main([*words, "--skip-bad"]) == 1  # no clip is left
+    assert told_last(capsys) == "see docs/datasets.md"
+    assert main(words) == 1
+    assert told_last(capsys) == "see docs/datasets.md"
+
+
+@pytest.mark.parametrize("command", ["check", "prepare"])
+@pytest.mark.parametrize(("name", "told"), [("no/p.csv", "cannot be written"), ("", "is a folder; name a file")])
+def test_a_list_of_problems_that_cannot_be_written_is_refused_before_sounds_are_read(
+    midlevel, tmp_path, capsys, reads, command, name, told
+):
+    words = ["dataset", command, "midlevel", str(midlevel), "--problems", str(tmp_path / "lists" / name)]
+    words += ["--out", str(tmp_path / "out")] if command == "prepare" else []
+    (tmp_path / "lists").mkdir()
+    assert main(words) == 1
+    assert told in capsys.readouterr().err
+    assert not reads
+    assert not any((tmp_path / "lists").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_prepare_of_both_datasets_needs_only_the_ratings_of_the_second(midlevel, tmp_path, capsys):

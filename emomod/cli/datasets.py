@@ -11,10 +11,11 @@ from emomod.errors import InputError
 if TYPE_CHECKING:
     from emomod.datasets.clips import RatedClips
     from emomod.datasets.prepare import Heard
-    from emomod.datasets.problems import Problem
+    from emomod.datasets.problems import DatasetError, Problem
 
 KINDS = ("midlevel", "soundtracks")
-HINT = "--problems FILE writes the whole list, --skip-bad goes on without the clips in question; see docs/datasets.md"
+LIST_HINT = "--problems FILE writes the whole list"
+SKIP_HINT = "--skip-bad goes on without the clips in question"
 
 
 def add(commands: Any) -> None:
@@ -57,15 +58,16 @@ def execute_check(arguments: argparse.Namespace) -> int:
     from emomod.datasets.prepare import check_sounds
     from emomod.datasets.problems import DatasetError, ordered
 
+    _check_problems_file(arguments)
     try:
         clips = _load(arguments.dataset, arguments.folder, skip_bad=True)
     except DatasetError as error:
-        return _refuse(arguments, error.problems)
+        return _refuse(arguments, error)
     heard, faults = check_sounds(clips, log=print_progress)
     good = [index for index, sound in enumerate(heard) if sound.fault is None]
     problems = ordered((*clips.left_out, *faults))
     if problems and not (arguments.skip_bad and good):
-        return _refuse(arguments, problems)
+        return _refuse(arguments, DatasetError(problems, can_skip=bool(good)))
     _finish(arguments, clips.only(good, left_out=problems), [heard[index] for index in good])
     return 0
 
@@ -79,6 +81,7 @@ def execute_prepare(arguments: argparse.Namespace) -> int:
         raise InputError(
             "--soundtracks adds to midlevel; for Soundtracks alone: emomod dataset prepare soundtracks DIR"
         )
+    _check_problems_file(arguments)
     try:
         if arguments.soundtracks is not None:
             clips = _load_both(arguments.folder, arguments.soundtracks, skip_bad=arguments.skip_bad)
@@ -86,7 +89,7 @@ def execute_prepare(arguments: argparse.Namespace) -> int:
             clips = _load(arguments.dataset, arguments.folder, skip_bad=arguments.skip_bad)
         prepared, heard = prepare(clips, arguments.out, skip_bad=arguments.skip_bad, log=print_progress)
     except DatasetError as error:
-        return _refuse(arguments, error.problems)
+        return _refuse(arguments, error)
     _finish(arguments, prepared, heard)
     return 0
 
@@ -106,29 +109,32 @@ def _load_both(midlevel: Path, soundtracks: Path, *, skip_bad: bool) -> "RatedCl
     from emomod.datasets.problems import DatasetError
     from emomod.datasets.soundtracks import load_film_excerpts
 
-    problems: list[Problem] = []
+    refused: list[DatasetError] = []
     clips = excerpts = None
     try:
         clips = load_midlevel(midlevel, skip_bad=skip_bad)
     except DatasetError as error:
-        problems += error.problems
+        refused.append(error)
     try:
         excerpts = load_film_excerpts(soundtracks, skip_bad=skip_bad)
     except DatasetError as error:
-        problems += error.problems
+        refused.append(error)
     if clips is None or excerpts is None:
-        raise DatasetError(problems)
+        problems = [problem for error in refused for problem in error.problems]
+        raise DatasetError(problems, can_skip=all(error.can_skip for error in refused))
     return join(clips, excerpts, skip_bad=skip_bad)
 
 
-def _refuse(arguments: argparse.Namespace, problems: "tuple[Problem, ...]") -> int:
-    """Tell the problems and what can be done."""
-    from emomod.datasets.problems import listing
+def _refuse(arguments: argparse.Namespace, error: "DatasetError") -> int:
+    """Tell the problems and what can be done that the user has not asked for yet."""
+    from emomod.datasets.problems import SHOWN, listing
 
-    _write_problems(arguments, problems)
+    _write_problems(arguments, error.problems)
     if arguments.json:
-        print_json({"problems": [vars(problem) for problem in problems]})
-    _say(*listing(problems), HINT)
+        print_json({"problems": [vars(problem) for problem in error.problems]})
+    hints = [LIST_HINT] if arguments.problems is None and len(error.problems) > SHOWN else []
+    hints += [SKIP_HINT] if error.can_skip and not arguments.skip_bad else []
+    _say(*listing(error.problems), "; ".join([*hints, "see docs/datasets.md"]))
     return 1
 
 
@@ -150,6 +156,14 @@ def _finish(arguments: argparse.Namespace, clips: "RatedClips", heard: "list[Hea
 def _say(*lines: str) -> None:
     for line in lines:
         print(f"emomod: {' '.join(line.split())}", file=sys.stderr)
+
+
+def _check_problems_file(arguments: argparse.Namespace) -> None:
+    """Refuse a file that cannot be written before the sounds are read."""
+    if arguments.problems is not None:
+        from emomod.datasets.problems import check_problems_file
+
+        check_problems_file(arguments.problems)
 
 
 def _write_problems(arguments: argparse.Namespace, problems: "tuple[Problem, ...]") -> None:

@@ -49,14 +49,13 @@ def load_midlevel(folder: str | Path, *, skip_bad: bool = False) -> RatedClips:
     annotations = _table(root, "annotations", columns=("song_id", *COLUMNS), separator=",", problems=problems)
     metadata = _table(root, "metadata", columns=("song id", "Artist"), separator=";", problems=problems)
     sounds = find_sounds(root, ("audio",), problems=problems)
-    if annotations is None or metadata is None:
+    ratings, songs = _ratings(annotations, problems=problems), _songs(metadata, problems=problems)
+    if ratings is not None and sounds is not None:
+        match_sounds(ratings, sounds, number="song_id", problems=problems)
+    if ratings is not None and songs is not None:
+        _match_metadata(ratings, songs, problems=problems)
+    if ratings is None or songs is None or sounds is None:
         raise DatasetError(problems)
-    ratings = read_ratings(annotations, number="song_id", scores=COLUMNS, high=HIGHEST, problems=problems)
-    songs = by_number(metadata, "song id", problems=problems)
-    if sounds is None:
-        raise DatasetError(problems)
-    match_sounds(ratings, sounds, number="song_id", problems=problems)
-    _match_metadata(ratings, songs, problems=problems)
     clips = rated_clips(DATASET, ratings, sounds, _groups(songs))
     left_out = settle(problems, skip_bad=skip_bad, n_left=len(clips))
     return replace(clips, left_out=left_out, notes=(*published(ratings, N_CLIPS), *_notes(clips)))
@@ -69,6 +68,16 @@ def _table(root: Path, stem: str, *, columns: tuple[str, ...], separator: str, p
         problems.append(Problem(str(root / TABLES / f"{stem}.csv"), None, "there is no such file"))
         return None
     return read_table(path, columns=columns, separator=separator, problems=problems)
+
+
+def _ratings(annotations: Table | None, *, problems: list[Problem]) -> Ratings | None:
+    if annotations is None:
+        return None
+    return read_ratings(annotations, number="song_id", scores=COLUMNS, high=HIGHEST, problems=problems)
+
+
+def _songs(metadata: Table | None, *, problems: list[Problem]) -> Numbered | None:
+    return None if metadata is None else by_number(metadata, "song id", problems=problems)
 
 
 def _match_metadata(ratings: Ratings, songs: Numbered, *, problems: list[Problem]) -> None:

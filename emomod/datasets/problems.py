@@ -7,6 +7,7 @@ by default any problem is an error; whoever wants to go on without the clips in 
 import csv
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -29,10 +30,14 @@ class Problem:
 
 
 class DatasetError(InputError):
-    """A dataset has problems; ``problems`` holds all of them, the message the first ones."""
+    """A dataset has problems; ``problems`` holds all of them, the message the first ones.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``can_skip``: clips would be left without those that problems name.
+    """
+
+    def __init__(self, problems: Iterable[Problem], *, can_skip: bool = False) -> None:
         self.problems = ordered(problems)
+        self.can_skip = can_skip
         super().__init__("\n".join(listing(self.problems)))
 
 
@@ -55,8 +60,28 @@ def settle(problems: Iterable[Problem], *, skip_bad: bool, n_left: int) -> tuple
     """
     found = ordered(problems)
     if found and not (skip_bad and n_left):
-        raise DatasetError(found)
+        raise DatasetError(found, can_skip=n_left > 0)
     return found
+
+
+def check_problems_file(path: str | Path) -> None:
+    """Raise InputError where ``write_problems`` could not write ``path``; nothing stays behind."""
+    target, partial = _target(path)
+    try:
+        partial.touch()
+    except OSError as error:
+        raise InputError(f"problems: {target} cannot be written ({error.strerror})") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _target(path: str | Path) -> tuple[Path, Path]:
+    """The file to write and the one that becomes it; InputError where the first is a folder."""
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"problems: {target} is a folder; name a file")
+    return target, target.with_name(f".{target.name}.partial")
 
 
 def write_problems(path: str | Path, problems: Sequence[Problem]) -> None:
@@ -64,8 +89,7 @@ def write_problems(path: str | Path, problems: Sequence[Problem]) -> None:
 
     InputError when the file cannot be written; nothing is left half-written.
     """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
+    target, partial = _target(path)
     try:
         with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)

@@ -94,17 +94,24 @@ def read_ratings(
 ) -> Ratings:
     """Read the ratings 1..``high`` of a table; appends to ``problems``, one for each bad cell.
 
-    ``number`` is the column of the song's number; ``scores`` gives each rating's column its score's name.
+    ``number`` is the column of the song's number; ``scores`` gives each rating's column its score's name. Rows whose
+    number cannot be used are read all the same, to tell all that is wrong with them.
     """
     numbered = by_number(table, number, problems=problems)
-    found: dict[int, NDArray[np.float64]] = {}
-    for song, row in sorted(numbered.rows.items()):
-        values, n_before = np.full(len(SCORE_NAMES), np.nan), len(problems)
-        for column, score in scores.items():
-            try:
-                values[SCORE_NAMES.index(score)] = TO_SCORE * read_rating(row.cells[column], high=high)
-            except InputError as fault:
-                problems.append(Problem(table.file, row.number, f"{column} {fault}"))
-        if len(problems) == n_before:
-            found[song] = values
+    whole = [row for row in table.rows if not row.faulty]
+    read = {row.number: _row_scores(table.file, row, scores, high=high, problems=problems) for row in whole}
+    found = {song: values for song, row in sorted(numbered.rows.items()) if (values := read[row.number]) is not None}
     return Ratings(table.file, {song: numbered.rows[song].number for song in found}, found, numbered.seen)
+
+
+def _row_scores(
+    file: str, row: Row, scores: Mapping[str, str], *, high: float, problems: list[Problem]
+) -> NDArray[np.float64] | None:
+    """The scores [15] of a row; None when one of its ratings is bad, which is appended to ``problems``."""
+    values, n_before = np.full(len(SCORE_NAMES), np.nan), len(problems)
+    for column, score in scores.items():
+        try:
+            values[SCORE_NAMES.index(score)] = TO_SCORE * read_rating(row.cells[column], high=high)
+        except InputError as fault:
+            problems.append(Problem(file, row.number, f"{column} {fault}"))
+    return values if len(problems) == n_before else None

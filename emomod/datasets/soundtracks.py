@@ -104,10 +104,13 @@ def load_soundtracks(folder: str | Path, *, skip_bad: bool = False) -> RatedClip
     root, problems = check_root(folder), list[Problem]()
     ratings = _set_1(root, problems=problems)
     sounds = find_sounds(root, SOUNDS, problems=problems)
-    if ratings is None or sounds is None:
+    if ratings is None:
         raise DatasetError(problems)
-    match_sounds(ratings, sounds, number="number", problems=problems)
+    if sounds is not None:
+        match_sounds(ratings, sounds, number="number", problems=problems)
     groups, notes = _groups(root, ratings, problems=problems)
+    if sounds is None:
+        raise DatasetError(problems)
     clips = rated_clips(DATASET, ratings, sounds, groups)
     left_out = settle(problems, skip_bad=skip_bad, n_left=len(clips))
     return replace(clips, left_out=left_out, notes=(*published(ratings, N_CLIPS), *notes))
