@@ -3,7 +3,15 @@
 import argparse
 import csv
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +19,7 @@ from numpy.testing import assert_allclose
 
 from emomod.cli.corpus import add_render_arguments, render_command
 from emomod.cli.train import add_train_arguments, train_command
+from emomod.corpus import render
 from emomod.corpus.clip_files import read_clip_folder
 from emomod.corpus.labels import scaled_labels
 from emomod.corpus.pairs import compare_scores
@@ -110,6 +119,74 @@ def test_a_test_corpus_has_other_music_than_a_training_corpus_of_the_same_seed()
     train, test = (replace(SMALL, held_out=held_out) for held_out in (False, True))
     ours, theirs = (draw_clip(settings, 0, studio=open_studio(settings)).score for settings in (train, test))
     assert [note.onset for note in ours.parts[0].notes] != [note.onset for note in theirs.parts[0].notes]
+
+
+def test_a_corpus_with_a_damaged_shard_names_it(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "damaged")
+    shard = tmp_path / "damaged" / "shard_0001.npz"
+    shard.write_bytes(shard.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"shard_0001\.npz: cannot be read .*remove it and render the corpus again"):
+        load_corpus(tmp_path / "damaged")
+
+
+def test_couples_iv_music_in_which_nothing_can_be_changed(monkeypatch):
+    monkeypatch.setattr(render, "applicable", lambda score, kind: False)
+    monkeypatch.setattr(render, "SCORES_A_COUPLE", 2)
+    settings = replace(SMALL, couples=True)
+    with pytest.raises(InputError, match="couples: 14 clips of this music have nothing that can be changed"):
+        draw_clip(settings, 0, studio=open_studio(settings))
+
+
+LONG = CorpusSettings(400, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)
+RENDERING = """
+import sys
+from emomod.corpus.render import render_corpus
+from emomod.corpus.store import CorpusSettings
+render_corpus(sys.argv[1], {settings}, n_workers=2, log=lambda line: print(line, file=sys.stderr, flush=True))
+"""
+
+
+def begin_rendering(out):
+    """Start rendering in a process group of its own; return the process when a shard is there."""
+    command = [sys.executable, "-c", RENDERING.format(settings=LONG), str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    assert process.stderr is not None
+    while b"rendered shard" not in process.stderr.readline():
+        assert process.poll() is None
+    return process
+
+
+def alive_in_group(group):
+    """Processes of a group that run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, fields = path.read_text().rsplit(")", 1)
+            if int(fields.split()[2]) == group and fields.split()[0] != "Z":
+                found.append(name)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see processes")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_rendering_that_is_interrupted_leaves_no_process_and_goes_on_against_itself(tmp_path, how):
+    process = begin_rendering(tmp_path / "stopped")
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal does
+    else:
+        process.kill()
+    process.communicate(timeout=120)
+    deadline = time.monotonic() + 30
+    while alive_in_group(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert alive_in_group(process.pid) == []
+    done = sorted((tmp_path / "stopped").glob("shard_*.npz"))
+    assert 1 <= len(done) < LONG.n_shards
+    studio = open_studio(LONG)
+    for path in done[:3]:
+        shard = int(path.stem[-4:])
+        render._make_shard(tmp_path, LONG, studio, shard)
+        assert np.array_equal(np.load(tmp_path / path.name)["spectrograms"], np.load(path)["spectrograms"])
 
 
 def test_corpus_iv(folder, tmp_path):

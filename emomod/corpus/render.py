@@ -4,12 +4,8 @@ Clip i depends on the seed, i, the scores and the synthesiser only, whatever the
 that was stopped goes on with the shards that are missing.
 """
 
-import multiprocessing
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -30,7 +26,7 @@ from emomod.corpus.pairs import KINDS, applicable, make_pair
 from emomod.corpus.program_levels import measure_levels
 from emomod.corpus.score import Score
 from emomod.corpus.sources import Log, Sources, open_sources
-from emomod.corpus.stems import recorded_stems, render_stems
+from emomod.corpus.stems import Render, recorded_stems, render_stems
 from emomod.corpus.store import (
     COMPOSER_VERSION,
     CorpusSettings,
@@ -42,11 +38,12 @@ from emomod.corpus.store import (
     write_table,
 )
 from emomod.corpus.synthesis import synthesise
+from emomod.corpus.workers import work_off
+from emomod.errors import InputError
 from emomod.spectrogram import FRONT_END, compute_spectrogram
 
 CODEC_CHANCE = 0.25  # share of clips that go through mp3 or Vorbis
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-Render = Callable[[Sequence[Score]], list[NDArray[np.float32]]]
+SCORES_A_COUPLE = 200  # clips that are looked at for a kind of pair before another kind is tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,19 +108,22 @@ def _sounds(score: Score) -> bool:
 
 
 def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
-    """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind; each in a room of its own."""
+    """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind; each in a room of its own.
+
+    InputError when the music allows no kind.
+    """
     couple = index // 2
     rng = np.random.default_rng([settings.seed, couple, 2, *_held_out(settings)])
-    kind = str(rng.choice(list(KINDS)))
-    while True:
+    for kind in np.repeat(rng.permutation(list(KINDS)), SCORES_A_COUPLE):
         score, song = studio.sources.draw_score(settings, rng)
-        if not applicable(score, kind):
+        if not applicable(score, str(kind)):
             continue
-        pair = make_pair(score, kind, rng).played_by(studio.prepare)
+        pair = make_pair(score, str(kind), rng).played_by(studio.prepare)
         if pair.changed and _sounds(pair.before) and _sounds(pair.after):
             version = pair.after if index % 2 else pair.before
-            room = np.random.default_rng([settings.seed, couple, index % 2, *_held_out(settings)])
+            room = np.random.default_rng([settings.seed, couple, 3 + index % 2, *_held_out(settings)])
             return Clip(version, song or f"composed {settings.seed}-{couple}", room)
+    raise InputError(f"couples: {len(KINDS) * SCORES_A_COUPLE} clips of this music have nothing that can be changed")
 
 
 def render_corpus(
@@ -140,7 +140,8 @@ def render_corpus(
     claim_folder(folder, description)
     missing = [shard for shard in range(settings.n_shards) if not shard_path(folder, shard).is_file()]
     done = settings.n_shards - len(missing)
-    for shard in _work_off(folder, settings, missing, studio=studio, n_workers=n_workers):
+    make = partial(_make_shard, folder, settings, studio)
+    for shard in work_off(make, missing, n_workers=n_workers, log=log):
         done += 1
         log(f"rendered shard {shard}: {done} of {settings.n_shards}")
     write_table(folder, load_corpus(folder, spectrograms=False))
@@ -159,39 +160,8 @@ def _described(settings: CorpusSettings, studio: Studio) -> dict[str, Any]:
     }
 
 
-def _work_off(
-    folder: Path, settings: CorpusSettings, shards: list[int], *, studio: Studio, n_workers: int
-) -> Iterator[int]:
-    """Make ``shards`` and give each one's number when it lies on disk."""
-    make = partial(_make_shard, folder, settings, studio=studio)
-    if n_workers == 1 or len(shards) < 2:
-        yield from map(make, shards)
-        return
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(n_workers, mp_context=context) as pool:
-        try:
-            for finished in as_completed([pool.submit(make, shard) for shard in shards]):
-                yield finished.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Have the processes that start here compute in one thread, so that they do not wait for each other."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _make_shard(folder: Path, settings: CorpusSettings, shard: int, *, studio: Studio) -> int:
+def _make_shard(folder: Path, settings: CorpusSettings, studio: Studio, shard: int) -> int:
+    """Make a shard and write it; return its number."""
     indices = settings.clips_of(shard)
     clips = [draw_clip(settings, index, studio=studio) for index in indices]
     if settings.stems:

@@ -15,7 +15,7 @@ from emomod.corpus.song import Song, find_songs, read_song
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 
-HELD_OUT_EVERY = 6  # of the songs in the order of their names, every sixth is kept for tests
+HELD_OUT_EVERY = 6  # about every sixth song is kept for tests: which ones depends on their names alone
 Log = Callable[[str], None]
 
 
@@ -38,6 +38,15 @@ class Sources:
         return compose(rng, seconds=settings.seconds, held_out=settings.held_out), ""
 
 
+def is_held_out_song(name: str) -> bool:
+    """Whether the song of that name is kept for tests, in whatever folder it lies.
+
+    >>> [number for number in range(1, 21) if is_held_out_song(f"{number:03d}/{number:03d}")]
+    [2, 7, 12]
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % HELD_OUT_EVERY == 0
+
+
 def open_sources(settings: CorpusSettings, *, log: Log) -> Sources:
     """Read the songs that ``settings`` names: those kept for tests, or the others; the log names unreadable files.
 
@@ -46,11 +55,9 @@ def open_sources(settings: CorpusSettings, *, log: Log) -> Sources:
     if settings.scores is None:
         return Sources((), {"scores": None})
     found = find_songs(settings.scores)
-    chosen = [
-        name for index, name in enumerate(found) if (index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == settings.held_out
-    ]
+    chosen = [name for name in found if is_held_out_song(name) == settings.held_out]
     if not chosen:
-        kept = f"every {HELD_OUT_EVERY}th is kept for tests"
+        kept = f"about every {HELD_OUT_EVERY}th is kept for tests"
         raise InputError(f"scores {settings.scores}: {len(found)} files are too few, {kept}")
     songs: list[Song] = []
     unreadable: list[str] = []
@@ -64,7 +71,8 @@ def open_sources(settings: CorpusSettings, *, log: Log) -> Sources:
             log(f"left out: {error}")
     if not songs:
         raise InputError(f"scores {settings.scores}: none of {len(chosen)} files could be read")
-    log(f"read {len(songs)} of {len(found)} songs")
+    others = "those to train on" if settings.held_out else "those kept for tests"
+    log(f"read {len(songs)} songs, left {len(found) - len(chosen)} alone: {others}")
     described = {
         "folder": Path(settings.scores).resolve().name,
         "n_songs": len(songs),

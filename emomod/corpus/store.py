@@ -6,8 +6,10 @@
 """
 
 import csv
+import io
 import json
 import os
+import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -97,7 +99,7 @@ def claim_folder(folder: Path, description: dict[str, Any]) -> None:
         raise InputError(f"{folder}: is neither empty nor a corpus; choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stored.write_text(json.dumps(description, indent=1) + "\n")
+        _write_whole(stored, json.dumps(description, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"{folder}: cannot be a folder for a corpus ({error.strerror})") from None
 
@@ -128,11 +130,19 @@ def _comparable(description: dict[str, Any]) -> dict[str, Any]:
 
 def write_table(folder: Path, corpus: Corpus) -> None:
     """Write labels.csv: clip, song, then scaled labels, then raw labels."""
-    with (folder / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["clip", "song", *MIDLEVEL_NAMES, *(f"{name}_raw" for name in MIDLEVEL_NAMES)])
-        for index, (song, labels, raw) in enumerate(zip(corpus.songs, corpus.labels, corpus.raw, strict=True)):
-            writer.writerow([index, song, *(f"{value:.4f}" for value in labels), *(f"{value:.5f}" for value in raw)])
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["clip", "song", *MIDLEVEL_NAMES, *(f"{name}_raw" for name in MIDLEVEL_NAMES)])
+    for index, (song, labels, raw) in enumerate(zip(corpus.songs, corpus.labels, corpus.raw, strict=True)):
+        writer.writerow([index, song, *(f"{value:.4f}" for value in labels), *(f"{value:.5f}" for value in raw)])
+    _write_whole(folder / "labels.csv", table.getvalue())
+
+
+def _write_whole(target: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    partial = target.with_name(f"{target.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="")
+    os.replace(partial, target)
 
 
 def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
@@ -145,13 +155,23 @@ def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
     columns: dict[str, list[NDArray[Any]]] = {"labels": [], "raw": [], "songs": []}
     images: NDArray[np.float16] = np.zeros((0, 0, 0), dtype=np.float16)
     for shard in range(settings.n_shards):
-        with np.load(shard_path(source, shard), allow_pickle=False) as stored:
-            for name, pieces in columns.items():
-                pieces.append(stored[name])
-            if spectrograms:
-                found, clips = stored["spectrograms"], settings.clips_of(shard)
-                if shard == 0:
-                    images = np.empty((settings.n_clips, *found.shape[1:]), dtype=np.float16)
-                images[clips.start : clips.stop] = found
+        stored = _read_shard(shard_path(source, shard), spectrograms=spectrograms)
+        for name, pieces in columns.items():
+            pieces.append(stored[name])
+        if spectrograms:
+            found, clips = stored["spectrograms"], settings.clips_of(shard)
+            if shard == 0:
+                images = np.empty((settings.n_clips, *found.shape[1:]), dtype=np.float16)
+            images[clips.start : clips.stop] = found
     songs = tuple(str(song) for song in np.concatenate(columns["songs"]))
     return Corpus(images, np.concatenate(columns["labels"]), np.concatenate(columns["raw"]), songs, description)
+
+
+def _read_shard(path: Path, *, spectrograms: bool) -> dict[str, NDArray[Any]]:
+    """The arrays of a shard; InputError names a file that cannot be read."""
+    names = ("labels", "raw", "songs", *(("spectrograms",) if spectrograms else ()))
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it and render the corpus again") from None

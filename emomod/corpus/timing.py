@@ -8,7 +8,7 @@ interval: Repp, J. Acoust. Soc. Am. 102(3), 1997; Bresin & Battel, J. New Music 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.corpus.instruments import instrument
+from emomod.corpus.instruments import UNDAMPED, instrument
 from emomod.corpus.score import NoteTable, Score
 
 CHORD_SECONDS = 0.03  # onsets closer than this are one
@@ -35,7 +35,8 @@ def onset_density(notes: NoteTable, *, seconds: float) -> float:
 def articulation(notes: NoteTable, *, seconds: float) -> tuple[float, float]:
     """Loudness-weighted means over notes: duration / time to the next onset (at most 1.5), log duration.
 
-    The next onset is the part's own; durations are capped by the instrument's decay; drums count as short notes.
+    The next onset is the part's own; durations are capped by the instrument's decay, which is also how long an
+    undamped instrument's notes are however short they are held; drums count as short notes.
     """
     ratios = np.empty(notes.onset.size)
     for part in np.unique(notes.part):
@@ -51,7 +52,8 @@ def articulation(notes: NoteTable, *, seconds: float) -> tuple[float, float]:
 
 def _sounding_duration(notes: NoteTable) -> NDArray[np.float64]:
     decay = np.array([instrument(int(program)).decay for program in notes.program])
-    return np.minimum(notes.duration, np.where(notes.is_drum, DRUM_SECONDS, decay))
+    held = np.where(np.isin(notes.program, UNDAMPED), decay, np.minimum(notes.duration, decay))
+    return np.asarray(np.where(notes.is_drum, np.minimum(notes.duration, DRUM_SECONDS), held))
 
 
 def beat_positions(score: Score, onset: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,11 +115,15 @@ def metrical_levels(beats_per_bar: int) -> NDArray[np.intp]:
 
     >>> metrical_levels(4).tolist()
     [0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4]
+    >>> metrical_levels(3).tolist()
+    [0, -3, -2, -3, -1, -3, -2, -3, -1, -3, -2, -3]
     """
-    levels = np.full(4 * beats_per_bar, -4, dtype=np.intp)
-    levels[2::4], levels[::4] = -3, -2
-    if beats_per_bar % 2 == 0:
-        levels[:: 4 * beats_per_bar // 2] = -1
+    halved = beats_per_bar > 2 and beats_per_bar % 2 == 0
+    beat = -2 if halved else -1
+    levels = np.full(4 * beats_per_bar, beat - 2, dtype=np.intp)
+    levels[2::4], levels[::4] = beat - 1, beat
+    if halved:
+        levels[:: 2 * beats_per_bar] = -1
     levels[0] = 0
     return levels
 
