@@ -329,10 +329,10 @@ def test_pairs_against_the_figures_of_their_kind(predictor, monkeypatch):
     assert (asked[0][0].seconds, asked[0][1]) == (predictor.window_seconds, 4)
 
 
-def made_with(seed: int, *, scores: str | None = None, held_out: bool = False) -> dict[str, Any]:
+def made_with(seed: int, *, scores: str | None = None, held_out: bool = False, version: int = 3) -> dict[str, Any]:
     """What a corpus says of itself."""
     told = None if scores is None else {"folder": scores, "sha256": f"sum of {scores}"}
-    return {"settings": {"n_clips": 8, "seed": seed, "held_out": held_out}, "scores": told}
+    return {"settings": {"n_clips": 8, "seed": seed, "held_out": held_out}, "scores": told, "composer_version": version}
 
 
 @pytest.mark.parametrize(("trained", "tested", "refusal"), [
@@ -344,6 +344,10 @@ def made_with(seed: int, *, scores: str | None = None, held_out: bool = False) -
     (made_with(5, scores="pop"), made_with(4, scores="pop", held_out=True), None),
     (made_with(5, scores="pop", held_out=True), made_with(4, scores="pop", held_out=True), "songs or instruments"),
     ({"settings": {"seed": 5}}, made_with(4, held_out=True), None),
+    (made_with(5, scores="pop", version=2), made_with(4, scores="pop", held_out=True),
+     "composer versions 3 and 2 keep different songs"),
+    (made_with(5, scores="pop", version=2), made_with(4, scores="pop", held_out=True, version=2), None),
+    (made_with(5, scores="pop", version=2), made_with(4, scores="jazz", held_out=True), None),
 ])  # fmt: skip
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_test_corpus_must_not_share_music_with_training(tmp_path, monkeypatch, trained, tested, refusal, nested):

@@ -30,6 +30,7 @@ from emomod.training.whole_file import whole_file
 
 RESULTS = Path("docs/results/model_checks.json")
 PAIRS_SEED = 2_000_029  # of the pairs' music: no corpus has it unless on purpose
+KEPT_BY_NAME = 3  # composer version
 DIGITS = 6
 
 
@@ -113,13 +114,23 @@ def _check_apart(folder: Path, made: dict[str, Any], trained: dict[str, Any]) ->
     if (seed := made["settings"]["seed"]) == trained["settings"]["seed"]:
         raise InputError(f"test corpus {folder}: must have another seed than the training clips, got {seed}")
     here, there = made.get("scores"), trained.get("scores")
-    other_scores = here and not (there and {here["folder"], here["sha256"]} & {there["folder"], there["sha256"]})
+    same_scores = here and there and {here["folder"], here["sha256"]} & {there["folder"], there["sha256"]}
+    if same_scores and _keeps_by_name(made) != _keeps_by_name(trained):
+        raise InputError(
+            f"test corpus {folder}: composer versions {made['composer_version']} and {trained['composer_version']} keep "
+            "different songs for tests; train or render again, or test on other scores"
+        )
     same_side = bool(made["settings"].get("held_out")) == bool(trained["settings"].get("held_out"))
-    if same_side and not other_scores:
+    if same_side and (same_scores or not here):
         raise InputError(
             f"test corpus {folder}: has songs or instruments of the training clips; render it with --held-out, or "
             "from other scores"
         )
+
+
+def _keeps_by_name(made: dict[str, Any]) -> bool:
+    """Whether a corpus's songs are kept for tests by their names, as since version 3, and not by their places."""
+    return int(made.get("composer_version", 1)) >= KEPT_BY_NAME
 
 
 def check_pairs(predictor: Predictor, n_pairs: int) -> list[dict[str, Any]]:
