@@ -116,9 +116,10 @@ def _check_apart(folder: Path, made: dict[str, Any], trained: dict[str, Any]) ->
     here, there = made.get("scores"), trained.get("scores")
     same_scores = here and there and {here["folder"], here["sha256"]} & {there["folder"], there["sha256"]}
     if same_scores and _keeps_by_name(made) != _keeps_by_name(trained):
+        versions = " and ".join(str(each["composer_version"]) for each in (made, trained))
         raise InputError(
-            f"test corpus {folder}: composer versions {made['composer_version']} and {trained['composer_version']} keep "
-            "different songs for tests; train or render again, or test on other scores"
+            f"test corpus {folder}: composer versions {versions} keep different songs for tests; train or render "
+            "again, or test on other scores"
         )
     same_side = bool(made["settings"].get("held_out")) == bool(trained["settings"].get("held_out"))
     if same_side and (same_scores or not here):
