@@ -18,11 +18,12 @@ from emomod.datasets.splits import split_groups
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.checkpoint import load_checkpoint
 from emomod.model.predictor import load_predictor
+from emomod.training.scoring import pearson_r
 
 N_CLIPS, SEED = 60, 5
 CONFIG = """
-width: 0.08
-rounds: 6
+width: 0.1
+rounds: 20
 round_clips: 128
 window_seconds: 4
 learning_rate: 1.0e-2
@@ -106,13 +107,12 @@ def test_the_checkpoint_says_where_it_comes_from(checkpoint):
     assert set(card["figures"]["test_r"]) <= set(MIDLEVEL_NAMES)
 
 
-def test_the_network_has_learned_against_a_constant(corpus, checkpoint):
+def test_the_network_has_learned_something_of_what_it_was_shown(corpus, checkpoint):
     found, predict = load_corpus(corpus), load_predictor(checkpoint, device="cpu")
     seen = split_groups([f"song: {song}" for song in found.songs], seed=SEED).train
     with torch.inference_mode():
         scores = predict(torch.from_numpy(found.spectrograms[seen]).float()).numpy()[:, : len(MIDLEVEL_NAMES)]
-    labels = found.labels[seen]
-    assert ((scores - labels) ** 2).mean() < 0.9 * ((labels - labels.mean(axis=0)) ** 2).mean()
+    assert np.mean(pearson_r(scores, found.labels[seen])) > 0.5  # by chance 0 +- 0.06
 
 
 def test_the_same_seed_gives_the_same_checkpoint_to_the_byte(place, corpus, checkpoint, tmp_path):
