@@ -1,5 +1,9 @@
 """Codec round trips: in time to the sample, as long, at the bit rate that was asked for, the same every time."""
 
+import sys
+import tempfile
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,10 +14,10 @@ from emomod.corpus.codecs import (
     Codec,
     available_formats,
     draw_codec,
-    encode,
     maybe_through_codec,
     mp3,
     through_codec,
+    write_encoded,
 )
 from emomod.errors import InputError
 
@@ -56,8 +60,9 @@ def test_vorbis_against_theory_length_delay_and_likeness(sample_rate, level):
 @pytest.mark.parametrize(
     ("sample_rate", "kbit_s"), [(44100, 64), (44100, 128), (44100, 192), (22050, 128), (22050, 32)]
 )
-def test_mp3_against_theory_bit_rate(sample_rate, kbit_s):
-    n_bytes = len(encode(tones(10.0), mp3(kbit_s, sample_rate=sample_rate)))
+def test_mp3_against_theory_bit_rate(tmp_path, sample_rate, kbit_s):
+    assert write_encoded(tmp_path / "a.mp3", tones(10.0), mp3(kbit_s, sample_rate=sample_rate)) == 10 * sample_rate
+    n_bytes = (tmp_path / "a.mp3").stat().st_size
     assert n_bytes * 8 / 10.0 / 1000 == pytest.approx(kbit_s, rel=0.02)  # the tag and the last frames come on top
 
 
@@ -81,6 +86,41 @@ def test_round_trip_against_itself_deterministic_and_drawn():
     assert np.array_equal(through_codec(y, codec), through_codec(y, codec))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # when something is being deleted
+def test_round_trip_against_itself_an_interruption_never_leaves_a_damaged_sound():
+    """Interrupted at any call of a Python function, the round trip ends there or its sound is the right one."""
+    y, codec = tones(0.2), Codec("ogg", 0.7)
+    expected, n_calls, interrupt_at, n_ended = through_codec(y, codec), 0, 0, 0
+
+    def interrupt(frame, event, argument):
+        nonlocal n_calls
+        n_calls += event == "call"
+        if n_calls == interrupt_at:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def interrupted():
+        try:
+            sys.setprofile(interrupt)
+            return through_codec(y, codec)
+        finally:
+            sys.setprofile(None)
+
+    while n_calls == interrupt_at:
+        n_calls, interrupt_at, found = 0, interrupt_at + 1, None
+        with suppress(KeyboardInterrupt):
+            found = interrupted()
+        n_ended += found is None
+        assert found is None or np.array_equal(found, expected), f"call {interrupt_at}"
+    assert n_ended > 20
+
+
+def test_round_trip_leaves_no_file_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    through_codec(tones(0.2), Codec("ogg", 0.7))
+    assert not list(tmp_path.iterdir())
+
+
 @needs_mp3
 def test_chance_against_theory(rng):
     y = tones(0.6)
@@ -93,7 +133,7 @@ def test_chance_against_theory(rng):
     assert left.random() == right.random()
 
 
-def test_codecs_iv(monkeypatch):
+def test_codecs_iv(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="format must be one of mp3, ogg"):
         Codec("wma", 0.5)
     with pytest.raises(InputError, match="level must be"):
@@ -104,6 +144,8 @@ def test_codecs_iv(monkeypatch):
         mp3(192, sample_rate=22050)
     with pytest.raises(InputError, match="chance must be"):
         maybe_through_codec(tones(0.6), np.random.default_rng(0), chance=1.5)
+    with pytest.raises(InputError, match=r"none.a\.ogg: cannot be written"):
+        write_encoded(tmp_path / "none" / "a.ogg", tones(0.6), Codec("ogg", 0.5))
     monkeypatch.setattr(soundfile, "available_formats", lambda: {"OGG": "OGG (OGG Container format)"})
     with pytest.raises(InputError, match=r"cannot write mp3; it can: \('ogg',\)"):
-        encode(tones(0.6), mp3(128))
+        write_encoded(tmp_path / "a.mp3", tones(0.6), mp3(128))

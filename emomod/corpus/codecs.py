@@ -1,12 +1,16 @@
-"""Send a sound through a lossy codec and back, in memory: to train on what recordings go through, and to test against.
+"""Send a sound through a lossy codec and back: to train on what recordings go through, and to test against.
+
+Files are temporary ones with a path. In memory libsndfile would call back into Python, where an interruption is lost
+and leaves a damaged sound behind.
 
 Levels are those of libsndfile: 0 keeps most, 1 least. An mp3 has a constant bit rate, which falls with the level in
 even steps from 320 to 32 kbit/s at 32 kHz and above (MPEG-1) and from 160 to 8 kbit/s below (MPEG-2), and is then
 rounded to a rate that mp3 knows. Vorbis has a quality, and a bit rate that follows the sound.
 """
 
-import io
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -63,28 +67,35 @@ def draw_codec(rng: np.random.Generator) -> Codec:
     return mp3(kbit_s) if wants_mp3 else Codec("ogg", HIGHEST_LEVEL * level)
 
 
-def encode(y: NDArray[np.floating], codec: Codec) -> bytes:
-    """The file that ``codec`` makes of ``y`` [n_samples], mono at 22 050 Hz."""
+def write_encoded(path: str | Path, y: NDArray[np.floating], codec: Codec) -> int:
+    """Write what ``codec`` makes of ``y`` [n_samples], mono at 22 050 Hz; return how many samples were encoded.
+
+    InputError when there is no such encoder here, or ``path`` cannot be written.
+    """
     if codec.format not in available_formats():
         raise InputError(f"this machine's libsndfile cannot write {codec.format}; it can: {available_formats()}")
     sound = soxr.resample(check_waveform(y), SAMPLE_RATE, codec.sample_rate)
-    file, mode = io.BytesIO(), "CONSTANT" if codec.format == "mp3" else None
-    soundfile.write(
-        file,
-        sound,
-        codec.sample_rate,
-        format=codec.format.upper(),
-        subtype=SUBTYPES[codec.format],
-        compression_level=codec.level,
-        bitrate_mode=mode,
-    )
-    return file.getvalue()
+    try:
+        soundfile.write(
+            path,
+            sound,
+            codec.sample_rate,
+            format=codec.format.upper(),
+            subtype=SUBTYPES[codec.format],
+            compression_level=codec.level,
+            bitrate_mode="CONSTANT" if codec.format == "mp3" else None,
+        )
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from None
+    return int(sound.size)
 
 
 def through_codec(y: NDArray[np.floating], codec: Codec) -> NDArray[np.float32]:
     """``y`` [n_samples], mono at 22 050 Hz, as it comes back from ``codec``: as long, and in time to the sample."""
-    n_encoded = soxr.resample(check_waveform(y), SAMPLE_RATE, codec.sample_rate).size
-    decoded, _ = soundfile.read(io.BytesIO(encode(y, codec)), dtype="float32")
+    with tempfile.TemporaryDirectory(prefix="emomod") as folder:
+        path = Path(folder) / f"sound.{codec.format}"
+        n_encoded = write_encoded(path, y, codec)
+        decoded, _ = soundfile.read(path, dtype="float32")
     if decoded.size > n_encoded:  # frames too short for a tag: the decoder knows neither delay nor length
         decoded = decoded[MP3_DELAY:]
     found = soxr.resample(decoded[:n_encoded], codec.sample_rate, SAMPLE_RATE)[: y.size]
