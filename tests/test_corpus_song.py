@@ -1,5 +1,6 @@
 """Real scores: read into parts with roles and beats, or refused with the file's name."""
 
+import struct
 import warnings
 
 import mido
@@ -29,6 +30,17 @@ def test_parts_have_roles_by_their_names(tmp_path):
 def test_without_names_the_high_part_of_single_notes_leads(tmp_path):
     song = read_song(write(tmp_path / "a.mid", [("", 0, CHORDS), ("", 1, MELODY)]))
     assert [part.role for part in song.parts] == ["harmony", "melody"]
+
+
+def test_parts_that_are_named_alike_keep_the_role_of_their_name(tmp_path):
+    tracks = [("Vocal 1", 0, MELODY), ("Vocal 2", 1, MELODY), ("Bass 1", 2, [(0, 36)]), ("Bass 2", 3, [(0, 40)])]
+    roles = [part.role for part in read_song(write(tmp_path / "a.mid", tracks)).parts]
+    assert roles == ["melody", "melody", "bass", "bass"]
+
+
+def test_a_song_of_basses_has_no_melody(tmp_path):
+    song = read_song(write(tmp_path / "a.mid", [("Bass 1", 0, MELODY), ("Bass 2", 1, CHORDS)]))
+    assert [part.role for part in song.parts] == ["bass", "bass"]
 
 
 def test_a_single_part_is_split_at_its_top_line(tmp_path):
@@ -108,6 +120,29 @@ def test_songs_are_found_by_name(tmp_path):
     assert list(find_songs(tmp_path)) == ["a", "b/two"]
 
 
+def test_songs_of_one_name_keep_their_suffix(tmp_path):
+    names = ["a.mid", "a.midi", "a.xml", "b.mid", "c.mid", "c.mid.mid", "sub/a.mid"]
+    (tmp_path / "sub").mkdir()
+    for name in names:
+        (tmp_path / name).touch()
+    found = find_songs(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found.values()] == names
+    assert list(found) == ["a.mid", "a.midi", "a.xml", "b", "c", "c.mid.mid", "sub/a"]
+
+
+def midi_bytes(*, division, events=b""):
+    """A MIDI file of one track: ``events``, eight notes one after another, the end."""
+    notes = b"".join(bytes([0, 0x90, 60, 90, 100, 0x80, 60, 0]) for _ in range(8))
+    track = events + notes + b"\x00\xff\x2f\x00"
+    head = struct.pack(">4sIHHh", b"MThd", 6, 0, 1, division)
+    return head + struct.pack(">4sI", b"MTrk", len(track)) + track
+
+
+def test_a_file_written_by_hand_is_read_too(tmp_path):
+    (tmp_path / "good.mid").write_bytes(midi_bytes(division=100, events=b"\x00\xff\x59\x02\x01\x00"))
+    assert_allclose(read_song(tmp_path / "good.mid").parts[0].onset, range(8), atol=1e-9)
+
+
 def test_songs_iv(tmp_path):
     with pytest.raises(InputError, match="there is no such folder"):
         find_songs(tmp_path / "none")
@@ -116,6 +151,13 @@ def test_songs_iv(tmp_path):
     (tmp_path / "x.mid").write_bytes(b"MThd nothing")
     with pytest.raises(InputError, match=r"x\.mid: cannot be read as MIDI"):
         read_song(tmp_path / "x.mid")
+    (tmp_path / "key.mid").write_bytes(midi_bytes(division=480, events=b"\x00\xff\x59\x02\x40\x05"))
+    with pytest.raises(InputError, match=r"key\.mid: cannot be read as MIDI"):
+        read_song(tmp_path / "key.mid")
+    for division in (0, -25 * 256 + 40):  # a film's 25 frames a second, of 40 ticks
+        (tmp_path / "division.mid").write_bytes(midi_bytes(division=division))
+        with pytest.raises(InputError, match=rf"division\.mid: must count .* got a division of {division}$"):
+            read_song(tmp_path / "division.mid")
     (tmp_path / "x.xml").write_text("<score")
     with pytest.raises(InputError, match=r"x\.xml: cannot be read as MusicXML"):
         read_song(tmp_path / "x.xml")

@@ -7,6 +7,7 @@ name says so, else the highest part that mostly plays one note at a time; in a f
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -61,14 +62,20 @@ class Song:
 
 
 def find_songs(folder: str | Path) -> dict[str, Path]:
-    """MIDI and MusicXML files in ``folder`` and below by name (path without suffix), sorted; InputError if none."""
+    """MIDI and MusicXML files in ``folder`` and below by name, sorted by path; InputError if there are none.
+
+    A name is the path without suffix, or with it where another file would have the same name.
+    """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"scores {root}: there is no such folder")
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES + XML_SUFFIXES)
     if not paths:
         raise InputError(f"scores {root}: holds no {', '.join(MIDI_SUFFIXES + XML_SUFFIXES)} file")
-    return {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
+    full = {path.relative_to(root).as_posix(): path for path in paths}
+    short = {name: name.removesuffix(path.suffix) for name, path in full.items()}
+    taken = Counter([*full, *short.values()])
+    return {short[name] if taken[short[name]] == 1 else name: path for name, path in full.items()}
 
 
 def read_song(path: str | Path, *, name: str | None = None) -> Song:
@@ -101,8 +108,10 @@ def _read_midi_parts(path: Path) -> tuple[list[SongPart], int, float]:
     mido = import_mido()
     try:
         file = mido.MidiFile(path)
-    except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
+    except Exception as error:  # the parser raises whatever a broken file makes it raise
         raise InputError(f"{path}: cannot be read as MIDI ({error or type(error).__name__})") from None
+    if file.ticks_per_beat < 1:  # 0, or negative: film frames instead of beats
+        raise InputError(f"{path}: must count its time in ticks a beat, got a division of {file.ticks_per_beat}")
     parts: list[SongPart] = []
     for track in file.tracks:
         strokes = read_strokes(track)
@@ -177,7 +186,11 @@ def _read_xml_parts(path: Path) -> tuple[list[SongPart], int, float]:
 
 
 def _with_roles(parts: list[SongPart]) -> list[SongPart]:
-    """Every part with a role: at most one melody and one bass, the rest accompany."""
+    """Every part with a role: the one that its name says, however many are named alike; the rest accompany.
+
+    Where no part is named as a melody, one becomes it: that which leads among those not named as a bass, if there are
+    any, or the top line of a single part.
+    """
     named = [part if part.role else part.only(part.onset > -np.inf, role="harmony") for part in parts]
     pitched = [index for index, part in enumerate(named) if part.role != "drums"]
     if any(part.role == "melody" for part in named):
@@ -187,8 +200,10 @@ def _with_roles(parts: list[SongPart]) -> list[SongPart]:
         top = skyline(named[only])
         split = [named[only].only(top, role="melody"), named[only].only(~top)]
         return [*named[:only], *(part for part in split if part.onset.size), *named[only + 1 :]]
-    lead = max((index for index in pitched if named[index].role != "bass"), key=lambda index: _leads(named[index]))
-    named[lead] = named[lead].only(named[lead].onset > -np.inf, role="melody")
+    others = [index for index in pitched if named[index].role != "bass"]
+    if others:
+        lead = max(others, key=lambda index: _leads(named[index]))
+        named[lead] = named[lead].only(named[lead].onset > -np.inf, role="melody")
     return named
 
 
