@@ -14,10 +14,11 @@ from emomod.cli.corpus_pairs import add_pairs_arguments, pairs_command
 from emomod.corpus.clip_files import read_clip_folder
 from emomod.corpus.compose import compose
 from emomod.corpus.difference_cells import difference_cells
+from emomod.corpus.instruments import SUSTAINED, instrument, is_held_out
 from emomod.corpus.labels import raw_labels
-from emomod.corpus.pair_clips import draw_pairs, hear_pairs
+from emomod.corpus.pair_clips import draw_pairs, hear_pairs, write_pairs
 from emomod.corpus.pairs import KINDS, ChangedNote, Pair, applicable, compare_scores, make_pair
-from emomod.corpus.render import open_studio
+from emomod.corpus.render import draw_clip, open_studio
 from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.stems import Stems
 from emomod.corpus.store import CorpusSettings
@@ -152,6 +153,23 @@ def test_cluster_against_theory():
     assert pair.spans == ((0.0, 8.0),)
 
 
+def with_programs(score, programs):
+    """``score`` with other instruments, in turn."""
+    parts = zip(score.parts, programs, strict=False)
+    return replace(score, parts=tuple(replace(part, program=program) for part, program in parts))
+
+
+@pytest.mark.parametrize(
+    ("programs", "held_out"), [((75, 3, 35, 0), True), ((75, 3, 32, 0), False), ((73, 0, 32, 3), False)]
+)
+def test_the_cluster_is_on_the_side_of_the_score_that_is_kept_for_tests_or_not(programs, held_out):
+    score = with_programs(small_score(), programs)
+    found = {make_pair(score, "cluster", seed).after.parts[-1].program for seed in range(60)}
+    assert {is_held_out(program) for program in found} == {held_out}
+    assert len(found) > 3
+    assert all(instrument(program).decay == SUSTAINED for program in found)
+
+
 def test_melody_against_theory():
     pair = make_pair(small_score(), "melody", 0)
     assert pair.before == small_score()
@@ -261,6 +279,38 @@ def test_drawn_pairs_iv():
         draw_pairs(SETTINGS, studio=open_studio(SETTINGS), kinds=["all"], count=1)
     with pytest.raises(InputError, match="count must be"):
         draw_pairs(SETTINGS, studio=open_studio(SETTINGS), kinds=["mode"], count=0)
+
+
+@pytest.mark.parametrize("seed", [0, 11])
+def test_drawn_pairs_do_not_share_random_numbers_with_clips(monkeypatch, seed):
+    """Every generator that clips and couples are drawn with, against those of the pairs."""
+    drawn = []
+    make = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda key: drawn.append(make(key).integers(2**60)) or make(key))
+    for settings in (replace(SETTINGS, seed=seed), replace(SETTINGS, seed=seed, held_out=True)):
+        studio = open_studio(settings)
+        for index in range(2):
+            draw_clip(settings, index, studio=studio)
+            draw_clip(replace(settings, couples=True), index, studio=studio)
+    of_clips, drawn = set(drawn), []
+    settings = replace(SETTINGS, seed=seed)
+    draw_pairs(settings, studio=open_studio(settings), kinds=tuple(KINDS), count=1)
+    shared = of_clips.intersection(drawn)
+    assert shared <= {make([seed, index]).integers(2**60) for index in range(2)}  # the clips that pairs are made from
+    assert len(set(drawn) - of_clips) >= len(KINDS)
+
+
+def test_written_pairs_iv_before_anything_is_opened(tmp_path):
+    nowhere = replace(SETTINGS, scores=str(tmp_path / "none"))
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="kind must be one of"):
+        write_pairs(tmp_path / "new", nowhere, kinds=["mode", "louder"], count=1)
+    with pytest.raises(InputError, match="count must be"):
+        write_pairs(tmp_path / "new", nowhere, kinds=["mode"], count=0)
+    with pytest.raises(InputError, match="is not empty"):
+        write_pairs(tmp_path, nowhere, kinds=["mode"], count=1)
+    with pytest.raises(InputError, match="there is no such folder"):
+        write_pairs(tmp_path / "new", nowhere, kinds=["mode"], count=1)
 
 
 def test_command_against_itself(tmp_path, capsys):

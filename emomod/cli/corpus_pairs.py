@@ -24,7 +24,7 @@ def add_pairs_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--count", type=int, required=True, metavar="N", help="number of pairs of each kind")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the music and the changes (default 0)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pairs, made anew")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder for the pairs")
     parser.add_argument("--scores", type=Path, metavar="DIR", help="MIDI and MusicXML files to arrange as well")
     parser.add_argument(
         "--held-out", action="store_true", help="from songs and instruments that no training corpus has"

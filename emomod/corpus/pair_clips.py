@@ -21,11 +21,12 @@ from emomod.corpus.score import Score
 from emomod.corpus.stems import Stems, part_names, recorded_stems, render_stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
-from emomod.output import new_folder, to_json
+from emomod.output import check_output, new_folder, to_json
 from emomod.spectrogram import band_frequencies
 
 CLIPS_A_PAIR = 200  # clips that are looked at for each pair that is wanted, before a kind is given up
 UNRECORDED = ("soundfont", "scores", "n_clips", "shard_size", "stems")  # paths, and settings that change no pair
+FIRST_STREAM = 10  # the random numbers of kind k are stream 10 + k of a clip; it has others itself, all below 5
 BATCH = 8  # pairs that are rendered in one run
 
 
@@ -55,8 +56,8 @@ def draw_pairs(
 
     InputError when the clips allow too few pairs of a kind.
     """
-    check_count("count", count)
-    found: dict[str, list[DrawnPair]] = {check_choice("kind", kind, tuple(KINDS)): [] for kind in kinds}
+    _check_wanted(kinds, count)
+    found: dict[str, list[DrawnPair]] = {kind: [] for kind in kinds}
     for index in range(CLIPS_A_PAIR * count):
         wanted = [kind for kind, pairs in found.items() if len(pairs) < count]
         if not wanted:
@@ -64,13 +65,19 @@ def draw_pairs(
         clip = draw_clip(settings, index, studio=studio)
         for kind in wanted:
             if applicable(clip.score, kind):
-                rng = np.random.default_rng([settings.seed, index, list(KINDS).index(kind)])
+                rng = np.random.default_rng([settings.seed, index, FIRST_STREAM + list(KINDS).index(kind)])
                 pair = make_pair(clip.score, kind, rng).played_by(studio.prepare)
                 if pair.changed:
                     found[kind].append(DrawnPair(pair, index, clip.song, draw_acoustics(rng)))
     if short := [kind for kind, pairs in found.items() if len(pairs) < count]:
         raise InputError(f"the first {CLIPS_A_PAIR * count} clips have too few pairs of: {', '.join(short)}")
     return {kind: tuple(pairs) for kind, pairs in found.items()}
+
+
+def _check_wanted(kinds: Sequence[str], count: int) -> None:
+    for kind in kinds:
+        check_choice("kind", kind, tuple(KINDS))
+    check_count("count", count)
 
 
 def hear_pairs(pairs: Sequence[DrawnPair], *, studio: Studio) -> Iterator[HeardPair]:
@@ -100,8 +107,11 @@ def write_pairs(
 
     A pair's folder (mode_000) has the clips ``before`` and ``after``; ``truth.json``: what was changed, in which part,
     where, and which feature should move which way; ``truth.npz``: DifferenceCells (magnitude and share [n_bands,
-    n_frames]) and the bands' frequencies in Hz.
+    n_frames]) and the bands' frequencies in Hz. InputError, before anything is opened, when a kind, the count or
+    ``out`` cannot be had.
     """
+    _check_wanted(kinds, count)
+    check_output(out)
     studio = open_studio(settings, log=log)
     drawn = draw_pairs(settings, studio=studio, kinds=kinds, count=count)
     description = {

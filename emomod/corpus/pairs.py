@@ -133,7 +133,8 @@ def compare_scores(before: Score, after: Score) -> tuple[ChangedNote, ...]:
         raise InputError("before and after must have the same parts, instruments, levels, beats and length")
     changed: list[ChangedNote] = []
     for index, (old, new) in enumerate(zip(before.parts, after.parts, strict=True)):
-        gone, come = ([note for note in a.notes if note not in set(b.notes)] for a, b in ((old, new), (new, old)))
+        had, has = set(old.notes), set(new.notes)
+        gone, come = [n for n in old.notes if n not in has], [n for n in new.notes if n not in had]
         ends = {_begin(note): note for note in gone}
         lengthened = {_begin(note): note for note in come if _begin(note) in ends}
         for key, note in lengthened.items():

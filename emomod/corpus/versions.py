@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from emomod.corpus.instruments import is_held_out
 from emomod.corpus.score import Note, Part, Score, note_table
 from emomod.corpus.timing import CHORD_SECONDS
 from emomod.corpus.tonality import (
@@ -26,7 +27,7 @@ from emomod.corpus.tonality import (
 LEGATO, STACCATO = 0.97, 0.2  # duration / time to the part's next onset
 SHORTEST, LONGEST = 0.05, 4.0  # s, of a changed note
 CLUSTER = (0, 1, 2)  # semitones
-CLUSTER_PROGRAMS = (16, 18, 48, 49, 50, 90)  # organs, strings, a pad: they sound as long as they are held
+CLUSTER_PROGRAMS = (*range(16, 21), *range(48, 55), *range(88, 92))  # organs, strings, voices, pads: they last
 CLUSTER_BEATS = 4
 JITTER_SECONDS = 0.06  # standard deviation
 REMOTE = (1, -1, 4, -4, 6)  # semitones to keys with few tones in common
@@ -90,8 +91,13 @@ def _articulated(notes: Iterable[Note], share: float, *, end: float) -> list[Not
 
 
 def cluster(score: Score, rng: np.random.Generator) -> Versions:
-    """After: a new part holds three neighbouring semitones, moved every four beats; before: it has no notes."""
-    program, level = int(rng.choice(CLUSTER_PROGRAMS)), float(rng.uniform(0.7, 1.0))
+    """After: a new part holds three neighbouring semitones, moved every four beats; before: it has no notes.
+
+    Its instrument is one that is kept for tests where all of the score's are, else one that is not.
+    """
+    held_out = all(is_held_out(score.parts[index].program) for index in pitched_parts(score))
+    programs = [program for program in CLUSTER_PROGRAMS if is_held_out(program) == held_out]
+    program, level = int(rng.choice(programs)), float(rng.uniform(0.7, 1.0))
     starts = [0.0, *(beat for beat in score.beats[CLUSTER_BEATS::CLUSTER_BEATS] if 0.0 < beat < score.seconds - 0.5)]
     notes = [
         Note(start, stop - start, lowest + step, 96)
