@@ -284,9 +284,14 @@ def test_drawn_pairs_iv():
 @pytest.mark.parametrize("seed", [0, 11])
 def test_drawn_pairs_do_not_share_random_numbers_with_clips(monkeypatch, seed):
     """Every generator that clips and couples are drawn with, against those of the pairs."""
-    drawn = []
+    drawn: list[int] = []
     make = np.random.default_rng
-    monkeypatch.setattr(np.random, "default_rng", lambda key: drawn.append(make(key).integers(2**60)) or make(key))
+
+    def noted(key):
+        drawn.append(int(make(key).integers(2**60)))
+        return make(key)
+
+    monkeypatch.setattr(np.random, "default_rng", noted)
     for settings in (replace(SETTINGS, seed=seed), replace(SETTINGS, seed=seed, held_out=True)):
         studio = open_studio(settings)
         for index in range(2):

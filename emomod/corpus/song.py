@@ -109,7 +109,7 @@ def _read_midi_parts(path: Path) -> tuple[list[SongPart], int, float]:
     try:
         file = mido.MidiFile(path)
     except Exception as error:  # the parser raises whatever a broken file makes it raise
-        raise InputError(f"{path}: cannot be read as MIDI ({error or type(error).__name__})") from None
+        raise InputError(f"{path}: cannot be read as MIDI ({str(error) or type(error).__name__})") from None
     if file.ticks_per_beat < 1:  # 0, or negative: film frames instead of beats
         raise InputError(f"{path}: must count its time in ticks a beat, got a division of {file.ticks_per_beat}")
     parts: list[SongPart] = []
@@ -171,7 +171,7 @@ def _read_xml_parts(path: Path) -> tuple[list[SongPart], int, float]:
             found = partitura.load_musicxml(str(path)).parts
             tables = [(part.part_name or "", part.note_array(include_time_signature=True)) for part in found]
     except Exception as error:  # the parser raises whatever a broken file makes it raise
-        raise InputError(f"{path}: cannot be read as MusicXML ({error or type(error).__name__})") from None
+        raise InputError(f"{path}: cannot be read as MusicXML ({str(error) or type(error).__name__})") from None
     parts = []
     for name, table in tables:
         rows = table[table["duration_quarter"] > 0]
