@@ -151,6 +151,9 @@ def test_songs_iv(tmp_path):
     (tmp_path / "x.mid").write_bytes(b"MThd nothing")
     with pytest.raises(InputError, match=r"x\.mid: cannot be read as MIDI"):
         read_song(tmp_path / "x.mid")
+    (tmp_path / "empty.mid").touch()
+    with pytest.raises(InputError, match=r"empty\.mid: cannot be read as MIDI \(EOFError\)$"):
+        read_song(tmp_path / "empty.mid")
     (tmp_path / "key.mid").write_bytes(midi_bytes(division=480, events=b"\x00\xff\x59\x02\x40\x05"))
     with pytest.raises(InputError, match=r"key\.mid: cannot be read as MIDI"):
         read_song(tmp_path / "key.mid")
