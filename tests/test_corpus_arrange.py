@@ -6,13 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_songs import CHORDS, MELODY, write
 
+from emomod.corpus import sources
 from emomod.corpus.arrange import arrange
 from emomod.corpus.harmony import MODES
 from emomod.corpus.instruments import instrument, is_held_out
 from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.retune import Retuning, draw_retuning, find_key
+from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.song import Song, SongPart
-from emomod.corpus.sources import open_sources
+from emomod.corpus.sources import is_held_out_song, open_sources
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 
@@ -132,3 +134,17 @@ def test_sources_draw_songs_and_compositions(tmp_path):
     names = [sources.draw_score(chosen, np.random.default_rng([0, i]))[1] for i in range(40)]
     assert set(names) == {"", "a"}
     assert 8 < names.count("a") < 32
+
+
+def test_sub_mixes_lack_parts_and_keep_a_pitched_one():
+    parts = tuple(Part(role, 0, (Note(0.0, 1.0, 60, 90),)) for role in ("melody", "harmony", "bass", "drums"))
+    score = Score(parts, 2.0, (0.0, 1.0, 2.0))
+    drawn = [sources._sub_mix(score, np.random.default_rng([0, i])) for i in range(400)]
+    assert 0.06 < np.mean([len(each.parts) < 4 for each in drawn]) < 0.18
+    assert all(any(not part.is_drums for part in each.parts) for each in drawn)
+    assert len({tuple(part.role for part in each.parts) for each in drawn}) > 6
+
+
+def test_one_piece_in_two_formats_is_on_one_side():
+    for name in ("a", "b/c", "song 12", "x.y"):
+        assert len({is_held_out_song(f"{name}{suffix}") for suffix in ("", ".mid", ".MIDI", ".musicxml")}) == 1

@@ -31,7 +31,14 @@ from emomod.corpus.parts import (
     draw_harmony,
     draw_melody,
 )
-from emomod.corpus.rhythm import RhythmStyle, draw_drums, draw_onsets, draw_rhythm_style, metrical_strength
+from emomod.corpus.rhythm import (
+    AGAINST_THE_BEAT,
+    RhythmStyle,
+    draw_drums,
+    draw_onsets,
+    draw_rhythm_style,
+    metrical_strength,
+)
 from emomod.corpus.store import COMPOSER_VERSION
 from emomod.corpus.style import draw_style
 
@@ -173,8 +180,8 @@ def test_rhythm_style_against_theory(rng):
 
     sparse, dense = styles(0.1), styles(0.9)
     for drawn in (sparse, dense):
-        assert {style.regular for style in drawn} <= {0.0, 0.25, 0.5, 1.0, 2.0}
-        assert np.mean([style.regular > 0 for style in drawn]) == pytest.approx(0.3, abs=0.06)
+        assert {style.regular for style in drawn} <= {0.0, 0.25, 0.5, 1.0, 2.0, *AGAINST_THE_BEAT}
+        assert np.mean([style.regular > 0 for style in drawn]) == pytest.approx(0.3 * 0.92 + 0.08, abs=0.06)
         assert np.mean([style.grid == 3 for style in drawn]) == pytest.approx(0.12, abs=0.04)
         assert {style.grid for style in drawn} == {3, 4}
         assert {style.repetition for style in drawn} == {0.0, 0.6, 0.95}
@@ -182,7 +189,10 @@ def test_rhythm_style_against_theory(rng):
     assert np.median([style.density for style in sparse]) == pytest.approx(0.1, rel=0.1)
     assert all(0 < style.density < 1 for style in sparse + dense + styles(0.001))
     assert all(0 <= style.syncopation <= 1 for style in styles(0.5, 0.0) + styles(0.5, 1.0))
-    slow, fast = (np.mean([style.regular for style in drawn if style.regular]) for drawn in (sparse, dense))
+    slow, fast = (
+        np.mean([style.regular for style in drawn if style.regular in (0.25, 0.5, 1.0, 2.0)])
+        for drawn in (sparse, dense)
+    )
     assert slow > 1.0 > 0.5 > fast
 
 
@@ -420,8 +430,8 @@ def test_compose_against_theory_drift_moves_the_beats(composed):
     assert_allclose([wild.min(), wild.max()], [-0.8, 0.8], rtol=1e-9)  # no beat is more than 2.2 times another length
 
 
-FIRST_CLIPS = [(48, 3290, 217.2924, 35.9025, 4576), (18, 1274, 83.9255, 13.3306, 502),
-               (99, 5049, 474.8425, 12.6258, 7789), (37, 1791, 187.9933, 7.8769, 3029)]  # fmt: skip
+FIRST_CLIPS = [(83, 4638, 405.7296, 26.9603, 6661), (19, 1100, 84.3033, 9.7231, 703),
+               (116, 6717, 586.0522, 8.4908, 7467), (26, 1286, 122.3484, 5.5335, 2243)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("seed", "sums"), list(enumerate(FIRST_CLIPS)))

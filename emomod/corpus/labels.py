@@ -9,7 +9,8 @@ Soleymani (ISMIR 2018); the labels are what a score says about them, not what li
 - articulation: duration / inter-onset interval and sounding duration, both inverted (Repp 1997; Bresin & Battel 2000)
 - rhythm_complexity: onset density, syncopation a second (Longuet-Higgins & Lee 1984), entropy of inter-onset intervals
 - rhythm_stability: pulse clarity in windows of 3 s (Lartillot et al. 2008), timing deviation
-- dissonance: interval-class consonance of sounding pairs, inverted (Huron 1994), plus the share of drums (noise)
+- dissonance: interval-class consonance of sounding pairs, inverted (Huron 1994), roughness of their partials
+  (Hutchinson & Knopoff 1978, Sethares 1993), the share of drums (noise)
 - tonal_stability: key clarity of windows of 2 s, and how well they fit the clip's key (Krumhansl & Kessler 1982)
 - minorness: best minor minus best major key correlation in windows of 2 s (Temperley 2001)
 """
@@ -22,6 +23,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emomod.corpus.roughness import roughness
 from emomod.corpus.score import NoteTable, Score, note_table
 from emomod.corpus.timing import (
     articulation,
@@ -55,7 +57,7 @@ def raw_labels(score: Score) -> NDArray[np.float64]:
     ratio, log_duration = articulation(notes, seconds=score.seconds)
     clarity, steadiness = key_clarity(keys)
     drums = float((notes.loudness[notes.is_drum] ** 2).sum() / max((notes.loudness**2).sum(), 1e-12))
-    rough = dissonance(keys) + 0.5 * drums
+    rough = dissonance(keys) + 0.7 * roughness(keys) + 0.5 * drums
     density = onset_density(notes, seconds=score.seconds)
     pulse = pulse_clarity(notes, seconds=score.seconds)
     return np.array(

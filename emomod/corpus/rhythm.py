@@ -19,6 +19,9 @@ KICK, SNARE, STICK, CLOSED_HAT, OPEN_HAT, RIDE, CRASH, TOM, SHAKER, TAMBOURINE =
 )
 
 
+AGAINST_THE_BEAT = (2 / 3, 0.75, 4 / 3, 1.5)  # beats between onsets: 3 against 2, 4 against 3, 3 against 4, 2 against 3
+
+
 @dataclass(frozen=True)
 class RhythmStyle:
     """How the onsets of a part are drawn."""
@@ -33,6 +36,8 @@ class RhythmStyle:
 def draw_rhythm_style(rng: np.random.Generator, *, density: float, syncopation: float) -> RhythmStyle:
     """Draw a style around the clip's ``density`` and ``syncopation`` (both 0..1)."""
     regular = float(rng.choice((0.25, 0.5, 1.0, 2.0), p=_odds_of_pulse(density))) if rng.random() < 0.3 else 0.0
+    if rng.random() < 0.08:
+        regular = float(rng.choice(AGAINST_THE_BEAT))
     return RhythmStyle(
         density=float(np.clip(density * np.exp(rng.normal(0, 0.35)), 0.03, 0.95)),
         syncopation=float(np.clip(syncopation + rng.normal(0, 0.12), 0.0, 1.0)),

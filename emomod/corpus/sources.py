@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from emomod.corpus.arrange import arrange
 from emomod.corpus.compose import compose
 from emomod.corpus.score import Score
-from emomod.corpus.song import Song, find_songs, read_song
+from emomod.corpus.song import MIDI_SUFFIXES, XML_SUFFIXES, Song, find_songs, read_song
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 
 HELD_OUT_EVERY = 6  # about every sixth song is kept for tests: which ones depends on their names alone
+SUB_MIX_CHANCE, SUB_MIX_SHARE = 0.12, 0.5  # share of clips that are sub-mixes, and of the parts that these keep
 Log = Callable[[str], None]
 
 
@@ -27,7 +28,11 @@ class Sources:
     description: dict[str, Any]
 
     def draw_score(self, settings: CorpusSettings, rng: np.random.Generator) -> tuple[Score, str]:
-        """Draw a clip and the name of its song; "" if it was composed."""
+        """Draw a clip and the name of its song, "" if it was composed; now and then some of its parts are silent."""
+        score, song = self._draw_whole(settings, rng)
+        return _sub_mix(score, rng), song
+
+    def _draw_whole(self, settings: CorpusSettings, rng: np.random.Generator) -> tuple[Score, str]:
         if self.songs and rng.random() < settings.score_share:
             for index in rng.permutation(len(self.songs))[:20]:
                 song = self.songs[index]
@@ -38,13 +43,24 @@ class Sources:
         return compose(rng, seconds=settings.seconds, held_out=settings.held_out), ""
 
 
+def _sub_mix(score: Score, rng: np.random.Generator) -> Score:
+    """The score, sometimes without some of its parts, as if a mix lacked their tracks; one pitched part stays."""
+    if rng.random() >= SUB_MIX_CHANCE:
+        return score
+    stays = rng.random(len(score.parts)) < SUB_MIX_SHARE
+    stays[rng.choice([index for index, part in enumerate(score.parts) if part.notes and not part.is_drums])] = True
+    return replace(score, parts=tuple(part for part, keep in zip(score.parts, stays, strict=True) if keep))
+
+
 def is_held_out_song(name: str) -> bool:
-    """Whether the song of that name is kept for tests, in whatever folder it lies.
+    """Whether the song of that name is kept for tests, in whatever folder and format it lies.
 
     >>> [number for number in range(1, 21) if is_held_out_song(f"{number:03d}/{number:03d}")]
     [2, 7, 12]
     """
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % HELD_OUT_EVERY == 0
+    path = PurePosixPath(name)
+    plain = path.with_suffix("") if path.suffix.lower() in MIDI_SUFFIXES + XML_SUFFIXES else path
+    return int.from_bytes(hashlib.sha256(plain.as_posix().encode()).digest()[:8]) % HELD_OUT_EVERY == 0
 
 
 def open_sources(settings: CorpusSettings, *, log: Log) -> Sources:
