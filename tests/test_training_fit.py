@@ -16,7 +16,6 @@ from emomod.training import fit as fit_module
 from emomod.training.augmentation import augment, scale_cells
 from emomod.training.fit import fit_network, order_of_round
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
-from emomod.training.learner import Auxiliary, auxiliary_targets
 from emomod.training.scoring import heard_r, pearson_r, predict_midlevel, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.targets import fit_mid_to_emotion, masked_error, new_network, training_loss
@@ -256,45 +255,21 @@ def same_weights(one, other):
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(clips, tmp_path):
-    extra = Auxiliary(np.random.default_rng(1).random((40, 3)), 0.5)
     settings = replace(TINY, rounds=3, variant="a2mid2e-joint", emotion_layer="trained")
-    whole = fit_network(clips, settings, state_path=tmp_path / "whole.state", auxiliary=extra, device="cpu")
+    whole = fit_network(clips, settings, state_path=tmp_path / "whole.state", device="cpu")
 
     def stop(line):
         if line.startswith("round 2"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_network(clips, settings, state_path=tmp_path / "parts.state", auxiliary=extra, device="cpu", log=stop)
+        fit_network(clips, settings, state_path=tmp_path / "parts.state", device="cpu", log=stop)
     lines: list[str] = []
-    parts = fit_network(
-        clips, settings, state_path=tmp_path / "parts.state", auxiliary=extra, device="cpu", log=lines.append
-    )
+    parts = fit_network(clips, settings, state_path=tmp_path / "parts.state", device="cpu", log=lines.append)
     assert len(lines) == 1
     assert same_weights(whole.network, parts.network)
     assert np.array_equal(whole.test_r, parts.test_r)
     assert parts.best_round == whole.best_round
-
-
-def test_auxiliary_labels_steer_the_network_and_leave_nothing_behind(clips, tmp_path):
-    labels = np.random.default_rng(1).random((40, 3))
-    labels[:10, 0] = np.nan
-    plain, steered = (
-        fit_network(clips, TINY, state_path=tmp_path / f"{k}.state", auxiliary=extra, device="cpu").network
-        for k, extra in enumerate((None, Auxiliary(labels, 1.0)))
-    )
-    assert steered.state_dict().keys() == plain.state_dict().keys()
-    assert not same_weights(plain, steered)
-    assert all(torch.isfinite(tensor).all() for tensor in steered.state_dict().values())
-
-
-def test_auxiliary_targets_against_theory():
-    labels = np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0], [7.0, 6.0]])
-    found = auxiliary_targets(Auxiliary(labels, 1.0), np.arange(3), n_clips=4)
-    assert_allclose(found, [[-1.0, 0.0], [1.0, 0.0], [np.nan, 0.0], [5.0, 1.0]])
-    assert auxiliary_targets(None, np.arange(3), n_clips=4).shape == (4, 0)
-    with pytest.raises(InputError, match=r"auxiliary labels must have shape \[5, n_extra\], got \[4, 2\]"):
-        auxiliary_targets(Auxiliary(labels, 1.0), np.arange(3), n_clips=5)
 
 
 def test_clips_without_labels_are_not_shown(clips, tmp_path, monkeypatch):

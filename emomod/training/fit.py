@@ -24,10 +24,9 @@ from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
-from emomod.training.learner import Auxiliary, Learner, auxiliary_targets
 from emomod.training.scoring import heard_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
-from emomod.training.targets import labels_for, masked_error, new_network, trained_names, training_loss
+from emomod.training.targets import labels_for, new_network, trained_names, training_loss
 from emomod.training.whole_file import whole_file
 
 TABLE = ("round", "loss", "mean_r", "learning_rate", "clips_per_second")  # then r of each score on validation
@@ -62,7 +61,6 @@ def fit_network(
     *,
     state_path: Path,
     split: Split | None = None,
-    auxiliary: Auxiliary | None = None,
     device: str | None = None,
     log: Log = lambda _: None,
 ) -> Fit:
@@ -72,7 +70,7 @@ def fit_network(
     there is.
     """
     split = splits_of(settings.split, clips.groups, seed=settings.seed)[0] if split is None else split
-    run = _Run(clips, split, settings, state_path=state_path, auxiliary=auxiliary, device=usable_device(device))
+    run = _Run(clips, split, settings, state_path=state_path, device=usable_device(device))
     run.resume()
     while run.round < settings.rounds and run.round - run.best_round < settings.patience:
         log(run.train_round())
@@ -91,22 +89,19 @@ class _Run:
         settings: TrainingSettings,
         *,
         state_path: Path,
-        auxiliary: Auxiliary | None,
         device: torch.device,
     ) -> None:
         self.clips, self.split, self.settings, self.state_path, self.device = clips, split, settings, state_path, device
         network = new_network(settings, clips.labels[split.train])
         self.names = network.names
         self.labels = labels_for(self.names, clips.labels)
-        self.extra = auxiliary_targets(auxiliary, split.train, n_clips=len(clips))
-        self.extra_weight = 0.0 if auxiliary is None else auxiliary.weight
         self.trained = [name in trained_names(settings.variant) for name in self.names]
-        self.identity = _identity(clips, split, settings, self.extra * self.extra_weight)
+        self.identity = _identity(clips, split, settings)
         self._check_labels()
         labelled = np.isfinite(self.labels[split.train][:, self.trained]).any(axis=1)
         self.train = split.train[labelled]  # clips of which nothing that is trained is known teach nothing
-        self.learner = Learner(network, n_extra=self.extra.shape[1], seed=settings.seed).to(device)
-        parameters = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
+        self.network = network.to(device)
+        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser,
@@ -134,7 +129,7 @@ class _Run:
             raise InputError(
                 f"{self.state_path}: belongs to a run with other settings or clips; remove it to start anew"
             )
-        self.learner.load_state_dict(stored.network)
+        self.network.load_state_dict(stored.network)
         restore_moments(self.optimiser, stored.moments)
         self.schedule.load_state_dict(stored.record["schedule"])
         for group, rate in zip(self.optimiser.param_groups, stored.record["group"], strict=True):
@@ -150,12 +145,12 @@ class _Run:
         if not np.isfinite(loss):
             raise InputError(f"learning_rate {self.settings.learning_rate:g} is too high: the loss became {loss}")
         speed = self.settings.steps_a_round * self.settings.batch_size / (time.perf_counter() - began)
-        found = self.correlations(self.learner.network, self.split.validation, autocast=self.settings.autocast)
+        found = self.correlations(self.network, self.split.validation, autocast=self.settings.autocast)
         self.round += 1
         mean = self._mean(found)
         if mean > self._mean(self.best_r):
             self.best_round, self.best_r = self.round, found
-            self.best_state = _copied(self.learner.network.state_dict())
+            self.best_state = _copied(self.network.state_dict())
         rate = float(self.optimiser.param_groups[0]["lr"])
         self.table.append([self.round, loss, mean, rate, speed, *found.tolist()])
         self._write()
@@ -177,7 +172,7 @@ class _Run:
         """Train one round; return the mean loss."""
         seed = self.settings.seed * 100_003 + self.round
         generator = torch.Generator().manual_seed(seed)
-        self.learner.train()
+        self.network.train()
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
@@ -189,11 +184,8 @@ class _Run:
         """One optimiser step on the clips ``batch``; return the loss."""
         images = self._windows(batch, generator)
         labels = torch.from_numpy(self.labels[batch]).float().to(self.device)
-        scores, extra = self.learner(images, autocast=self.settings.autocast)
+        scores = _scores_of(self.network, images, autocast=self.settings.autocast)
         loss = training_loss(scores, labels, names=self.names, variant=self.settings.variant)
-        if extra is not None:
-            wanted = torch.from_numpy(self.extra[batch]).float().to(self.device)
-            loss = loss + self.extra_weight * masked_error(extra, wanted)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimiser.step()
@@ -225,7 +217,7 @@ class _Run:
             "table": self.table,
         }
         moments = optimiser_moments(self.optimiser)
-        save_state(self.state_path, FitState(self.learner.state_dict(), self.best_state, moments, record))
+        save_state(self.state_path, FitState(self.network.state_dict(), self.best_state, moments, record))
         self._write_table()
 
     def _write_table(self) -> None:
@@ -242,18 +234,24 @@ class _Run:
 
     def best_network(self) -> EmotionNetwork:
         """The network of the best round, in evaluation mode."""
-        network = self.learner.network
-        network.load_state_dict(self.best_state)
-        return network.eval()
+        self.network.load_state_dict(self.best_state)
+        return self.network.eval()
 
 
 def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
 
 
-def _identity(clips: LabelledClips, split: Split, settings: TrainingSettings, extra: NDArray[np.float64]) -> str:
+def _scores_of(network: EmotionNetwork, images: torch.Tensor, *, autocast: bool) -> torch.Tensor:
+    """Scores [n, n_names] of images [n, n_bands, n_frames]; only the convolutions are in bfloat16."""
+    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=autocast):
+        features = network.features(images)
+    return network.scores_of(features.float())
+
+
+def _identity(clips: LabelledClips, split: Split, settings: TrainingSettings) -> str:
     """A hash of all that decides what a run comes to: settings, clips, labels and split."""
     found = hashlib.sha256(json.dumps([asdict(settings), clips.names]).encode())
-    for array in (clips.labels, extra, split.train, split.validation, split.test):
+    for array in (clips.labels, split.train, split.validation, split.test):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()

@@ -16,7 +16,6 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
 from emomod.training.config import TrainingConfig
 from emomod.training.fit import Fit, Log, fit_network
-from emomod.training.learner import Auxiliary
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import Source, joined, load_sources
 from emomod.training.targets import trained_names
@@ -42,7 +41,6 @@ def train(
     config: TrainingConfig,
     *,
     split: Split | None = None,
-    auxiliary: Auxiliary | None = None,
     log: Log = lambda _: None,
 ) -> dict[str, Any]:
     """Train as ``config`` says, write the checkpoint ``config.out`` and return its card.
@@ -59,7 +57,6 @@ def train(
         config.settings,
         state_path=state_path,
         split=split,
-        auxiliary=auxiliary,
         device=None if config.device == "auto" else config.device,
         log=log,
     )
