@@ -11,7 +11,7 @@ import pytest
 import torch
 from fakes import shared, sound_file, tiny_checkpoint
 
-from emomod.corpus.store import CorpusSettings
+from emomod.corpus.store import COMPOSER_VERSION, CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
@@ -87,6 +87,18 @@ def test_card_against_its_figures(checkpoint):
     assert f"width 0.05, {n_weights / 1e6:.2f} million weights, windows of 10 s" in text
     assert text.index("## A check") < text.index("## Limitations\n\nA toy.")
     assert text.startswith("# Model card: toy\n\n")
+
+
+def test_a_card_says_when_the_composer_has_changed_since(checkpoint):
+    def told(*versions):
+        sources = [{"folder": "a", "n_clips": 1, "composer_version": version} for version in versions]
+        card = checkpoint.card | {"corpus": checkpoint.card.get("corpus", {}) | {"sources": sources}}
+        return "of the composer. This release" in model_card(replace(checkpoint, card=card))
+
+    assert told(COMPOSER_VERSION - 1)
+    assert told(COMPOSER_VERSION, COMPOSER_VERSION - 1)
+    assert not told(COMPOSER_VERSION)
+    assert not told()
 
 
 def test_card_against_its_figures_of_known_labels_only(checkpoint):

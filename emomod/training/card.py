@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from emomod.corpus.store import COMPOSER_VERSION
 from emomod.datasets.splits import PROTOCOLS
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
@@ -40,7 +41,7 @@ def model_card(checkpoint: Checkpoint, *, checks: Sequence[str] = ()) -> str:
     commands = "\n".join(card["commands"])
     sections = [
         f"# Model card: {card['name']}\n\n{_what_it_is(checkpoint)}",
-        f"## Training\n\n{_how_it_was_made(card)}\n\nMade by\n\n```\n{commands}\n```",
+        f"## Training\n\n{_how_it_was_made(card)}\n\nMade by\n\n```\n{commands}\n```{_other_composer(card)}",
         f"## How well the labels are predicted\n\n{_figures(card)}",
         *checks,
         f"## Limitations\n\n{card['limitations']}",
@@ -57,6 +58,19 @@ def _what_it_is(checkpoint: Checkpoint) -> str:
         f"Architecture {card['architecture']}, width {card['width']:g}, {n_weights / 1e6:.2f} million "
         f"weights, windows of {card['window_seconds']:g} s. The emotions are the linear layer {card['mid_to_emotion']} "
         f"on top of the mid-level features. The file's sha256 is `{checkpoint.sha256}`."
+    )
+
+
+def _other_composer(card: dict[str, Any]) -> str:
+    """That the commands now give other clips, where the corpora were made by another version of the composer."""
+    sources = card.get("corpus", {}).get("sources", [])
+    versions = {source.get("composer_version") for source in sources} - {None, COMPOSER_VERSION}
+    if not versions:
+        return ""
+    made = " and ".join(str(version) for version in sorted(versions))
+    return (
+        f"\n\nwith version {made} of the composer. This release has version {COMPOSER_VERSION}: from the same seeds it "
+        "draws other clips and keeps other songs for tests, and some measures behind the labels differ."
     )
 
 
