@@ -86,30 +86,18 @@ def _how_it_was_made(card: dict[str, Any]) -> str:
 
 
 def _figures(card: dict[str, Any]) -> str:
-    """Pearson r per feature on held-out clips and, where it was measured, on the other synthesiser."""
-    figures = card["figures"]
-    counts = {"test_r": card["n_test"]} | ({"carry_over_r": card["n_carry_over"]} if "carry_over_r" in figures else {})
-    names = [name for name in (*MIDLEVEL_NAMES, *EMOTION_NAMES) if name in figures["test_r"]]
-    rows = [[spoken(name), *(f"{figures[key][name]:.2f}" for key in counts)] for name in names]
-    rows.append(["mean", *(f"{sum(figures[key].values()) / len(names):.2f}" for key in counts)])
-    least = " and ".join(spoken(name) for name in sorted(figures["test_r"], key=figures["test_r"].get)[:2])
+    """Pearson r of each feature on held-out clips."""
+    r = card["figures"]["test_r"]
+    names = [name for name in (*MIDLEVEL_NAMES, *EMOTION_NAMES) if name in r]
+    rows = [*([spoken(name), f"{r[name]:.2f}"] for name in names), ["mean", f"{sum(r.values()) / len(names):.2f}"]]
+    least = " and ".join(spoken(name) for name in sorted(r, key=r.get)[:2])
     text = (
         f"Pearson r between the model's score and the label on {card['n_test']} held-out clips. These come from the "
         "same corpora as the training clips: they show what was learnt, not how well it carries over to recordings. "
+        f"If clips were independent, standard errors would be at most {card['n_test'] ** -0.5:.2f}; clips of one song "
+        f"are not, so they are larger where songs have several. Learnt least: {least}."
     )
-    header = ["feature", "held-out clips"]
-    if "carry_over_r" in figures:
-        header.append(f"other synthesiser ({card['carry_over_synthesiser']})")
-        text += (
-            f"Beside it, the same on {card['n_carry_over']} clips by the same composer, played by another synthesiser "
-            "whose sounds were never heard in training. "
-        )
-    error = max(count**-0.5 for count in counts.values())
-    text += (
-        f"If clips were independent, standard errors would be at most {error:.2f}; clips of one song are not, so they "
-        f"are larger where songs have several. Learnt least: {least}."
-    )
-    return f"{text}\n\n{table(header, rows)}"
+    return f"{text}\n\n{table(['feature', 'held-out clips'], rows)}"
 
 
 def _parser() -> argparse.ArgumentParser:
