@@ -162,6 +162,9 @@ def test_a_missing_library_is_named_with_its_cure(monkeypatch):
 def test_training_iv(folder, tmp_path):
     with pytest.raises(InputError, match="config must be a file or one of default, published, quick, got 'none'"):
         read_config("none")
+    with pytest.raises(InputError) as refused:
+        read_config("quick", width=9.0)
+    assert str(refused.value).startswith("width must be")  # the file is not to blame
     with pytest.raises(InputError, match="out must name"):
         train(TrainingConfig("x", TINY, (str(folder),)))
     with pytest.raises(InputError, match="in a folder that exists"):

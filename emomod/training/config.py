@@ -50,11 +50,11 @@ def read_config(name: str | Path = "default", **overrides: Any) -> TrainingConfi
         raise InputError(f"config {path}: cannot be read ({error})") from None
     if not isinstance(found, dict):
         raise InputError(f"config {path}: must hold lines of `field: value`")
-    given = found | {key: value for key, value in overrides.items() if value is not None}
     try:
-        return _resolved(path.stem, given)
+        _resolved(path.stem, found)
     except InputError as error:
         raise InputError(f"config {path}: {error}") from None
+    return _resolved(path.stem, found | {key: value for key, value in overrides.items() if value is not None})
 
 
 def import_yaml() -> Any:
