@@ -47,7 +47,9 @@ results: demo
 		$(if $(WHY),--phrases $(DATA)/labelled_phrases --why "$(WHY)") $(if $(CLIP),--clip $(CLIP) \
 		--published $(DATA)/published_example_001.json --ratings $(DATA)/soundtracks/mean_ratings_set1.csv) \
 		> build-card.md && mv build-card.md docs/model_card.md
+	$(BIN)/python benchmarks/training_speed.py --out docs/results/training_speed.md
 	$(BIN)/python scripts/pictures.py $(DEMO)
+	$(BIN)/python scripts/effects_pictures.py
 
 $(READY): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -24,7 +24,7 @@ def work_off(make: Callable[[int], int], items: Sequence[int], *, n_workers: int
     with _one_thread_each(), ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin) as pool:
         at_work: set[Future[int]] = set()
         try:
-            while at_work or (not at_work and _submit(pool, make, waiting, at_work, most=n_workers)):
+            while at_work or _submit(pool, make, waiting, at_work, most=n_workers):
                 done, at_work = wait(at_work, return_when=FIRST_COMPLETED)
                 _submit(pool, make, waiting, at_work, most=n_workers)
                 yield from (finished.result() for finished in done)
