@@ -111,8 +111,9 @@ def test_split_iv():
 
 def test_rounds_against_theory_each_clip_is_shown_once_before_any_is_shown_again():
     train, settings = np.arange(100, 130), replace(TINY, round_clips=24, batch_size=8)
-    shown = np.concatenate([order_of_round(train, settings, number).ravel() for number in range(5)])
-    assert order_of_round(train, settings, 0).shape == (3, 8)
+    units = list(train[:, None])
+    shown = np.concatenate([order_of_round(units, settings, number).ravel() for number in range(5)])
+    assert order_of_round(units, settings, 0).shape == (3, 8)
     for begin in range(0, 120, 30):
         assert sorted(shown[begin : begin + 30]) == train.tolist()
     assert shown[:30].tolist() != shown[30:60].tolist()
@@ -278,9 +279,9 @@ def test_clips_without_labels_are_not_shown(clips, tmp_path, monkeypatch):
     labels[split.train[4:], :7] = np.nan
     shown: set[int] = set()
 
-    def order(train, settings, number):
-        shown.update(train.tolist())
-        return order_of_round(train, settings, number)
+    def order(units, settings, number):
+        shown.update(np.concatenate(units).tolist())
+        return order_of_round(units, settings, number)
 
     monkeypatch.setattr(fit_module, "order_of_round", order)
     fit_network(replace(clips, labels=labels), TINY, state_path=tmp_path / "x.state", device="cpu")

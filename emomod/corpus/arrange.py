@@ -13,7 +13,7 @@ from emomod.checks import check_number, check_rng
 from emomod.corpus.compose import draw_hold, draw_level
 from emomod.corpus.instruments import Instrument, instrument
 from emomod.corpus.parts import draw_drum_events, fold_into_range
-from emomod.corpus.playing import Event, draw_beats, play_events, strain_events
+from emomod.corpus.playing import Event, draw_beats, held_until, play_events, strain_events
 from emomod.corpus.retune import Retuning, draw_retuning
 from emomod.corpus.score import Part, Score
 from emomod.corpus.song import Song, SongPart
@@ -167,6 +167,9 @@ def _play_part(
         events = _retuned(events, plan=plan, range_=instrument(program))
         events = strain_events(rng, events, style=style, low=instrument(program).low)
     hold = float(np.exp(rng.normal(0, 0.15))) if plan.as_written or is_drums else draw_hold(rng, style)
+    if style.rings(part.role):
+        bar = style.beats_per_bar
+        events, hold = held_until(events, lambda beat: (beat // bar + 1) * bar), 1.0
     notes = play_events(rng, events, style=style, beats=beats, hold=hold, seconds=seconds)
     return Part(part.role, 0 if is_drums else program, notes, draw_level(rng, part.role))
 

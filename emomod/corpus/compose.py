@@ -13,7 +13,7 @@ from emomod.checks import check_number, check_rng
 from emomod.corpus.harmony import Chord, chord_at, draw_chords
 from emomod.corpus.instruments import instrument
 from emomod.corpus.parts import draw_bass, draw_drum_events, draw_harmony, draw_melody
-from emomod.corpus.playing import Event, draw_beats, play_events, strain_events
+from emomod.corpus.playing import Event, draw_beats, held_until, play_events, strain_events
 from emomod.corpus.score import Part, Score
 from emomod.corpus.style import Style, draw_style
 
@@ -66,7 +66,7 @@ def _draw_part(
     program = style.programs[("melody", "harmony", "bass").index(role)]
     events = WRITERS[role](rng, style, chords, n_beats=beats.size)
     events = strain_events(rng, events, style=style, low=instrument(program).low)
-    if style.pedal and role != "melody":
-        events = [Event(e.beat, max(e.held, chord_at(chords, e.beat).stop - e.beat), e.pitch, e.accent) for e in events]
     hold = draw_hold(rng, style)
+    if style.rings(role):
+        events, hold = held_until(events, lambda beat: chord_at(chords, beat).stop), 1.0
     return Part(role, program, play_events(rng, events, style=style, beats=beats, hold=hold, seconds=seconds), level)

@@ -64,7 +64,7 @@ MELODY_PROGRAMS = (*range(32), 40, 41, 42, 45, 46, *range(48, 55), *range(56, 96
 HARMONY_PROGRAMS = (*range(8), 11, 12, *range(16, 31), 45, 46, *range(48, 55), 60, 61, 62, 63, *range(80, 96))
 BASS_PROGRAMS = (0, 4, *range(32, 40), 42, 43, 45, 58, 70, 16, 38, 39, 57)
 ENSEMBLES = (
-    *4 * ((0, 0, 0),),  # piano alone, which recordings often are
+    *10 * ((0, 0, 0),),  # piano alone, which recordings often are
     (24, 24, 24),  # guitar alone
     (40, 48, 42),  # strings
     (45, 45, 45),  # pizzicato

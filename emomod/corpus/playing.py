@@ -1,6 +1,9 @@
 """Play what is written: beats in time, strained notes, and events as notes with jitter, articulation and dynamics."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +40,11 @@ def draw_beats(rng: np.random.Generator, style: Style, *, seconds: float, lead_i
     return np.asarray(times[: int(np.searchsorted(times, seconds, side="right")) + 1])
 
 
+def held_until(events: list[Event], stop: Callable[[float], float]) -> list[Event]:
+    """Events that a pedal holds at least until ``stop(beat)``, a beat."""
+    return [replace(event, held=max(event.held, stop(event.beat) - event.beat)) for event in events]
+
+
 def strain_events(rng: np.random.Generator, events: list[Event], *, style: Style, low: int) -> list[Event]:
     """Move some notes by a semitone or two and add foreign ones, as the style says; none below the key ``low``."""
     strained = []
@@ -60,7 +68,10 @@ def play_events(
     hold: float,
     seconds: float,
 ) -> tuple[Note, ...]:
-    """Turn events into notes that begin at least 50 ms before ``seconds``; ``beats`` are the times of the beats, s."""
+    """Turn events into notes that begin at least 50 ms before ``seconds``; ``beats`` are the times of the beats, s.
+
+    A key that is struck again ends the note before.
+    """
     last = beats.size - 1.001
     swell = float(rng.choice((-0.25, 0.0, 0.0, 0.25)))
     notes = {}
@@ -77,4 +88,13 @@ def play_events(
         velocity = int(np.clip(round(127 * loudness), 20, 120))
         if onset < seconds - SHORTEST:
             notes[(round(onset, 2), event.pitch)] = Note(onset, duration, event.pitch, velocity)
-    return tuple(sorted(notes.values(), key=lambda note: (note.onset, note.pitch)))
+    return tuple(sorted(_cut_by_the_next(notes.values()), key=lambda note: (note.onset, note.pitch)))
+
+
+def _cut_by_the_next(notes: Iterable[Note]) -> list[Note]:
+    """Notes that end no later than the next one of the same key begins, as on a real instrument."""
+    ordered, cut = sorted(notes, key=lambda note: (note.pitch, note.onset)), []
+    for note, later in zip_longest(ordered, ordered[1:]):
+        free = later.onset - note.onset if later is not None and later.pitch == note.pitch else math.inf
+        cut.append(replace(note, duration=min(note.duration, free)))
+    return cut

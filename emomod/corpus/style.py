@@ -38,7 +38,11 @@ class Style:
     drift: float  # standard deviation of the logarithm of each beat's length
     foreign: float  # share of notes that get a neighbour a semitone, tritone or cluster away
     displaced: float  # share of notes that are moved by a semitone or two
-    pedal: bool  # notes ring until the chord changes
+    pedal: bool  # notes ring until the chord or the bar changes
+
+    def rings(self, role: str) -> bool:
+        """Whether the pedal holds the notes of ``role``: the melody's only where one instrument plays it all."""
+        return self.pedal and role != "drums" and (role != "melody" or len(set(self.programs)) == 1)
 
 
 def draw_style(rng: np.random.Generator, *, held_out: bool = False) -> Style:
@@ -64,7 +68,7 @@ def draw_style(rng: np.random.Generator, *, held_out: bool = False) -> Style:
         drift=_maybe(rng, 0.45 * strain, low=0.03, high=0.3, otherwise=float(rng.choice((0.0, 0.008)))),
         foreign=_maybe(rng, 0.45 * strain, low=0.1, high=0.9),
         displaced=_maybe(rng, 0.3 * strain, low=0.08, high=0.7),
-        pedal=bool(rng.random() < 0.15),
+        pedal=bool(rng.random() < 0.2),
     )
 
 
@@ -74,12 +78,12 @@ def _maybe(rng: np.random.Generator, chance: float, *, low: float, high: float, 
 
 
 def draw_programs(rng: np.random.Generator, *, held_out: bool) -> tuple[int, int, int]:
-    """Programs of melody, harmony, bass: often an ensemble that exists, else any three."""
+    """Programs of melody, harmony, bass: half of the time an ensemble that exists, else any three."""
 
     def allowed(programs: tuple[int, ...]) -> bool:
         return all(is_held_out(program) == held_out for program in programs)
 
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         ensembles = [ensemble for ensemble in ENSEMBLES if allowed(ensemble)]
         return ensembles[rng.integers(len(ensembles))]
     pools = (MELODY_PROGRAMS, HARMONY_PROGRAMS, BASS_PROGRAMS)

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from emomod.labelled_clips import LabelledClips
 from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
+from emomod.training.couples import couple_numbers, couples_loss, shown_together
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 from emomod.training.scoring import heard_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
@@ -45,13 +46,19 @@ class Fit:
     seconds: float  # that the training steps took
 
 
-def order_of_round(train: NDArray[np.intp], settings: TrainingSettings, number: int) -> NDArray[np.intp]:
-    """Indices [n_steps, batch_size] of the clips of round ``number`` (from 0); a new order for each pass over all."""
-    length = settings.steps_a_round * settings.batch_size
+def order_of_round(units: Sequence[NDArray[np.intp]], settings: TrainingSettings, number: int) -> NDArray[np.intp]:
+    """Indices [n_steps, batch_size] of the clips of round ``number`` (from 0); a new order for each pass over all.
+
+    ``units``: indices of the clips that come one after the other, see ``shown_together``.
+    """
+    length, n_clips = settings.steps_a_round * settings.batch_size, sum(map(len, units))
     first = number * length
-    passes = range(first // len(train), (first + length - 1) // len(train) + 1)
-    orders = [np.random.default_rng([settings.seed, each]).permutation(train) for each in passes]
-    start = first - passes.start * len(train)
+    passes = range(first // n_clips, (first + length - 1) // n_clips + 1)
+    orders = [
+        np.concatenate([units[place] for place in np.random.default_rng([settings.seed, each]).permutation(len(units))])
+        for each in passes
+    ]
+    start = first - passes.start * n_clips
     return np.concatenate(orders)[start : start + length].reshape(settings.steps_a_round, settings.batch_size)
 
 
@@ -99,7 +106,9 @@ class _Run:
         self.identity = _identity(clips, split, settings)
         self._check_labels()
         labelled = np.isfinite(self.labels[split.train][:, self.trained]).any(axis=1)
-        self.train = split.train[labelled]  # clips of which nothing that is trained is known teach nothing
+        kept = split.train[labelled]  # clips of which nothing that is trained is known teach nothing
+        self.couples = couple_numbers(clips.couples) if clips.couples else np.full(len(clips), -1)
+        self.units = shown_together(kept, self.couples)
         self.network = network.to(device)
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -176,7 +185,7 @@ class _Run:
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
-            order = order_of_round(self.train, self.settings, self.round)
+            order = order_of_round(self.units, self.settings, self.round)
             losses = [self._step(np.sort(batch), generator) for batch in order]
         return float(torch.stack(losses).mean())
 
@@ -185,12 +194,18 @@ class _Run:
         images = self._windows(batch, generator)
         labels = torch.from_numpy(self.labels[batch]).float().to(self.device)
         scores = _scores_of(self.network, images, autocast=self.settings.autocast)
-        loss = training_loss(scores, labels, names=self.names, variant=self.settings.variant)
+        loss = self._loss(scores, labels, couples=self.couples[batch])
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimiser.step()
         self.schedule.step()
         return loss.detach()
+
+    def _loss(self, scores: torch.Tensor, labels: torch.Tensor, *, couples: NDArray[np.intp]) -> torch.Tensor:
+        """The variant's loss of a batch, and that of what sets its couples apart."""
+        variant = self.settings.variant
+        apart = couples_loss(scores, labels, couples, names=self.names, variant=variant)
+        return training_loss(scores, labels, names=self.names, variant=variant) + self.settings.couple_weight * apart
 
     def _windows(self, batch: NDArray[np.intp], generator: torch.Generator) -> torch.Tensor:
         """A window of each clip of ``batch`` at a drawn place, augmented: [n, n_bands, n_frames]."""

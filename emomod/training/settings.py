@@ -34,6 +34,7 @@ class TrainingSettings:
     dropout: float = 0.1
     patience: int = 8  # rounds without a better validation r before it stops
     autocast: bool = True  # bfloat16
+    couple_weight: float = 0.5  # of the loss of what sets the clips of a counterfactual pair apart
 
     def __post_init__(self) -> None:
         check_choice("variant", self.variant, ARCHITECTURES)
@@ -49,6 +50,7 @@ class TrainingSettings:
         check_number("weight_decay", self.weight_decay, low=0.0, high=10.0)
         check_number("dropout", self.dropout, low=0.0, high=0.9)
         check_count("patience", self.patience)
+        check_number("couple_weight", self.couple_weight, low=0.0, high=100.0)
 
     @property
     def n_frames(self) -> int:

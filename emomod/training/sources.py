@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.corpus.store import load_corpus
+from emomod.corpus.store import load_corpus, settings_of
 from emomod.datasets.prepare import RECORD, load_prepared, prepared_dataset
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
@@ -55,7 +55,12 @@ def joined(sources: Sequence[Source]) -> LabelledClips:
         tuple(group for each in clips for group in each.groups),
         [spectrogram for each in clips for spectrogram in each.spectrograms],
         np.concatenate([each.labels for each in clips]),
+        tuple(couple and f"{place}/{couple}" for place, each in enumerate(clips) for couple in _couples(each)),
     )
+
+
+def _couples(clips: LabelledClips) -> tuple[str, ...]:
+    return clips.couples or ("",) * len(clips)
 
 
 def _source(folder: Path) -> Source:
@@ -68,5 +73,7 @@ def _corpus_source(folder: Path) -> Source:
     corpus = load_corpus(folder)
     names = tuple(str(index) for index in range(len(corpus.songs)))
     labels: NDArray[np.float64] = np.hstack([corpus.labels, published_layer().emotions(corpus.labels)])
-    clips = LabelledClips(names, tuple(f"song: {song}" for song in corpus.songs), corpus.spectrograms, labels)
+    couples = tuple(str(index // 2) for index in range(len(names))) if settings_of(corpus.description).couples else ()
+    groups = tuple(f"song: {song}" for song in corpus.songs)
+    clips = LabelledClips(names, groups, corpus.spectrograms, labels, couples)
     return Source(folder, clips, {key: value for key, value in corpus.description.items() if key != "front_end"})
