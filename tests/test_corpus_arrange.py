@@ -1,11 +1,14 @@
 """Arrangements of real songs: repeatable, in range, as different as composed clips, and only what is allowed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_songs import CHORDS, MELODY, write
 
+from emomod.corpus import arrange as arranging
 from emomod.corpus import sources
 from emomod.corpus.arrange import arrange
 from emomod.corpus.harmony import MODES
@@ -16,6 +19,7 @@ from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.song import Song, SongPart
 from emomod.corpus.sources import is_held_out_song, open_sources
 from emomod.corpus.store import CorpusSettings
+from emomod.corpus.style import draw_style
 from emomod.errors import InputError
 
 
@@ -55,6 +59,19 @@ def test_arrangements_against_theory(seed):
             inside = [low - 3 <= note.pitch <= high + 12 for note in part.notes]  # strained notes leave it a little
             assert all(inside)
     assert np.isfinite(raw_labels(score)).all()
+
+
+def test_a_pedal_lets_arrangements_ring_until_the_bar_ends_against_theory(monkeypatch):
+    def held(pedal):
+        style = replace(
+            draw_style(np.random.default_rng(0)), roles=("melody", "harmony"), programs=(19, 19, 19), pedal=pedal,
+            jitter=0.0, drift=0.0, foreign=0.0, displaced=0.0,
+        )  # fmt: skip
+        monkeypatch.setattr(arranging, "draw_style", lambda rng, held_out: style)
+        return [note for seed in range(10) for part in arrange(SONG, seed).parts for note in part.notes]
+
+    dry, rung = (np.mean([note.duration for note in held(pedal)]) for pedal in (False, True))
+    assert rung > 1.5 * dry
 
 
 def test_labels_of_arrangements_spread_as_widely_as_ratings():

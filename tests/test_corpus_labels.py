@@ -1,9 +1,11 @@
 """Labels of hand-made scores whose order, or value, theory gives."""
 
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from fakes import shared
 from numpy.testing import assert_allclose
 
 from emomod.corpus.compose import compose
@@ -69,6 +71,17 @@ def test_staccato_is_more_articulate_than_legato_against_theory():
     found = [label("articulation", score_of(line(C_MAJOR * 2, held=seconds, program=ORGAN))) for seconds in held]
     assert found == sorted(found, reverse=True)
     assert found[0] - found[-1] > 2.0
+
+
+def test_articulation_against_listeners_goes_with_density():
+    with shared("musicsciencedata/annotations.csv").open() as file:
+        ratings = list(csv.DictReader(file))
+    legato, dense = ([float(row[name]) for row in ratings] for name in ("articulation", "density"))
+    assert round(np.corrcoef(legato, dense)[0, 1], 2) == -0.79  # as emomod.corpus.labels says
+    scores = [compose(seed) for seed in range(200)]
+    short = [raw_labels(score)[MIDLEVEL_NAMES.index("articulation")] for score in scores]
+    dense = [onset_density(note_table(score), seconds=score.seconds) for score in scores]
+    assert 0.4 < np.corrcoef(short, dense)[0, 1] < 0.8
 
 
 def test_a_plucked_note_is_short_however_long_it_is_held_against_theory():
