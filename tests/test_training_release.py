@@ -72,6 +72,22 @@ def test_sources_are_joined_without_copies(folder, monkeypatch):
     assert joined(sources[:1]) is sources[0].clips
 
 
+def test_couples_of_joined_sources_stay_apart(folder):
+    (plain,) = load_sources([folder])
+    pairs = replace(plain, clips=replace(plain.clips, couples=tuple(str(k // 2) for k in range(24))))
+    couples = joined([pairs, plain, pairs]).couples
+    assert len(couples) == 72
+    assert couples[24:48] == ("",) * 24
+    assert len(set(couples[:24] + couples[48:])) == 24  # a couple of one corpus is none of another
+    assert joined([plain, plain]).couples == ("",) * 48
+
+
+def test_a_corpus_of_couples_says_which_clips_belong_together(tmp_path):
+    settings = CorpusSettings(n_clips=4, seed=3, synthesiser="numpy", seconds=2.0, couples=True)
+    render_corpus(tmp_path / "couples", settings)
+    assert clips_of_corpus(tmp_path / "couples").couples == ("0", "0", "1", "1")
+
+
 def test_training_ends_in_a_checkpoint_that_loads(folder, tmp_path, capsys):
     out = tmp_path / "tiny.safetensors"
     card = train(TrainingConfig("tiny", TINY, (str(folder),), str(out)))
