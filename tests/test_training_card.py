@@ -117,8 +117,9 @@ def good_figures() -> dict[str, Any]:
     chroma = {name: figure(0.7) for name in ("tonal_stability", "minorness")}
     test = {
         "corpus": "unheard", "n_clips": 300, "n_groups": 300, "network_mean": figure(0.85, 0.8, 0.9),
-        "made": {"settings": {"seed": 7, "held_out": True}, "soundfont": "Tim.sf2",
-                 "scores": {"n_songs": 12, "folder": "pop"}},
+        "made": {"settings": {"n_clips": 300, "seed": 7, "synthesiser": "fluidsynth", "score_share": 0.6,
+                              "held_out": True},
+                 "soundfont": "Tim.sf2", "composer_version": 4, "scores": {"n_songs": 12, "folder": "pop"}},
         "network": {name: figure(0.85, 0.8, 0.9) for name in MIDLEVEL_NAMES},
         "chroma": {"all": chroma, "peaks": deepcopy(chroma)},
     }  # fmt: skip
@@ -158,7 +159,11 @@ def sections_of(figures: dict[str, Any], *, soundfont: str | None = "Fluid.sf2")
 def test_sections_against_their_figures():
     found = sections_of(good_figures())
     unseen = found["Music that it was not trained on"]
-    assert "**unheard**: 300 clips, in part from 12 songs of pop; soundfont Tim.sf2. Settings: seed 7, " in unseen
+    assert "**unheard**: 300 clips, in part from 12 songs of pop; soundfont Tim.sf2. Made with version 4 of" in unseen
+    assert (
+        "\nemomod corpus render --clips 300 --seed 7 --synthesiser fluidsynth --scores pop --score-share 0.6 "
+        "--soundfont Tim.sf2 --held-out --spectrograms-only --out unheard\n"
+    ) in unseen
     assert "| tonal stability | 0.85 [0.80, 0.90] | 0.70 [0.00, 1.00] | 0.70 [0.00, 1.00] |" in unseen
     assert "| articulation | 0.85 [0.80, 0.90] |  |  |" in unseen
     phrases = found["Phrases that listeners rated"]

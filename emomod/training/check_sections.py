@@ -5,6 +5,7 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
+from emomod.corpus.command import rendering_command
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES, spoken
 from emomod.training.bootstrap import N_DRAWS, Estimate
 from emomod.training.markdown import table
@@ -76,8 +77,6 @@ def _unseen_table(test: Mapping[str, Any], *, soundfont: str | None) -> str:
     made = test["made"]
     used = PurePath(str(made.get("soundfont") or "NumPy synthesiser")).name
     font = f"{used}, which the training clips were made with, too" if used == soundfont else used
-    told = made["settings"] | {"composer_version": made.get("composer_version")}
-    settings = ", ".join(f"{spoken(key)} {value}" for key, value in told.items() if value is not None)
     scores = made.get("scores") or {}
     songs = f", in part from {scores['n_songs']} songs of {scores['folder']}" if scores else ""
     rows = []
@@ -86,8 +85,10 @@ def _unseen_table(test: Mapping[str, Any], *, soundfont: str | None) -> str:
         cells = ["" if found is None else f"{_estimate(found)}" for found in chroma]
         rows.append([spoken(name), f"{_estimate(test['network'][name])}", *cells])
     rows.append(["mean", f"{_estimate(test['network_mean'])}", *[""] * len(CHROMA)])
-    head = f"**{test['corpus']}**: {test['n_clips']} clips{songs}; soundfont {font}. Settings: {settings}."
-    return f"{head}\n\n{table(['feature', 'this model', *CHROMA.values()], rows)}"
+    version = f"version {made['composer_version']} of the composer"
+    head = f"**{test['corpus']}**: {test['n_clips']} clips{songs}; soundfont {font}. Made with {version} by"
+    command = rendering_command(test["corpus"], made)
+    return f"{head}\n\n```\n{command}\n```\n\n{table(['feature', 'this model', *CHROMA.values()], rows)}"
 
 
 def phrases_section(figures: Mapping[str, Any], *, looks: Sequence[Mapping[str, str]], checkpoint: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emomod.corpus.command import rendering_command
 from emomod.datasets.splits import Split
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
@@ -165,16 +166,5 @@ def _commands(config: TrainingConfig, sources: Sequence[Source], *, out: str) ->
     settings = config.settings
     trained = f"--config {config.name} {corpora} --split {settings.split} --width {settings.width:g}"
     training = f"emomod train {trained} --seed {settings.seed} --out {out}"
-    return [*(_rendering(source) for source in sources if source.rendered), training]
-
-
-def _rendering(source: Source) -> str:
-    """The command that renders a corpus."""
-    made, scores = source.description["settings"], source.description.get("scores")
-    options = f"--clips {made['n_clips']} --seed {made['seed']} --synthesiser {made['synthesiser']}"
-    if scores:
-        options += f" --scores {scores['folder']} --score-share {made['score_share']:g}"
-    for name, option in (("couples", " --couples"), ("held_out", " --held-out")):
-        options += option if made.get(name) else ""
-    options += "" if made.get("stems") else " --spectrograms-only"
-    return f"emomod corpus render {options} --out {source.folder.name}"
+    rendering = [rendering_command(source.folder.name, source.description) for source in sources if source.rendered]
+    return [*rendering, training]
