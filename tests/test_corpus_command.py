@@ -23,7 +23,12 @@ def test_the_command_of_a_corpus_against_itself_gives_its_settings(settings, sou
     scores = {"folder": settings.scores, "n_songs": 3} if settings.scores else None
     described = {"settings": asdict(settings), "scores": scores, "soundfont": soundfont}
     found = []
-    monkeypatch.setattr(render, "render_corpus", lambda out, made, **_: found.append((str(out), made)) or {})
+
+    def render_corpus(out, made, **_):
+        found.append((str(out), made))
+        return {}
+
+    monkeypatch.setattr(render, "render_corpus", render_corpus)
     words = rendering_command("mine", described).split()
     assert words[0] == "emomod"
     render_command(build_parser().parse_args(words[1:]))

@@ -50,7 +50,7 @@ def plain(seed, **changes):
     """A style without faults, in four-four time, of the organ."""
     style = draw_style(np.random.default_rng(seed))
     clean = replace(style, beats_per_bar=4, jitter=0.0, drift=0.0, foreign=0.0, displaced=0.0, pedal=False)
-    return replace(clean, **({"harmony": MAJOR, "programs": ORGAN} | changes))
+    return replace(replace(clean, harmony=MAJOR, programs=ORGAN), **changes)
 
 
 @pytest.fixture
@@ -440,14 +440,14 @@ def test_compose_against_theory_drift_moves_the_beats(composed):
     assert_allclose([wild.min(), wild.max()], [-0.8, 0.8], rtol=1e-9)  # no beat is more than 2.2 times another length
 
 
-FIRST_CLIPS = [(83, 4638, 405.7296, 26.9603, 6661), (19, 1100, 84.3033, 9.7231, 703),
+FIRST_CLIPS = [(83, 4638, 405.7296, 26.4571, 6661), (19, 1100, 84.3033, 43.9858, 703),
                (116, 6717, 586.0522, 8.4908, 7467), (26, 1286, 122.3484, 5.5335, 2243)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("seed", "sums"), list(enumerate(FIRST_CLIPS)))
 def test_compose_regression_a_version_of_the_composer_gives_the_same_clips(seed, sums):
     """Where this changes, COMPOSER_VERSION must be raised and the scale of the labels made again."""
-    assert COMPOSER_VERSION == 3
+    assert COMPOSER_VERSION == 4
     rows = [
         (1, n.pitch, n.onset, n.duration, n.velocity)
         for n in notes_of(compose(np.random.default_rng([20190521, seed])))

@@ -11,7 +11,7 @@ USUAL_SOUNDFONTS = {Path(path).name for path in SOUNDFONTS}
 
 def rendering_command(name: str, description: Mapping[str, Any]) -> str:
     """The command that renders the corpus in the folder ``name``; ``description``: what its corpus.json says."""
-    made, scores, soundfont = (description.get(key) for key in ("settings", "scores", "soundfont"))
+    made, scores, soundfont = description["settings"], description.get("scores"), description.get("soundfont")
     words = ["emomod corpus render", f"--clips {made['n_clips']} --seed {made['seed']}"]
     words.append(f"--synthesiser {made['synthesiser']}")
     if scores:
