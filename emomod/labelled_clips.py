@@ -19,7 +19,7 @@ class LabelledClips:
     groups: tuple[str, ...]  # song or artist: a group is never in training and in test at once
     spectrograms: Sequence[NDArray[np.float16]] | NDArray[np.float16]  # n of [n_bands, n_frames], log magnitudes
     labels: NDArray[np.float64]  # [n, 15] in the order of SCORE_NAMES, 0..1; NaN: not known
-    couples: tuple[str, ...] = ()  # what both clips of a counterfactual pair share, "" for others; (): no pairs at all
+    couples: tuple[str, ...] = ()  # one a clip: what both clips of a counterfactual pair share, else "", the default
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -30,7 +30,8 @@ class LabelledClips:
             )
         if self.labels.shape != (n, len(SCORE_NAMES)):
             raise InputError(f"labels must have shape [{n}, {len(SCORE_NAMES)}], got {list(self.labels.shape)}")
-        if len(self.couples) not in (0, n):
+        object.__setattr__(self, "couples", self.couples or ("",) * n)
+        if len(self.couples) != n:
             raise InputError(f"couples must be none or as many as the {n} clips, got {len(self.couples)}")
         if n and self.spectrograms[0].shape[0] != N_BANDS:
             raise InputError(f"spectrograms must have {N_BANDS} bands, got {self.spectrograms[0].shape[0]}")
@@ -46,5 +47,5 @@ class LabelledClips:
             tuple(self.groups[index] for index in indices),
             [self.spectrograms[index] for index in indices],
             self.labels[indices],
-            tuple(self.couples[index] for index in indices) if self.couples else (),
+            tuple(self.couples[index] for index in indices),
         )

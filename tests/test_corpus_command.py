@@ -1,5 +1,6 @@
 """The command that a card names for a corpus makes that corpus again."""
 
+import shlex
 from dataclasses import asdict
 
 import pytest
@@ -16,7 +17,7 @@ from emomod.corpus.store import CorpusSettings
     [
         (CorpusSettings(40, seed=3, synthesiser="numpy"), None),
         (CorpusSettings(12000, couples=True), "FluidR3_GM.sf2"),
-        (CorpusSettings(600, seed=9, score_share=0.25, scores="pop", held_out=True, stems=True), "TimGM6mb.sf2"),
+        (CorpusSettings(600, score_share=2 / 3, scores="my songs", held_out=True, stems=True), "TimGM6mb.sf2"),
     ],
 )
 def test_the_command_of_a_corpus_against_itself_gives_its_settings(settings, soundfont, monkeypatch):
@@ -29,7 +30,7 @@ def test_the_command_of_a_corpus_against_itself_gives_its_settings(settings, sou
         return {}
 
     monkeypatch.setattr(render, "render_corpus", render_corpus)
-    words = rendering_command("mine", described).split()
+    words = shlex.split(rendering_command("mine", described))
     assert words[0] == "emomod"
     render_command(build_parser().parse_args(words[1:]))
     ((out, made),) = found

@@ -52,7 +52,7 @@ def test_clips_of_a_corpus_have_seven_labels_and_the_published_layers_emotions(f
     assert_allclose(clips.labels[:, 7:], published_layer().emotions(corpus.labels))
     assert clips.groups == tuple(f"song: {song}" for song in corpus.songs)
     assert len(clips) == 24
-    assert clips.couples == ()
+    assert clips.couples == ("",) * 24
 
 
 def test_sources_are_joined_without_copies(folder, monkeypatch):

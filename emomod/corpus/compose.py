@@ -66,7 +66,7 @@ def _draw_part(
     program = style.programs[("melody", "harmony", "bass").index(role)]
     events = WRITERS[role](rng, style, chords, n_beats=beats.size)
     events = strain_events(rng, events, style=style, low=instrument(program).low)
-    hold = draw_hold(rng, style)
+    hold = draw_hold(rng, style)  # with a pedal, too, so that all that is drawn after it stays the same
     if style.rings(role):
         events, hold = held_until(events, lambda beat: chord_at(chords, beat).stop), 1.0
     return Part(role, program, play_events(rng, events, style=style, beats=beats, hold=hold, seconds=seconds), level)

@@ -7,7 +7,7 @@ Soleymani (ISMIR 2018); the labels are what a score says about them, not what li
 - melodiousness: presence, range and steps of the lead and of the top line (Huron, Sweet Anticipation, 2006), key
   clarity, consonance
 - articulation: duration / inter-onset interval and sounding duration, both inverted (Repp 1997; Bresin & Battel 2000),
-  and onset density, with which listeners' ratings go (-.79 with legato in 100 excerpts of MusicScienceData, T. Eerola)
+  and onset density (rated density goes -.79 with what we take for rated legato: 100 excerpts of MusicScienceData)
 - rhythm_complexity: onset density, syncopation a second (Longuet-Higgins & Lee 1984), entropy of inter-onset intervals
 - rhythm_stability: pulse clarity in windows of 3 s (Lartillot et al. 2008), timing deviation
 - dissonance: interval-class consonance of sounding pairs, inverted (Huron 1994), roughness of their partials

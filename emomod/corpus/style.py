@@ -41,7 +41,7 @@ class Style:
     pedal: bool  # notes ring until the chord or the bar changes
 
     def rings(self, role: str) -> bool:
-        """Whether the pedal holds the notes of ``role``: the melody's only where one instrument plays it all."""
+        """Whether the pedal holds the notes of ``role``: the melody's only where all roles were given one program."""
         return self.pedal and role != "drums" and (role != "melody" or len(set(self.programs)) == 1)
 
 

@@ -70,7 +70,7 @@ def _other_composer(card: dict[str, Any]) -> str:
     made = " and ".join(str(version) for version in sorted(versions))
     return (
         f"\n\nwith version {made} of the composer. This release has version {COMPOSER_VERSION}: from the same seeds it "
-        "draws other clips and keeps other songs for tests, and some measures behind the labels differ."
+        "draws other clips, and some measures behind the labels differ."
     )
 
 

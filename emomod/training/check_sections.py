@@ -85,7 +85,7 @@ def _unseen_table(test: Mapping[str, Any], *, soundfont: str | None) -> str:
         cells = ["" if found is None else f"{_estimate(found)}" for found in chroma]
         rows.append([spoken(name), f"{_estimate(test['network'][name])}", *cells])
     rows.append(["mean", f"{_estimate(test['network_mean'])}", *[""] * len(CHROMA)])
-    version = f"version {made['composer_version']} of the composer"
+    version = f"version {made.get('composer_version', 1)} of the composer"
     head = f"**{test['corpus']}**: {test['n_clips']} clips{songs}; soundfont {font}. Made with {version} by"
     command = rendering_command(test["corpus"], made)
     return f"{head}\n\n```\n{command}\n```\n\n{table(['feature', 'this model', *CHROMA.values()], rows)}"

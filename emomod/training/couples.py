@@ -1,7 +1,9 @@
-"""Clips of counterfactual pairs are shown together, so that what sets them apart is learnt by itself.
+"""Clips of counterfactual pairs are shown side by side, so that what sets them apart is learnt by itself.
 
-Both clips of a pair share nearly everything that their labels depend on; the difference of their scores is the effect
-of the one thing that was changed. Its squared error is added to the loss (``couple_weight`` of the settings).
+Both clips of a pair share nearly everything that their labels depend on, if they are shown whole; room and augmentation
+differ. So the difference of their scores should be the effect of the one planted change, and of nothing else. Its
+squared error is added to the loss (``couple_weight`` of the settings). The few pairs that the border of two batches
+parts count as single clips.
 """
 
 from collections.abc import Sequence
@@ -19,8 +21,8 @@ def couple_numbers(couples: Sequence[str]) -> NDArray[np.intp]:
     return np.asarray(np.where(names == "", -1, np.arange(names.size))[numbers])
 
 
-def shown_together(chosen: NDArray[np.intp], couples: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """The clips ``chosen`` (ascending indices), each pair of one couple in one array, every other clip in its own.
+def units_to_show(chosen: NDArray[np.intp], couples: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """The indices ``chosen`` in arrays: both clips of a couple in one, every other clip in its own.
 
     ``couples`` [n_clips]: numbers of couples, -1 for none.
     """
@@ -32,7 +34,10 @@ def shown_together(chosen: NDArray[np.intp], couples: NDArray[np.intp]) -> list[
 
 
 def coupled(couples: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of the first and second clips [n_pairs] of the couples that are whole in ``couples`` [n_batch]."""
+    """Places of first and second clips [n_pairs] of one couple in a batch of the numbers ``couples`` [n_batch].
+
+    A clip that is in the batch twice, where one pass over all clips ends and the next begins, pairs with itself, too.
+    """
     order = np.argsort(couples, kind="stable")
     same = np.flatnonzero((np.diff(couples[order]) == 0) & (couples[order][1:] >= 0))
     return order[same], order[same + 1]

@@ -23,7 +23,7 @@ from emomod.labelled_clips import LabelledClips
 from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
-from emomod.training.couples import couple_numbers, couples_loss, shown_together
+from emomod.training.couples import couple_numbers, couples_loss, units_to_show
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 from emomod.training.scoring import heard_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
@@ -49,7 +49,7 @@ class Fit:
 def order_of_round(units: Sequence[NDArray[np.intp]], settings: TrainingSettings, number: int) -> NDArray[np.intp]:
     """Indices [n_steps, batch_size] of the clips of round ``number`` (from 0); a new order for each pass over all.
 
-    ``units``: indices of the clips that come one after the other, see ``shown_together``.
+    ``units``: indices of clips that come one after the other, see ``units_to_show``.
     """
     length, n_clips = settings.steps_a_round * settings.batch_size, sum(map(len, units))
     first = number * length
@@ -107,8 +107,8 @@ class _Run:
         self._check_labels()
         labelled = np.isfinite(self.labels[split.train][:, self.trained]).any(axis=1)
         kept = split.train[labelled]  # clips of which nothing that is trained is known teach nothing
-        self.couples = couple_numbers(clips.couples) if clips.couples else np.full(len(clips), -1)
-        self.units = shown_together(kept, self.couples)
+        self.couples = couple_numbers(clips.couples)
+        self.units = units_to_show(kept, self.couples)
         self.network = network.to(device)
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)

@@ -55,12 +55,8 @@ def joined(sources: Sequence[Source]) -> LabelledClips:
         tuple(group for each in clips for group in each.groups),
         [spectrogram for each in clips for spectrogram in each.spectrograms],
         np.concatenate([each.labels for each in clips]),
-        tuple(couple and f"{place}/{couple}" for place, each in enumerate(clips) for couple in _couples(each)),
+        tuple(couple and f"{place}/{couple}" for place, each in enumerate(clips) for couple in each.couples),
     )
-
-
-def _couples(clips: LabelledClips) -> tuple[str, ...]:
-    return clips.couples or ("",) * len(clips)
 
 
 def _source(folder: Path) -> Source:
