@@ -382,6 +382,9 @@ def test_training_iv(clips, tmp_path):
         fit_network(clips, TINY, state_path=state_path, device="cpu")
     with pytest.raises(InputError, match="other settings or clips"):
         fit_network(some_clips(seed=1), replace(TINY, rounds=1), state_path=state_path, device="cpu")
+    pairs = replace(clips, couples=tuple(str(k // 2) for k in range(40)))
+    with pytest.raises(InputError, match="other settings or clips"):
+        fit_network(pairs, replace(TINY, rounds=1), state_path=state_path, device="cpu")
     state_path.write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="not the state of a training run"):
         fit_network(clips, TINY, state_path=state_path, device="cpu")

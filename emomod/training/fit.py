@@ -265,8 +265,8 @@ def _scores_of(network: EmotionNetwork, images: torch.Tensor, *, autocast: bool)
 
 
 def _identity(clips: LabelledClips, split: Split, settings: TrainingSettings) -> str:
-    """A hash of all that decides what a run comes to: settings, clips, labels and split."""
-    found = hashlib.sha256(json.dumps([asdict(settings), clips.names]).encode())
+    """A hash of all that decides what a run comes to: settings, clips, couples, labels and split."""
+    found = hashlib.sha256(json.dumps([asdict(settings), clips.names, clips.couples]).encode())
     for array in (clips.labels, split.train, split.validation, split.test):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
