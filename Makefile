@@ -43,7 +43,7 @@ DATA := ../shared/data
 CLIP := $(wildcard $(DATA)/clips/soundtracks_set1_001.mp3)
 results: demo
 	$(BIN)/python benchmarks/closed_loop.py demo $(CLIP) --out docs/results/closed_loop.md
-	$(BIN)/python -m emomod.training.card --robustness 40 --pairs 100 $(if $(TEST_CORPORA),--test-corpus $(TEST_CORPORA)) \
+	$(BIN)/python -m emomod.training.card --robustness 40 --pairs 200 $(if $(TEST_CORPORA),--test-corpus $(TEST_CORPORA)) \
 		$(if $(WHY),--phrases $(DATA)/labelled_phrases --why "$(WHY)") $(if $(CLIP),--clip $(CLIP) \
 		--published $(DATA)/published_example_001.json --ratings $(DATA)/soundtracks/mean_ratings_set1.csv) \
 		> build-card.md && mv build-card.md docs/model_card.md
