@@ -103,10 +103,12 @@ def phrases_section(figures: Mapping[str, Any], *, looks: Sequence[Mapping[str, 
         f"phrases within each series ({N_DRAWS} draws). Aimed at: {AREAS['valence']:.2f} for valence, "
         f"{AREAS['arousal']:.2f} for arousal.\n\n"
         f"{_narrow(figures)}\n\n"
-        f"Nothing was trained or tuned on these phrases. They were looked at {_times(len(looks))} so far, "
-        f"{_times(here)} with this checkpoint (docs/phrase_looks.csv says when and why). The definitions of the labels "
-        "come from an experiment with prototypes, before that count, which compared many networks and three sets of "
-        "labels on these same phrases: that much the figures flatter the model."
+        "Nothing was trained on these phrases, and no model was chosen by them. They were looked at "
+        f"{_times(len(looks))} so far, {_times(here)} with this checkpoint (docs/phrase_looks.csv says when and why). "
+        "Two things flatter the model all the same. The definitions of the labels come from an experiment with "
+        "prototypes, before that count, which compared many networks and three sets of labels on these phrases. And "
+        "that earlier models told arousal worse than onset density was known when onsets were added to the label of "
+        "articulation, and pianos and pedals became more frequent (docs/corpus.md has other reasons for both)."
     )
     rows = [
         [f"{area['rating']}: {area['measure']}", f"{_estimate(area['overall'])}", f"{_estimate(area['within'])}"]
