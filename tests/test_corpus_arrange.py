@@ -61,7 +61,7 @@ def test_arrangements_against_theory(seed):
     assert np.isfinite(raw_labels(score)).all()
 
 
-def test_a_pedal_lets_arrangements_ring_until_the_bar_ends_against_theory(monkeypatch):
+def test_a_pedal_lets_arrangements_ring_on_against_theory(monkeypatch):
     def held(pedal):
         style = replace(
             draw_style(np.random.default_rng(0)), roles=("melody", "harmony"), programs=(19, 19, 19), pedal=pedal,

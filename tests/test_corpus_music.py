@@ -38,6 +38,7 @@ from emomod.corpus.parts import (
     draw_harmony,
     draw_melody,
 )
+from emomod.corpus.playing import Event, held_until
 from emomod.corpus.rhythm import (
     AGAINST_THE_BEAT,
     RhythmStyle,
@@ -400,6 +401,23 @@ def test_compose_against_theory_a_pedal_holds_all_of_one_instrument_else_the_acc
     assert alone[0] > 1.5 * dry[0]
     assert beside[0] == pytest.approx(dry[0], rel=0.1)  # a flute's range is another, so that some keys differ
     assert min(alone[1], beside[1]) > 1.5 * dry[1]
+
+
+def test_a_pedal_against_theory_holds_until_it_is_let_go_but_cuts_nothing():
+    events = [Event(0.0, 1.0, 60, 1.0), Event(2.5, 0.5, 62, 1.0), Event(3.0, 3.0, 64, 1.0)]
+    held = held_until(events, lambda beat: (beat // 4 + 1) * 4)
+    assert [event.held for event in held] == [4.0, 1.5, 3.0]
+    assert [replace(event, held=0.0) for event in held] == [replace(event, held=0.0) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("programs", "rings"), [((0, 0, 0), "melody harmony bass"), ((73, 0, 0), "harmony bass")], ids=["alone", "mixed"]
+)
+def test_a_pedal_against_theory_rings_for_all_of_one_program(programs, rings):
+    roles = ("melody", "harmony", "bass", "drums")
+    style = replace(plain(0), programs=programs)
+    assert not any(style.rings(role) for role in roles)
+    assert [role for role in roles if replace(style, pedal=True).rings(role)] == rings.split()
 
 
 def test_compose_against_theory_a_key_struck_again_ends_the_note_before(composed):

@@ -133,6 +133,7 @@ def test_shipped_configs_can_be_read_by_their_names():
         assert read_config(name).name == name
     published = read_config("published").settings
     assert (published.variant, published.width, published.dropout) == ("a2mid2e-joint", 1.0, 0.3)
+    assert published.couple_weight == 0.0
 
 
 def test_a_config_is_read_and_overridden(tmp_path):

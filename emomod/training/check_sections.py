@@ -108,7 +108,8 @@ def phrases_section(figures: Mapping[str, Any], *, looks: Sequence[Mapping[str, 
         "Two things flatter the model all the same. The definitions of the labels come from an experiment with "
         "prototypes, before that count, which compared many networks and three sets of labels on these phrases. And "
         "that earlier models told arousal worse than onset density was known when onsets were added to the label of "
-        "articulation, and pianos and pedals became more frequent (docs/corpus.md has other reasons for both)."
+        "articulation (docs/corpus.md has another reason), and that the phrases are for piano when pianos and pedals "
+        "became more frequent in the training clips."
     )
     rows = [
         [f"{area['rating']}: {area['measure']}", f"{_estimate(area['overall'])}", f"{_estimate(area['within'])}"]
