@@ -20,6 +20,7 @@ from emomod.corpus.song import Song, SongPart
 from emomod.corpus.sources import is_held_out_song, open_sources
 from emomod.corpus.store import CorpusSettings
 from emomod.corpus.style import draw_style
+from emomod.corpus.timing import beat_positions
 from emomod.errors import InputError
 
 
@@ -72,6 +73,21 @@ def test_a_pedal_lets_arrangements_ring_on_against_theory(monkeypatch):
 
     dry, rung = (np.mean([note.duration for note in held(pedal)]) for pedal in (False, True))
     assert rung > 1.5 * dry
+
+
+def test_a_pedal_holds_a_downbeat_that_comes_early_for_its_bar_against_theory(monkeypatch):
+    song = Song("early", (part_of("harmony", [(4 * bar - 0.05, 60 + bar) for bar in range(1, 20)]),), 4, 0.5)
+    style = replace(
+        draw_style(np.random.default_rng(0)), roles=("harmony",), programs=(19, 19, 19), pedal=True,
+        jitter=0.0, drift=0.0, foreign=0.0, displaced=0.0,
+    )  # fmt: skip
+    monkeypatch.setattr(arranging, "draw_style", lambda rng, held_out: style)
+    held = []
+    for score in [arrange(song, seed, seconds=20.0) for seed in range(20)]:
+        notes = score.parts[0].notes
+        places = beat_positions(score, np.array([[n.onset, n.onset + n.duration] for n in notes if n.onset < 10.0]))
+        held.append(np.median(np.diff(places)))
+    assert np.median(held) == pytest.approx(4.05, rel=0.15)  # some plans repeat or shift notes
 
 
 def test_labels_of_arrangements_spread_as_widely_as_ratings():

@@ -11,13 +11,14 @@ from numpy.testing import assert_allclose
 from small_scores import BEAT, small_score
 
 from emomod.cli.corpus_pairs import add_pairs_arguments, pairs_command
+from emomod.corpus import pairs as pairing
 from emomod.corpus.clip_files import read_clip_folder
 from emomod.corpus.compose import compose
 from emomod.corpus.difference_cells import difference_cells
 from emomod.corpus.instruments import SUSTAINED, instrument, is_held_out
-from emomod.corpus.labels import raw_labels
+from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_clips import draw_pairs, hear_pairs, write_pairs
-from emomod.corpus.pairs import KINDS, ChangedNote, Pair, applicable, compare_scores, make_pair
+from emomod.corpus.pairs import KINDS, ChangedNote, Pair, applicable, compare_scores, draw_pair, make_pair
 from emomod.corpus.render import draw_clip, open_studio
 from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.stems import Stems
@@ -59,11 +60,31 @@ def test_exactly_the_named_parts_differ_against_itself(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_label_moves_the_right_way_against_the_labels(kind):
-    column, shifts = MIDLEVEL_NAMES.index(KINDS[kind].feature), []
+    column = MIDLEVEL_NAMES.index(KINDS[kind].feature)
     for pair in composed_pairs(kind, count=6):
-        before, after = (raw_labels(score)[column] for score in (pair.before, pair.after))
-        shifts.append(pair.direction * (after - before))
-    assert min(shifts) > 0
+        before, after = (scaled_labels(raw_labels(score))[column] for score in (pair.before, pair.after))
+        assert pair.label_shift == pytest.approx(pair.direction * (after - before))
+        assert pair.label_shift > 0
+
+
+def unchanged(score):
+    return score
+
+
+def without_pitch(score):
+    return replace(score, parts=score.parts[3:])
+
+
+def test_drawn_pair_against_theory_what_the_label_does_not_notice_is_none(monkeypatch):
+    pair = draw_pair(small_score(), "jitter", 2, prepare=unchanged)
+    assert pair == make_pair(small_score(), "jitter", 2)
+    assert draw_pair(small_score(), "jitter", 2, prepare=without_pitch) is None  # drums alone have no labels
+    assert draw_pair(pair.after, "jitter", 2, prepare=unchanged) is None  # it is loose already
+    loose, wrong = replace(KINDS["jitter"], write=lambda score, parts, rng: (pair.after, pair.before)), small_score()
+    monkeypatch.setitem(pairing.KINDS, "jitter", loose)
+    assert draw_pair(wrong, "jitter", 2, prepare=unchanged) is None
+    monkeypatch.setitem(pairing.KINDS, "jitter", replace(loose, write=lambda score, parts, rng: (score, score)))
+    assert draw_pair(wrong, "jitter", 2, prepare=unchanged) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -22,8 +22,8 @@ from emomod.cli.train import add_train_arguments, train_command
 from emomod.corpus import render
 from emomod.corpus.clip_files import read_clip_folder
 from emomod.corpus.labels import scaled_labels
-from emomod.corpus.pairs import compare_scores
-from emomod.corpus.render import draw_clip, open_studio, render_corpus
+from emomod.corpus.pairs import KINDS, compare_scores
+from emomod.corpus.render import COUPLE_ODDS, draw_clip, open_studio, render_corpus
 from emomod.corpus.store import CorpusSettings, clip_folder, load_corpus
 from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
@@ -102,17 +102,23 @@ def test_a_clip_with_stems_is_its_stems_and_what_the_corpus_holds(tmp_path):
 def test_couples_differ_in_one_planted_change():
     settings = replace(SMALL, couples=True, seconds=10.0)
     studio = open_studio(settings)
-    kinds = set()
+    kinds, shared = set(), []
     for couple in range(12):
         before, after = (draw_clip(settings, 2 * couple + place, studio=studio) for place in (0, 1))
         changed = compare_scores(before.score, after.score)
         assert changed
         assert before.song == after.song == f"composed 3-{couple}"
-        assert before.rng.random() != after.rng.random()
+        shared.append(before.rng.random() == after.rng.random())
         kinds |= {tuple(sorted({note.version for note in changed}))}
         again = draw_clip(settings, 2 * couple + 1, studio=studio)
         assert again.score == after.score
     assert len(kinds) > 1
+    assert 0 < sum(shared) < 12  # half of the couples are in one room
+
+
+def test_couples_may_be_of_every_kind():
+    assert set(COUPLE_ODDS) == set(KINDS)
+    assert sum(COUPLE_ODDS.values()) == pytest.approx(1.0)
 
 
 def test_a_test_corpus_has_other_music_than_a_training_corpus_of_the_same_seed():
@@ -130,7 +136,7 @@ def test_a_corpus_with_a_damaged_shard_names_it(folder, tmp_path):
 
 
 def test_couples_iv_music_in_which_nothing_can_be_changed(monkeypatch):
-    monkeypatch.setattr(render, "applicable", lambda score, kind: False)
+    monkeypatch.setattr(render, "draw_pair", lambda score, kind, rng, prepare: None)
     monkeypatch.setattr(render, "SCORES_A_COUPLE", 2)
     settings = replace(SMALL, couples=True)
     with pytest.raises(InputError, match="couples: 14 clips of this music have nothing that can be changed"):

@@ -51,12 +51,20 @@ def test_scaling_cells_against_theory():
 
 def test_augmentation_against_itself():
     clips = torch.rand(4, 149, 20)
-    first, second, other = (augment(clips, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, second, other = (augment(clips, range(4), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
     assert first.shape == clips.shape
     assert (first >= 0).all()
     assert not torch.equal(first, clips)
+
+
+def test_augmentation_against_itself_clips_that_are_alike():
+    clips = torch.rand(3, 149, 20)[[0, 1, 0]]
+    alone, together = (augment(clips, alike, torch.Generator().manual_seed(3)) for alike in ((0, 1, 2), (0, 1, 0)))
+    assert torch.equal(alone[:2], together[:2])
+    assert_allclose(together[0], together[2], atol=1e-6)
+    assert not torch.equal(alone[0], alone[2])
 
 
 def test_pearson_r_against_numpy(rng):

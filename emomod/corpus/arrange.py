@@ -24,6 +24,7 @@ BASS_BELOW = 52  # keys below this may become a bass part
 TEMPO_RANGE = 0.4  # natural logarithm of the largest change of tempo
 BEAT_SECONDS = (0.28, 1.3)
 AS_WRITTEN = 0.45  # chance that the lengths of notes stay as written
+EARLY = 0.1  # beats by which a note may come before the beat that it belongs to
 ATTEMPTS = 60
 
 
@@ -84,7 +85,7 @@ def _attempt(song: Song, rng: np.random.Generator, *, seconds: float, held_out: 
 def _cut(part: SongPart, *, start: int, lead_in: int, n_beats: int) -> SongPart:
     """The notes of a part that begin between beats ``start + lead_in`` and ``start + n_beats``, counted from start."""
     onset = part.onset - start
-    kept = (onset >= lead_in - 0.1) & (onset < n_beats - 1)
+    kept = (onset >= lead_in - EARLY) & (onset < n_beats - 1)
     return replace(part, onset=onset.clip(0.0)).only(kept)
 
 
@@ -169,7 +170,7 @@ def _play_part(
     hold = float(np.exp(rng.normal(0, 0.15))) if plan.as_written or is_drums else draw_hold(rng, style)
     if style.rings(part.role):
         bar = style.beats_per_bar
-        events, hold = held_until(events, lambda beat: (beat // bar + 1) * bar), 1.0
+        events, hold = held_until(events, lambda beat: ((beat + EARLY) // bar + 1) * bar), 1.0
     notes = play_events(rng, events, style=style, beats=beats, hold=hold, seconds=seconds)
     return Part(part.role, 0 if is_drums else program, notes, draw_level(rng, part.role))
 

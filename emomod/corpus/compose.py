@@ -63,7 +63,7 @@ def _draw_part(
     if role == "drums":
         events = draw_drum_events(rng, style, n_beats=beats.size)
         return Part(role, 0, play_events(rng, events, style=style, beats=beats, hold=1.0, seconds=seconds), level)
-    program = style.programs[("melody", "harmony", "bass").index(role)]
+    program = style.program(role)
     events = WRITERS[role](rng, style, chords, n_beats=beats.size)
     events = strain_events(rng, events, style=style, low=instrument(program).low)
     hold = draw_hold(rng, style)  # with a pedal, too, so that all that is drawn after it stays the same

@@ -15,7 +15,7 @@ from emomod.checks import check_choice, check_count
 from emomod.corpus.acoustics import Acoustics, draw_acoustics
 from emomod.corpus.clip_files import described_score, fit_stems, write_clip
 from emomod.corpus.difference_cells import difference_cells
-from emomod.corpus.pairs import KINDS, Pair, applicable, make_pair
+from emomod.corpus.pairs import KINDS, Pair, draw_pair
 from emomod.corpus.render import Studio, draw_clip, open_studio
 from emomod.corpus.score import Score
 from emomod.corpus.stems import Stems, part_names, recorded_stems, render_stems
@@ -64,11 +64,10 @@ def draw_pairs(
             break
         clip = draw_clip(settings, index, studio=studio)
         for kind in wanted:
-            if applicable(clip.score, kind):
-                rng = np.random.default_rng([settings.seed, index, FIRST_STREAM + list(KINDS).index(kind)])
-                pair = make_pair(clip.score, kind, rng).played_by(studio.prepare)
-                if pair.changed:
-                    found[kind].append(DrawnPair(pair, index, clip.song, draw_acoustics(rng)))
+            rng = np.random.default_rng([settings.seed, index, FIRST_STREAM + list(KINDS).index(kind)])
+            pair = draw_pair(clip.score, kind, rng, prepare=studio.prepare)
+            if pair is not None:
+                found[kind].append(DrawnPair(pair, index, clip.song, draw_acoustics(rng)))
     if short := [kind for kind, pairs in found.items() if len(pairs) < count]:
         raise InputError(f"the first {CLIPS_A_PAIR * count} clips have too few pairs of: {', '.join(short)}")
     return {kind: tuple(pairs) for kind, pairs in found.items()}

@@ -2,7 +2,8 @@
 
 A pair names the mid-level feature that should move, and which way, from the version before to the version after. It
 is made from any score, composed or arranged. ``Pair.changed`` comes from comparing the two scores, not from what was
-meant.
+meant, and ``draw_pair`` drops a pair whose labels hardly move, or the wrong way: chance may move notes onto the grid, a
+cluster may be among others.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from emomod.checks import check_choice, check_rng
+from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_candidates import (
     Candidates,
     Parts,
@@ -34,6 +36,9 @@ from emomod.corpus.versions import (
     without_part,
 )
 from emomod.errors import InputError
+from emomod.labels import MIDLEVEL_NAMES
+
+LEAST_SHIFT = 0.05  # of the label, whose clips lie between .1 and .9
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,12 @@ class Pair:
         keys = [note.pitch for note in self.changed if not self.after.parts[note.part].is_drums]
         return (min(keys), max(keys)) if keys else None
 
+    @property
+    def label_shift(self) -> float:
+        """How far the feature's label (0..1) moves, positive the right way; InputError for drums alone."""
+        before, after = (scaled_labels(raw_labels(score)) for score in (self.before, self.after))
+        return float(self.direction * (after - before)[MIDLEVEL_NAMES.index(self.feature)])
+
     def played_by(self, prepare: Callable[[Score], Score]) -> "Pair":
         """The pair without the notes that an instrument cannot sound, as ``Studio.prepare`` takes them out."""
         return _paired(self.kind, prepare(self.before), prepare(self.after), self.parts)
@@ -114,6 +125,20 @@ def make_pair(score: Score, kind: str, rng: int | np.random.Generator) -> Pair:
     parts = candidates[int(rng.integers(len(candidates)))]
     before, after = chosen.write(score, parts, rng)
     return _paired(kind, before, after, parts)
+
+
+def draw_pair(
+    score: Score, kind: str, rng: int | np.random.Generator, *, prepare: Callable[[Score], Score]
+) -> Pair | None:
+    """A pair as ``prepare`` leaves it; None where the score allows none whose label moves the right way.
+
+    A move of less than ``LEAST_SHIFT`` is none. Both versions have notes that are no drum's.
+    """
+    if not applicable(score, kind):
+        return None
+    pair = make_pair(score, kind, rng).played_by(prepare)
+    sounds = pair.changed and pair.before.has_pitch and pair.after.has_pitch
+    return pair if sounds and pair.label_shift >= LEAST_SHIFT else None
 
 
 def _kind(kind: str) -> Kind:

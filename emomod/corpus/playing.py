@@ -1,7 +1,7 @@
 """Play what is written: beats in time, strained notes, and events as notes with jitter, articulation and dynamics."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emomod.corpus.score import Note
 from emomod.corpus.style import Style
+from emomod.corpus.timing import CHORD_SECONDS
 
 FOREIGN_INTERVALS = (1, -1, 6, 2, 11)  # semitones of an added note
 SHORTEST = 0.05  # s
@@ -70,11 +71,11 @@ def play_events(
 ) -> tuple[Note, ...]:
     """Turn events into notes that begin at least 50 ms before ``seconds``; ``beats`` are the times of the beats, s.
 
-    A key that is struck again ends the note before.
+    A key that is struck again ends the note before; within 30 ms it is one stroke.
     """
     last = beats.size - 1.001
     swell = float(rng.choice((-0.25, 0.0, 0.0, 0.25)))
-    notes = {}
+    notes = []
     for event in events:
         if event.beat > last:
             continue
@@ -87,14 +88,26 @@ def play_events(
         )
         velocity = int(np.clip(round(127 * loudness), 20, 120))
         if onset < seconds - SHORTEST:
-            notes[(round(onset, 2), event.pitch)] = Note(onset, duration, event.pitch, velocity)
-    return tuple(sorted(_cut_by_the_next(notes.values()), key=lambda note: (note.onset, note.pitch)))
+            notes.append(Note(onset, duration, event.pitch, velocity))
+    return tuple(sorted(_cut_by_the_next(_single_strokes(notes)), key=lambda note: (note.onset, note.pitch)))
 
 
-def _cut_by_the_next(notes: Iterable[Note]) -> list[Note]:
-    """Notes that end no later than the next one of the same key begins, as on a real instrument."""
-    ordered, cut = sorted(notes, key=lambda note: (note.pitch, note.onset)), []
-    for note, later in zip_longest(ordered, ordered[1:]):
+def _single_strokes(notes: Iterable[Note]) -> list[Note]:
+    """Notes by key and onset; of those of one key that begin within 30 ms, the first, as long as any of them lasts."""
+    kept: list[Note] = []
+    for note in sorted(notes, key=lambda note: (note.pitch, note.onset)):
+        if kept and kept[-1].pitch == note.pitch and note.onset - kept[-1].onset < CHORD_SECONDS:
+            lasts = note.onset + note.duration - kept[-1].onset
+            kept[-1] = replace(kept[-1], duration=max(kept[-1].duration, lasts))
+        else:
+            kept.append(note)
+    return kept
+
+
+def _cut_by_the_next(notes: Sequence[Note]) -> list[Note]:
+    """Notes, ordered by key and onset, that end no later than the next one of their key begins."""
+    cut = []
+    for note, later in zip_longest(notes, notes[1:]):
         free = later.onset - note.onset if later is not None and later.pitch == note.pitch else math.inf
         cut.append(replace(note, duration=min(note.duration, free)))
     return cut

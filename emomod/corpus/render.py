@@ -22,7 +22,7 @@ from emomod.corpus.clip_files import fit_stems, write_clip
 from emomod.corpus.codecs import maybe_through_codec
 from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version, render_scores
 from emomod.corpus.labels import raw_labels, scaled_labels
-from emomod.corpus.pairs import KINDS, applicable, make_pair
+from emomod.corpus.pairs import KINDS, draw_pair
 from emomod.corpus.program_levels import measure_levels
 from emomod.corpus.score import Score
 from emomod.corpus.sources import Log, Sources, open_sources
@@ -43,6 +43,15 @@ from emomod.errors import InputError
 from emomod.spectrogram import FRONT_END, compute_spectrogram
 
 CODEC_CHANCE = 0.25  # share of clips that go through mp3 or Vorbis
+COUPLE_ODDS = {
+    "staccato": 0.1,
+    "syncopation": 0.1,
+    "jitter": 0.3,  # the change that networks hear least
+    "cluster": 0.1,
+    "modulation": 0.1,
+    "mode": 0.1,
+    "melody": 0.2,
+}  # kinds of pairs, and how often they are tried first
 SCORES_A_COUPLE = 200  # clips that are looked at for a kind of pair before another kind is tried
 
 
@@ -93,7 +102,7 @@ def draw_clip(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
     while True:
         score, song = studio.sources.draw_score(settings, rng)
         heard = studio.prepare(score)
-        if _sounds(heard):
+        if heard.has_pitch:
             return Clip(heard, song or f"composed {settings.seed}-{index}", rng)
 
 
@@ -102,27 +111,22 @@ def _held_out(settings: CorpusSettings) -> tuple[int, ...]:
     return (1, 1) if settings.held_out else ()
 
 
-def _sounds(score: Score) -> bool:
-    """Whether any note is left that is not a drum's."""
-    return any(part.notes and not part.is_drums for part in score.parts)
-
-
 def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
-    """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind; each in a room of its own.
+    """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind.
 
-    InputError when the music allows no kind.
+    Half of the couples are in one room and recording, so that nothing but the change sets them apart; of the others
+    each clip has its own. InputError when the music allows no kind.
     """
-    couple = index // 2
+    couple, version = divmod(index, 2)
     rng = np.random.default_rng([settings.seed, couple, 2, *_held_out(settings)])
-    for kind in np.repeat(rng.permutation(list(KINDS)), SCORES_A_COUPLE):
+    kinds = rng.choice(list(COUPLE_ODDS), len(COUPLE_ODDS), replace=False, p=list(COUPLE_ODDS.values()))
+    for kind in np.repeat(kinds, SCORES_A_COUPLE):
         score, song = studio.sources.draw_score(settings, rng)
-        if not applicable(score, str(kind)):
-            continue
-        pair = make_pair(score, str(kind), rng).played_by(studio.prepare)
-        if pair.changed and _sounds(pair.before) and _sounds(pair.after):
-            version = pair.after if index % 2 else pair.before
-            room = np.random.default_rng([settings.seed, couple, 3 + index % 2, *_held_out(settings)])
-            return Clip(version, song or f"composed {settings.seed}-{couple}", room)
+        pair = draw_pair(score, str(kind), rng, prepare=studio.prepare)
+        if pair is not None:
+            place = version if rng.random() < 0.5 else 0
+            room = np.random.default_rng([settings.seed, couple, 3 + place, *_held_out(settings)])
+            return Clip((pair.before, pair.after)[version], song or f"composed {settings.seed}-{couple}", room)
     raise InputError(f"couples: {len(KINDS) * SCORES_A_COUPLE} clips of this music have nothing that can be changed")
 
 

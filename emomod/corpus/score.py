@@ -68,6 +68,11 @@ class Score:
         if not any(part.notes for part in self.parts):
             raise InputError("a score must have at least one note")
 
+    @property
+    def has_pitch(self) -> bool:
+        """Whether any note that starts within the clip is not a drum's."""
+        return any(note.onset < self.seconds for part in self.parts if not part.is_drums for note in part.notes)
+
 
 @dataclass(frozen=True, eq=False)
 class NoteTable:

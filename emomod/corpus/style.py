@@ -7,6 +7,7 @@ import numpy as np
 from emomod.corpus.harmony import HarmonyStyle, draw_harmony_style
 from emomod.corpus.instruments import BASS_PROGRAMS, ENSEMBLES, HARMONY_PROGRAMS, MELODY_PROGRAMS, is_held_out
 
+PITCHED_ROLES = ("melody", "harmony", "bass")
 LINE_UPS = (
     (("melody", "harmony", "bass", "drums"), 0.26),
     (("melody", "harmony", "bass"), 0.24),
@@ -25,7 +26,7 @@ class Style:
     """The plan of a clip."""
 
     roles: tuple[str, ...]
-    programs: tuple[int, int, int]  # melody, harmony, bass
+    programs: tuple[int, int, int]  # of PITCHED_ROLES
     harmony: HarmonyStyle
     beat_seconds: float
     beats_per_bar: int
@@ -41,8 +42,13 @@ class Style:
     pedal: bool  # notes ring until the chord or the bar changes
 
     def rings(self, role: str) -> bool:
-        """Whether the pedal holds the notes of ``role``: the melody's only where all roles were given one program."""
-        return self.pedal and role != "drums" and (role != "melody" or len(set(self.programs)) == 1)
+        """Whether the pedal holds the notes of ``role``: the melody's only where all pitched roles have one program."""
+        programs = {self.program(each) for each in self.roles if each != "drums"}
+        return self.pedal and role != "drums" and (role != "melody" or len(programs) == 1)
+
+    def program(self, role: str) -> int:
+        """The program of a pitched role."""
+        return self.programs[PITCHED_ROLES.index(role)]
 
 
 def draw_style(rng: np.random.Generator, *, held_out: bool = False) -> Style:

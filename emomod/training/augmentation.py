@@ -3,6 +3,8 @@
 All in the log10(1 + x) domain of the front end: a factor g on the magnitude is ``log10(1 + g * (10 ** s - 1))``.
 """
 
+from collections.abc import Sequence
+
 import torch
 
 GAIN_DB = 6.0  # level is drawn from +-GAIN_DB
@@ -16,20 +18,21 @@ def scale_cells(spectrograms: torch.Tensor, gains: torch.Tensor) -> torch.Tensor
     return torch.log10(1.0 + gains * (10.0**spectrograms - 1.0))
 
 
-def augment(spectrograms: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment(spectrograms: torch.Tensor, alike: Sequence[int], generator: torch.Generator) -> torch.Tensor:
     """Return [n, n_bands, n_frames] with a drawn level, tilt, bell and rotation in time for each clip.
 
-    What is drawn comes from ``generator``, on the CPU; the spectrograms may be on any device.
+    Clip i gets what was drawn for clip ``alike[i]``. What is drawn comes from ``generator``, on the CPU; the
+    spectrograms may be on any device.
     """
-    n, n_bands, n_frames = spectrograms.shape
+    (n, n_bands, n_frames), places = spectrograms.shape, list(alike)
 
     def draw(scale: float) -> torch.Tensor:
-        return scale * (2.0 * torch.rand(n, 1, generator=generator) - 1.0)
+        return scale * (2.0 * torch.rand(n, 1, generator=generator) - 1.0)[places]
 
     place = torch.linspace(-1.0, 1.0, n_bands)
     bell = torch.exp(-0.5 * ((place - draw(1.0)) / 0.2) ** 2)
     decibels = draw(GAIN_DB) + draw(TILT_DB) * place + draw(BELL_DB) * bell
     gains = 10.0 ** (decibels / 20.0)[:, :, None]
     changed = scale_cells(spectrograms, gains.to(spectrograms.device))
-    shifts = torch.randint(0, max(1, int(LARGEST_SHIFT * n_frames)), (n,), generator=generator)
+    shifts = torch.randint(0, max(1, int(LARGEST_SHIFT * n_frames)), (n,), generator=generator)[places]
     return torch.stack([clip.roll(int(shift), dims=-1) for clip, shift in zip(changed, shifts, strict=True)])

@@ -1,9 +1,9 @@
 """Clips of counterfactual pairs are shown side by side, so that what sets them apart is learnt by itself.
 
-Both clips of a pair share nearly everything that their labels depend on, if they are shown whole; room and augmentation
-differ. So the difference of their scores should be the effect of the one planted change, and of nothing else. Its
-squared error is added to the loss (``couple_weight`` of the settings). The few pairs that the border of two batches
-parts count as single clips.
+Both clips of a pair share nearly everything that their labels depend on, and the augmentation; half of the pairs share
+the room, too (emomod.corpus.render). So the difference of their scores should be the effect of the one planted change,
+and of nothing else. Its squared error is added to the loss (``couple_weight`` of the settings). The few pairs that the
+border of two batches parts count as single clips.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,19 @@ def coupled(couples: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int
     order = np.argsort(couples, kind="stable")
     same = np.flatnonzero((np.diff(couples[order]) == 0) & (couples[order][1:] >= 0))
     return order[same], order[same + 1]
+
+
+def alike(couples: NDArray[np.intp]) -> list[int]:
+    """Place in a batch of the numbers ``couples`` [n_batch] of the first clip of each clip's couple; its own if alone.
+
+    >>> alike(np.array([-1, 4, -1, 4]))
+    [0, 1, 2, 1]
+    """
+    places: list[int] = []
+    first: dict[int, int] = {}
+    for place, couple in enumerate(couples.tolist()):
+        places.append(place if couple < 0 else first.setdefault(couple, place))
+    return places
 
 
 def couples_loss(

@@ -23,7 +23,7 @@ from emomod.labelled_clips import LabelledClips
 from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import usable_device
 from emomod.training.augmentation import augment
-from emomod.training.couples import couple_numbers, couples_loss, units_to_show
+from emomod.training.couples import alike, couple_numbers, couples_loss, units_to_show
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 from emomod.training.scoring import heard_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
@@ -191,7 +191,7 @@ class _Run:
 
     def _step(self, batch: NDArray[np.intp], generator: torch.Generator) -> torch.Tensor:
         """One optimiser step on the clips ``batch``; return the loss."""
-        images = self._windows(batch, generator)
+        images = self._windows(batch, alike(self.couples[batch]), generator)
         labels = torch.from_numpy(self.labels[batch]).float().to(self.device)
         scores = _scores_of(self.network, images, autocast=self.settings.autocast)
         loss = self._loss(scores, labels, couples=self.couples[batch])
@@ -207,14 +207,17 @@ class _Run:
         apart = couples_loss(scores, labels, couples, names=self.names, variant=variant)
         return training_loss(scores, labels, names=self.names, variant=variant) + self.settings.couple_weight * apart
 
-    def _windows(self, batch: NDArray[np.intp], generator: torch.Generator) -> torch.Tensor:
-        """A window of each clip of ``batch`` at a drawn place, augmented: [n, n_bands, n_frames]."""
-        places, n_frames = torch.rand(len(batch), generator=generator).tolist(), self.settings.n_frames
+    def _windows(self, batch: NDArray[np.intp], same: list[int], generator: torch.Generator) -> torch.Tensor:
+        """A window of each clip of ``batch`` at a drawn place, augmented: [n, n_bands, n_frames].
+
+        Clip i has place and augmentation of clip ``same[i]``.
+        """
+        places, n_frames = torch.rand(len(batch), generator=generator)[same].tolist(), self.settings.n_frames
         windows = [
             window_of(self.clips.spectrograms[index], n_frames=n_frames, place=place)
             for index, place in zip(batch, places, strict=True)
         ]
-        return augment(torch.from_numpy(np.stack(windows)).to(self.device).float(), generator)
+        return augment(torch.from_numpy(np.stack(windows)).to(self.device).float(), same, generator)
 
     def _write(self) -> None:
         """The whole state, then the table of rounds beside it."""
