@@ -1,5 +1,5 @@
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from fakes import grid_components, linear_predict, tiny_checkpoint
 from lime.lime_image import LimeImageExplainer
 
 from emomod.attribution import lime
-from emomod.attribution.lime import PARITY, LimeSettings, explain_with_lime
+from emomod.attribution.lime import PARITY, LimeSettings, explain_with_lime, lime_curve
 from emomod.errors import EmomodError, InputError
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
@@ -196,3 +196,32 @@ def test_lime_iv_too_few_masks(components, predictor, design, least):
 def test_lime_settings_iv(setting, message):
     with pytest.raises(InputError, match=message):
         LimeSettings(**setting)
+
+
+@pytest.mark.parametrize("settings", (quick(), quick(design="iid", off="silence", kernel_width=0.25)))
+def test_a_curve_against_single_runs(components, predictor, settings):
+    counts, told = [28, 64, 100], []
+    curve = lime_curve(
+        predictor, components, settings=settings, counts=counts, progress=lambda done, total: told.append((done, total))
+    )
+    assert told[-1] == (100, 100)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})  # no mask is scored twice
+    for count, found in zip(counts, curve, strict=True):
+        alone = explain_with_lime(predictor, components, settings=replace(settings, n_perturbations=count))
+        for name in ARRAYS:
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-6, atol=1e-9)
+
+
+def test_a_curve_iv(components, predictor):
+    def curve(counts, **settings):
+        return lime_curve(predictor, components, settings=quick(**settings), counts=counts)
+
+    with pytest.raises(InputError, match=r"n_perturbations must be at least 26 for 12 components .*, got 0"):
+        curve([])
+    with pytest.raises(InputError, match=r"n_perturbations must be at least 26 .*, got 20"):
+        curve([20, 64])
+    with pytest.raises(InputError, match=r"counts of masks must ascend, got \[64, 32\]"):
+        curve([64, 32])
+    with pytest.raises(InputError, match=r"counts of masks must be even for the design paired, got \[27, 64\]"):
+        curve([27, 64], design="paired")
+    assert len(curve([27, 64], design="iid")) == 2

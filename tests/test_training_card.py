@@ -11,6 +11,7 @@ import pytest
 import torch
 from fakes import shared, sound_file, tiny_checkpoint
 
+from emomod.bootstrap import Estimate
 from emomod.corpus.store import COMPOSER_VERSION, CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
@@ -19,7 +20,6 @@ from emomod.model.predictor import load_predictor
 from emomod.pipeline import predict
 from emomod.training import card as card_module
 from emomod.training import model_checks
-from emomod.training.bootstrap import Estimate
 from emomod.training.card import main, model_card
 from emomod.training.check_sections import TITLES, check_sections, weaknesses
 from emomod.training.markdown import table

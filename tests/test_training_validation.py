@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import bootstrap, mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
+from emomod.bootstrap import Estimate, draw_groups, draw_within, estimate
 from emomod.corpus.fluidsynth import SOUNDFONTS
 from emomod.corpus.midi import read_midi, write_midi
 from emomod.corpus.score import Note, Part, Score
@@ -22,7 +23,6 @@ from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
 from emomod.model.predictor import load_predictor
 from emomod.training import validation
-from emomod.training.bootstrap import Estimate, draw_groups, draw_within, estimate
 from emomod.training.validation import (
     RatedPhrases,
     load_phrases,

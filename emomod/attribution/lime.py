@@ -6,20 +6,20 @@ so that the weights speak of mixtures near the sound and in the language of gain
 system did.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_weights import ComponentWeights, weights_of_scores
 from emomod.components.base import Components
 from emomod.errors import InputError
-from emomod.model.predictor import Predict, checked_scores
+from emomod.mixtures import BATCH_SIZE, score_mixtures
+from emomod.model.predictor import Predict
 from emomod.perturbation import DESIGNS, FOLD_OVER, HELD_OUT, least_perturbations, mask_blocks, off_gain
-from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel, quality_on
+from emomod.surrogate import Statistics, Surrogate, cosine_kernel, quality_on
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]  # masks done, masks in all
@@ -35,7 +35,7 @@ class LimeSettings:
     kernel_width: float | None = None  # of LIME's cosine kernel; None weights all masks alike
     alpha: float = 1.0  # ridge penalty
     n_held_out: int = 256  # masks for the neighbourhood R2, iid
-    batch_size: int = 16
+    batch_size: int = BATCH_SIZE
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ PARITY = LimeSettings(n_perturbations=50_000, design="iid", off="silence", kerne
 
 @dataclass(frozen=True, eq=False)
 class _Sampler:
-    """The model's scores of mixtures, a batch at a time."""
+    """The model's scores of masks, as the settings say."""
 
     predict: Predict
     components: Components
@@ -62,51 +62,37 @@ class _Sampler:
 
     def scores(self, masks: NDArray[np.bool_], *, advance: Callable[[int], None] = lambda n: None) -> Array:
         """Return the scores [n, n_names] of masks [n, K]; ``advance`` is told the size of each batch that is done."""
-        size, off, found = self.settings.batch_size, np.float32(off_gain(self.settings.off)), []
-        for first in range(0, len(masks), size):
-            batch = masks[first : first + size]
-            # a batch of one is doubled: for a single input, libraries choose kernels that round differently
-            mixed = batch.repeat(2, axis=0) if len(batch) == 1 else batch
-            gains = torch.from_numpy(np.where(mixed, np.float32(1.0), off)).to(self.predict.device)
-            scores = checked_scores(self.predict, self.predict(self.components.mix(gains)), n=len(mixed))
-            found.append(scores[: len(batch)])
-            advance(len(batch))
-        return np.vstack(found)
+        gains = np.where(masks, np.float32(1.0), np.float32(off_gain(self.settings.off)))
+        return score_mixtures(
+            self.predict, self.components, gains, batch_size=self.settings.batch_size, advance=advance
+        )
 
 
-def _fit(sampler: _Sampler, n_targets: int, progress: Progress) -> tuple[Surrogate, Array]:
-    """Return the surrogate and the model's scores [n_targets] of the unchanged sound, which is the first mask."""
+def _fits(sampler: _Sampler, n_targets: int, counts: Sequence[int], progress: Progress) -> Iterator[Surrogate]:
+    """Yield the surrogate after each of ``counts`` masks, ascending; none is scored twice."""
     settings, n_components, width = sampler.settings, sampler.components.n_components, sampler.settings.kernel_width
     statistics = Statistics(n_components, n_targets, fold_over=width is None and settings.design in FOLD_OVER)
-    at_clip, done = np.empty(0), 0
+    done = 0
 
     def advance(n: int) -> None:
         nonlocal done
         done += n
-        progress(done, settings.n_perturbations)
+        progress(done, counts[-1])
 
-    blocks = mask_blocks(
-        n_components, n_perturbations=settings.n_perturbations, design=settings.design, seed=settings.seed
-    )
-    for masks in blocks:
-        scores = sampler.scores(masks, advance=advance)[:, :n_targets]
-        statistics.add(masks, scores, None if width is None else cosine_kernel(masks, width=width))
-        at_clip = at_clip if at_clip.size else scores[0]
-    return statistics.solve(alpha=settings.alpha), at_clip
+    blocks = mask_blocks(n_components, n_perturbations=counts[-1], design=settings.design, seed=settings.seed)
+    for block in blocks:
+        ends = [count - done for count in counts if done < count < done + len(block)]
+        for masks in np.split(block, ends):
+            scores = sampler.scores(masks, advance=advance)[:, :n_targets]
+            statistics.add(masks, scores, None if width is None else cosine_kernel(masks, width=width))
+            if done in counts:
+                yield statistics.solve(alpha=settings.alpha)
 
 
-def _held_out_quality(sampler: _Sampler, surrogate: Surrogate) -> Quality:
-    """Return the surrogate's fit on iid masks that it has not seen."""
-    settings = sampler.settings
-    blocks = mask_blocks(
-        sampler.components.n_components,
-        n_perturbations=settings.n_held_out,
-        design="iid",
-        seed=settings.seed,
-        first_block=HELD_OUT,
-    )
-    masks = np.vstack(list(blocks))
-    return quality_on(surrogate, masks, sampler.scores(masks)[:, : len(surrogate.intercepts)])
+def held_out_masks(n_components: int, *, n_masks: int, seed: int) -> NDArray[np.bool_]:
+    """Return iid masks [n_masks, n_components] that no fit of the same seed has seen."""
+    blocks = mask_blocks(n_components, n_perturbations=n_masks, design="iid", seed=seed, first_block=HELD_OUT)
+    return np.vstack(list(blocks))
 
 
 def explain_with_lime(
@@ -116,12 +102,43 @@ def explain_with_lime(
 
     Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
     """
-    least = least_perturbations(components.n_components, design=settings.design)
-    if settings.n_perturbations < least:
-        what = f"{components.n_components} components with the design {settings.design}"
-        raise InputError(f"n_perturbations must be at least {least} for {what}, got {settings.n_perturbations}")
+    return lime_curve(predict, components, settings=settings, counts=[settings.n_perturbations], progress=progress)[0]
+
+
+def lime_curve(
+    predict: Predict,
+    components: Components,
+    *,
+    settings: LimeSettings,
+    counts: Sequence[int],
+    progress: Progress = lambda done, total: None,
+) -> list[ComponentWeights]:
+    """Return what ``explain_with_lime`` gives for each number of masks in ``counts``, at the cost of the largest.
+
+    ``counts`` ascend, are even where masks come in pairs, and take the place of ``settings.n_perturbations``.
+    """
+    counts = _checked_counts(counts, n_components=components.n_components, design=settings.design)
     sampler, layer = _Sampler(predict, components, settings), predict.mid_to_emotion
     n_targets = len(predict.names) if layer is None else layer.weights.shape[1]
-    surrogate, at_clip = _fit(sampler, n_targets, progress)
-    quality = _held_out_quality(sampler, surrogate)
-    return weights_of_scores(surrogate, quality, names=predict.names, layer=layer, at_clip=at_clip)
+    fits = list(_fits(sampler, n_targets, counts, progress))
+    at_clip = sampler.scores(np.ones((1, components.n_components), dtype=bool))[0, :n_targets]
+    masks = held_out_masks(components.n_components, n_masks=settings.n_held_out, seed=settings.seed)
+    scores = sampler.scores(masks)[:, :n_targets]
+    return [
+        weights_of_scores(fit, quality_on(fit, masks, scores), names=predict.names, layer=layer, at_clip=at_clip)
+        for fit in fits
+    ]
+
+
+def _checked_counts(counts: Sequence[int], *, n_components: int, design: str) -> list[int]:
+    """Return ``counts`` as ints that ascend and are enough for ``n_components``."""
+    least = least_perturbations(n_components, design=design)
+    checked = [check_count("n_perturbations", count) for count in counts]
+    if not checked or checked[0] < least:
+        what = f"{n_components} components with the design {design}"
+        raise InputError(f"n_perturbations must be at least {least} for {what}, got {(checked or [0])[0]}")
+    if sorted(set(checked)) != checked:
+        raise InputError(f"counts of masks must ascend, got {checked}")
+    if design in FOLD_OVER and any(count % 2 for count in checked[:-1]):
+        raise InputError(f"counts of masks must be even for the design {design}, got {checked}")
+    return checked

@@ -5,9 +5,9 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
+from emomod.bootstrap import N_DRAWS, Estimate
 from emomod.corpus.command import rendering_command
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES, spoken
-from emomod.training.bootstrap import N_DRAWS, Estimate
 from emomod.training.markdown import table
 from emomod.training.model_checks import ModelChecks
 from emomod.training.robustness import PEAK, SNR_DB

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emomod.bootstrap import Estimate, draw_groups, estimate
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import Predict, checked_scores
-from emomod.training.bootstrap import Estimate, draw_groups, estimate
 from emomod.training.chroma_baseline import CHROMA_NAMES, KINDS, chroma_scores
 from emomod.training.scoring import counted_pearson_r, pearson_r
 from emomod.training.sources import load_sources

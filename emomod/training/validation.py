@@ -20,6 +20,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.bootstrap import Estimate, draw_groups, draw_within, estimate
 from emomod.checks import check_rng
 from emomod.corpus.fluidsynth import render_scores
 from emomod.corpus.midi import read_midi
@@ -30,7 +31,6 @@ from emomod.datasets.tables import read_table
 from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
 from emomod.spectrogram import compute_spectrogram
-from emomod.training.bootstrap import Estimate, draw_groups, draw_within, estimate
 from emomod.training.whole_file import whole_file
 
 SECONDS = 30.0  # of each phrase

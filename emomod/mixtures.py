@@ -1,0 +1,42 @@
+"""The model's scores of mixtures: a sound with its components at other gains, in the domain of the model's input."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from emomod.checks import check_count
+from emomod.components.base import Components
+from emomod.errors import InputError
+from emomod.model.predictor import Predict, checked_scores
+
+BATCH_SIZE = 16
+
+
+def score_mixtures(
+    predict: Predict,
+    components: Components,
+    gains: ArrayLike,
+    *,
+    batch_size: int = BATCH_SIZE,
+    advance: Callable[[int], None] = lambda n: None,
+) -> NDArray[np.float64]:
+    """Return the scores [n, n_names] of mixtures with ``gains`` [n, K], factors of amplitude >= 0.
+
+    ``batch_size`` changes no result; ``advance`` is told the size of each batch that is done.
+    """
+    factors = np.asarray(gains, dtype=np.float32)
+    if factors.ndim != 2 or factors.shape[1] != components.n_components or not len(factors):
+        raise InputError(f"gains must have shape [n, {components.n_components}], got {list(factors.shape)}")
+    if not (factors >= 0).all() or not np.isfinite(factors).all():
+        raise InputError("gains must be finite amplitude factors >= 0")
+    size, found = check_count("batch_size", batch_size), []
+    for first in range(0, len(factors), size):
+        batch = factors[first : first + size]
+        # a batch of one is doubled: for a single input, libraries choose kernels that round differently
+        mixed = batch.repeat(2, axis=0) if len(batch) == 1 else batch
+        mixtures = components.mix(torch.from_numpy(mixed).to(predict.device))
+        found.append(checked_scores(predict, predict(mixtures), n=len(mixed))[: len(batch)])
+        advance(len(batch))
+    return np.vstack(found)
