@@ -1,0 +1,180 @@
+"""Faithfulness of explanations to the model."""
+
+import numpy as np
+import pytest
+import torch
+from captum.metrics import infidelity as captum_infidelity
+from captum.metrics import sensitivity_max as captum_sensitivity_max
+from fakes import grid_components, linear_predict
+from numpy.testing import assert_allclose
+
+from emomod.errors import InputError
+from evaluation import faithfulness
+from evaluation.checks import UndefinedWarning
+from evaluation.faithfulness import (
+    SideShift,
+    complexity,
+    deletion_curves,
+    infidelity,
+    insertion_curves,
+    score_of,
+    sensitivity_max,
+    side_shift,
+    sparseness,
+)
+
+TRUTH = np.array([3.0, -2.0, 1.0, 0.0, -1.0, 0.5]) / 10
+
+
+def linear(gains):
+    """A model whose truth is known: .4 and 1 less a unit of gain is worth TRUTH."""
+    return 0.4 + gains @ TRUTH
+
+
+def curved(gains):
+    """A model with two components that act together."""
+    return linear(gains) + 0.2 * gains[:, 0] * gains[:, 1]
+
+
+def test_score_of_against_theory(rng):
+    components, truth = grid_components(), rng.normal(size=(7, 12))
+    score = score_of(linear_predict(components, truth), components, target="dissonance")
+    gains = rng.random((5, 12))
+    assert_allclose(score(gains), gains @ truth[4], atol=1e-5)
+    with pytest.raises(InputError, match="target must be one of melodiousness"):
+        score_of(linear_predict(components, truth), components, target="joy")
+
+
+@pytest.mark.parametrize(("curves_of", "ends"), [(deletion_curves, (0.55, 0.4)), (insertion_curves, (0.4, 0.55))])
+def test_curves_against_theory(curves_of, ends):
+    found = curves_of(linear, TRUTH, n_steps=6, n_random=400)
+    assert_allclose(found.share, np.arange(7) / 6)
+    for curve in (found.positive_first, found.negative_first, *found.random):
+        assert (curve[0], curve[-1]) == pytest.approx(ends)
+    sign = ends[1] - ends[0]
+    assert_allclose(np.diff(found.positive_first), np.sign(sign) * np.sort(TRUTH)[::-1])
+    assert_allclose(np.diff(found.negative_first), np.sign(sign) * np.sort(TRUTH))
+    assert found.gap == pytest.approx(max(found.random_gaps.max(), found.gap))  # no order is better than the true one
+    assert found.p_value == pytest.approx(1 / 401, abs=2 / 401)
+    assert found.random_gaps.mean() == pytest.approx(0.0, abs=3 * found.random_gaps.std() / 20)
+
+
+def test_curves_against_theory_of_a_wrong_and_of_a_random_explanation(rng):
+    assert deletion_curves(linear, -TRUTH).gap == pytest.approx(-deletion_curves(linear, TRUTH).gap)
+    values = [deletion_curves(linear, rng.normal(size=6), n_random=50, seed=k).p_value for k in range(60)]
+    assert np.mean(values) == pytest.approx(0.5, abs=0.12)  # uniform: a standard error is .037
+
+
+def test_curves_against_themselves():
+    assert deletion_curves(linear, TRUTH, n_steps=50).share.size == 7  # no more steps than components
+    first, same, other = (deletion_curves(linear, TRUTH, seed=seed).random for seed in (1, 1, 2))
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
+    quiet, cut = (deletion_curves(linear, TRUTH, off=off).gap for off in ("silence", "-6dB"))
+    assert cut == pytest.approx((1 - 10**-0.3) * quiet)
+
+
+def test_sides_against_theory():
+    up = side_shift(linear, [0, 2], n_components=6, side="positive")
+    assert (up.score, up.kept, up.lost) == pytest.approx((0.55, 0.8, 0.15))
+    assert (up.kept_shift, up.lost_shift) == pytest.approx((0.25, 0.4))
+    assert up.average_increase == 100.0
+    assert up.average_drop == 0.0
+    assert up.average_gain == pytest.approx(100 * 0.25 / 0.45)
+    down = side_shift(linear, [1, 4], n_components=6, side="negative")
+    assert (down.score, down.kept, down.lost) == pytest.approx((0.55, 0.1, 0.85))
+    assert down.average_increase == 100.0
+    assert down.average_gain == pytest.approx(100 * 0.45 / 0.55)
+    wrong = side_shift(linear, [1, 4], n_components=6, side="positive")
+    assert wrong.average_increase == wrong.average_gain == 0.0
+    assert wrong.average_drop == pytest.approx(100 * 0.45 / 0.55)
+
+
+def test_infidelity_against_captum(rng):
+    slopes, gains = rng.normal(size=6), rng.random((50, 6))
+
+    def perturb(x):
+        changed = torch.from_numpy(gains)
+        return 1.0 - changed, changed
+
+    for normalise in (False, True):
+        theirs = captum_infidelity(
+            lambda x: torch.from_numpy(curved(x.numpy())), perturb, torch.ones(1, 6, dtype=torch.float64),
+            torch.from_numpy(slopes)[None], n_perturb_samples=50, normalize=normalise, max_examples_per_batch=50,
+        )  # fmt: skip
+        assert infidelity(curved, slopes, gains, normalise=normalise) == pytest.approx(theirs.item(), rel=1e-6)
+
+
+def test_infidelity_against_theory(rng):
+    gains = rng.random((50, 6))
+    assert infidelity(linear, TRUTH, gains) == pytest.approx(0.0, abs=1e-15)
+    assert infidelity(linear, 5 * TRUTH, gains, normalise=True) == pytest.approx(0.0, abs=1e-15)
+    assert infidelity(linear, np.zeros(6), gains) == pytest.approx((((1 - gains) @ TRUTH) ** 2).mean())
+
+
+def test_sensitivity_against_captum(rng):
+    x, matrix = rng.random((4, 5)), rng.random((4, 5))
+    seen = []
+
+    def explain(values):
+        seen.append(values)
+        return matrix * values**2
+
+    ours = sensitivity_max(explain, x, radius=0.05, n_changes=7, seed=2)
+    changed = torch.from_numpy(np.stack(seen[1:]))
+    theirs = captum_sensitivity_max(
+        lambda inputs: (torch.from_numpy(matrix) * inputs[0] ** 2,), torch.from_numpy(x)[None],
+        perturb_func=lambda inputs: (changed,), n_perturb_samples=7, max_examples_per_batch=7,
+    )  # fmt: skip
+    assert ours == pytest.approx(theirs.item(), rel=1e-6)
+    assert np.abs(np.stack(seen[1:]) - x).max() <= 0.05
+    assert sensitivity_max(lambda values: np.ones(3), x, radius=0.05) == 0.0
+
+
+def test_complexity_and_sparseness_against_theory():
+    assert complexity(np.ones(8)) == pytest.approx(np.log(8))
+    assert complexity([0, -3, 0]) == 0.0
+    assert sparseness(np.ones(8)) == pytest.approx(0.0)
+    assert sparseness([0, -3, 0, 0]) == pytest.approx(0.75)
+    assert sparseness([1.0, 2.0, 3.0]) == pytest.approx(np.mean(np.abs(np.subtract.outer([1, 2, 3], [1, 2, 3]))) / 4)
+
+
+def test_undefined_metrics_warn():
+    with pytest.warns(UndefinedWarning, match="complexity of weights that are all 0: taken as 1.098"):
+        assert complexity(np.zeros(3)) == pytest.approx(np.log(3))
+    with pytest.warns(UndefinedWarning, match="sparseness"):
+        assert sparseness(np.zeros(3)) == 0.0
+    with pytest.warns(UndefinedWarning, match="average_drop of a score of 0"):
+        assert SideShift("positive", 0.0, 0.5, 0.0).average_drop == 0.0
+    with pytest.warns(UndefinedWarning, match="end of its scale"):
+        assert SideShift("positive", 1.0, 0.5, 0.0).average_gain == 0.0
+    with pytest.warns(UndefinedWarning, match="sensitivity_max"):
+        assert sensitivity_max(lambda x: np.zeros(2), [1.0], radius=0.1) == np.inf
+
+
+def test_evaluate_against_theory_of_a_linear_model(rng):
+    found = faithfulness.evaluate(
+        linear, TRUTH / 2, [0, 2, 5], [1, 4], weights_off="-6.020599913279624dB", gains=rng.random((20, 6))
+    )
+    assert found["infidelity"] == pytest.approx(0.0, abs=1e-12)
+    assert found["deletion_gap"] == pytest.approx(found["insertion_gap"])
+    assert found["deletion_p"] < 0.1
+    assert found["positive_lost_shift"] == pytest.approx(0.45)
+    assert found["negative_lost_shift"] == pytest.approx(-0.3)
+    assert found["sparseness"] == sparseness(TRUTH)
+    assert all(np.isfinite(list(found.values())))
+
+
+def test_faithfulness_iv():
+    with pytest.raises(InputError, match="weights must be finite, got 1"):
+        deletion_curves(linear, [np.nan, 1.0])
+    with pytest.raises(InputError, match="n_steps must be a whole number of at least 1, got 0"):
+        deletion_curves(linear, TRUTH, n_steps=0)
+    with pytest.raises(InputError, match="side must be one of positive, negative, got 'both'"):
+        side_shift(linear, [0], n_components=6, side="both")
+    with pytest.raises(InputError, match=r"scores must be in 0\.\.1 for AI, AD and AG, got 0.5 and 1.5"):
+        _ = SideShift("positive", 0.5, 1.5, 0.0).average_gain
+    with pytest.raises(InputError, match="gains must be of 6 components, got 2"):
+        infidelity(linear, TRUTH, [[1.0, 1.0]])
+    with pytest.raises(InputError, match="radius must be a finite number"):
+        sensitivity_max(lambda x: x, [1.0], radius=-1.0)
