@@ -111,8 +111,20 @@ def n_frames_of(n_samples: int) -> int:
 
 
 def log_magnitude(transform: torch.Tensor) -> torch.Tensor:
-    """log10(1 + filtered magnitude) [n_bands, n_frames] of a complex STFT [n_fft // 2 + 1, n_frames]."""
-    return torch.log10(1.0 + torch.from_numpy(filterbank()).T @ transform[:-1].abs())
+    """log10(1 + filtered magnitude) [..., n_bands, n_frames] of a complex STFT [..., n_fft // 2 + 1, n_frames]."""
+    bands = torch.from_numpy(filterbank()).to(transform.device)
+    return torch.log10(1.0 + bands.T @ transform[..., :-1, :].abs())
+
+
+def istft(transform: torch.Tensor, *, n_samples: int) -> torch.Tensor:
+    """The waveform [n_samples] of a complex STFT with the frames that ``stft`` gives."""
+    return torch.istft(transform, N_FFT, HOP_LENGTH, window=_window(), center=True, length=n_samples)
+
+
+def all_frames(seen: torch.Tensor, *, n_stft_frames: int) -> torch.Tensor:
+    """Values [..., n_stft_frames] of all frames of an STFT from those [..., n_frames] that the model sees."""
+    last = torch.full((n_stft_frames,), seen.shape[-1] - 1, device=seen.device)
+    return seen[..., torch.minimum(torch.arange(n_stft_frames, device=seen.device), last)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +152,10 @@ class Spectrogram:
         if tuple(cells.shape) != self.shape:
             raise InputError(f"gains must have the spectrogram's shape {self.shape}, got {tuple(cells.shape)}")
         changed = self._masked(cells) if method == "mask" else self._inverted(cells)
-        y = torch.istft(changed, N_FFT, HOP_LENGTH, window=_window(), center=True, length=self.n_samples)
-        return (y * self.peak).numpy()
+        return (istft(changed, n_samples=self.n_samples) * self.peak).numpy()
 
     def _masked(self, cells: torch.Tensor) -> torch.Tensor:
-        last = torch.full((self.transform.shape[1],), cells.shape[1] - 1)
-        frames = torch.minimum(torch.arange(self.transform.shape[1]), last)
-        return self.transform * (_spread() @ cells)[:, frames]
+        return self.transform * all_frames(_spread() @ cells, n_stft_frames=self.transform.shape[1])
 
     def _inverted(self, cells: torch.Tensor) -> torch.Tensor:
         bands = cells * (10.0**self.log_spectrogram - 1.0)

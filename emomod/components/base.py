@@ -41,7 +41,7 @@ class Components(Protocol):
         ...
 
     def energies(self) -> NDArray[np.float64]:
-        """Energy [K] of each component; they sum to the energy of the sound's spectrogram."""
+        """Energy [K] of each component alone; where no two share a cell they sum to that of the sound's spectrogram."""
         ...
 
     def locations(self) -> list[Location]:
