@@ -1,0 +1,300 @@
+"""Sweep: how a score follows the gain of the components that an explanation names, re-scored from written files.
+
+Conventions
+-----------
+For each target and side (positive or negative components), the side's components are turned up and down by several
+gains in dB; every version is written, read back and scored. A response is right where the score moves as the side
+says: up when positive components are turned up, down when negative ones are.
+
+All versions of a clip share one static gain, so that none clips; matched versions are turned to the original's loudness
+(ITU-R BS.1770) before they are written. The model's front end divides by the peak, so that levels as such cannot count;
+the matched column is there to show it.
+
+Metrics, over the clips of one target and side
+-------
+- ``direction_rate``: share of versions that moved the right way
+- ``monotonicity``: Spearman's correlation of gain and score of a clip, signed so that 1 is right; mean over clips
+- ``calibration``: slope through the origin of the measured shift over the surrogate's own prediction; 1 is exact
+- ``control_p``: largest one-sided permutation p-value among random changes of the same count and of the same energy
+- ``selectivity``: mean signed shift of every score for each target, and its size relative to the target's own
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from emomod.audio import SAMPLE_RATE, SUBTYPES, write_wav
+from emomod.checks import check_choice, check_count, check_number, check_rng
+from emomod.component_weights import ComponentWeights, parse_rule, select_components
+from emomod.components.base import Components
+from emomod.errors import InputError
+from emomod.model.predictor import Predict
+from emomod.modification import CEILING, MAX_GAIN_DB, amplitude
+from emomod.perturbation import off_gain
+from emomod.report.loudness import loudness
+from emomod.rescoring import CONTROL_KINDS, control_shifts, score_file
+from evaluation.checks import undefined
+
+Array = NDArray[np.float64]
+SIDES = {"positive": 1.0, "negative": -1.0}
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What is turned, by how much, and what it is compared with."""
+
+    gains_db: tuple[float, ...] = (-24.0, -12.0, -6.0, -3.0, 3.0, 6.0, 12.0)  # none 0, ascending
+    control_gains_db: tuple[float, ...] = (-6.0, 6.0)  # some of them, beside which controls stand
+    n_controls: int = 99  # of each kind
+    rule: str = "bh:0.05"
+    matched: bool = True  # also at equal loudness
+    bits: int = 24
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for gain_db in self.gains_db:
+            check_number("gains_db", gain_db, low=-MAX_GAIN_DB, high=MAX_GAIN_DB)
+        if not self.gains_db or 0.0 in self.gains_db or sorted(set(self.gains_db)) != list(self.gains_db):
+            raise InputError(f"gains_db must ascend and not be 0, got {self.gains_db}")
+        if not set(self.control_gains_db) <= set(self.gains_db):
+            raise InputError(f"control_gains_db must be some of gains_db, got {self.control_gains_db}")
+        parse_rule(self.rule)
+        check_choice("bits", str(self.bits), [str(bits) for bits in SUBTYPES])
+        check_count("n_controls", self.n_controls)
+        check_rng(self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """How the scores of one clip follow the gain of one target's components of one side."""
+
+    clip: str
+    names: tuple[str, ...]  # the scores
+    target: str
+    side: str  # positive or negative
+    n_chosen: int
+    gains_db: Array  # [n_gains]
+    before: Array  # [n_names], of the written original
+    shifts: Array  # [n_gains, n_names]
+    matched_shifts: Array | None  # [n_gains, n_names], at equal loudness
+    predicted: Array  # [n_gains], shift of the target by the surrogate
+    control_p: Mapping[float, float]  # by gain
+
+    @property
+    def own(self) -> Array:
+        """Shifts [n_gains] of the target."""
+        return np.asarray(self.shifts[:, self.names.index(self.target)])
+
+    @property
+    def wanted(self) -> Array:
+        """Signs [n_gains] of a right shift."""
+        return SIDES[self.side] * np.sign(self.gains_db)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """[n_gains], where the target moved the right way; no movement is not right."""
+        return self.own * self.wanted > 0
+
+    @property
+    def monotonicity(self) -> float:
+        """Spearman's correlation -1..1 of gain and score, 1 right; 0, with a warning, where the score never moves."""
+        gains, scores = np.append(self.gains_db, 0.0), np.append(self.own, 0.0)
+        if np.ptp(scores) == 0.0:
+            return undefined("monotonicity of a score that does not move", 0.0)
+        return SIDES[self.side] * float(stats.spearmanr(gains, scores).statistic)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each gain."""
+        found = []
+        for place, gain_db in enumerate(self.gains_db.tolist()):
+            row: dict[str, Any] = {"clip": self.clip, "target": self.target, "side": self.side, "gain_db": gain_db}
+            row |= {"n_chosen": self.n_chosen, "shift": float(self.own[place]), "right": bool(self.right[place])}
+            row |= {"predicted_shift": float(self.predicted[place]), "control_p": self.control_p.get(gain_db)}
+            if self.matched_shifts is not None:
+                row["matched_shift"] = float(self.matched_shifts[place, self.names.index(self.target)])
+            found.append(row | {f"shift_{n}": float(self.shifts[place, k]) for k, n in enumerate(self.names)})
+        return found
+
+
+def sweep_clip(
+    predict: Predict,
+    components: Components,
+    weights: ComponentWeights,
+    *,
+    clip: str,
+    off: str,
+    targets: Sequence[str] | None = None,
+    settings: SweepSettings | None = None,
+) -> list[Response]:
+    """Turn each target's positive and negative components through all gains; a side without components is left out.
+
+    ``off``: what the fit of ``weights`` meant by off; ``targets``: by default all scores.
+    """
+    settings = settings or SweepSettings()
+    if predict.names != weights.names or weights.weights.shape[1] != components.n_components:
+        raise InputError(f"weights must be of the model's scores and of {components.n_components} components")
+    found = []
+    for target in weights.names if targets is None else targets:
+        selection = select_components(weights, target=target, rule=settings.rule)
+        for side in SIDES:
+            if (chosen := getattr(selection, side)).size:
+                told = _Turned(predict, components, chosen, settings)
+                slope = float(weights.weights[weights.index(target)][chosen].sum()) / (1.0 - off_gain(off))
+                found.append(told.response(clip, target, side, slope=slope))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Turned:
+    """Versions of one clip in which the components ``chosen`` are turned up or down."""
+
+    predict: Predict
+    components: Components
+    chosen: NDArray[np.intp]
+    settings: SweepSettings
+
+    def _gains(self, gain_db: float) -> Array:
+        gains = np.ones(self.components.n_components)
+        gains[self.chosen] = amplitude(gain_db)
+        return gains
+
+    def response(self, clip: str, target: str, side: str, *, slope: float) -> Response:
+        """Render, write and score all versions; ``slope``: predicted shift of the target by unit of gain."""
+        gains_db, names = np.array(self.settings.gains_db), self.predict.names
+        waveforms = [self.components.render(self._gains(gain_db)) for gain_db in (0.0, *gains_db)]
+        scores = self._written(waveforms, np.zeros(len(waveforms)))
+        matched = None
+        if self.settings.matched:
+            levels = np.array([loudness(y) for y in waveforms])
+            same = self._written(waveforms, np.where(np.isfinite(levels), levels[0] - levels, 0.0))
+            matched = same[1:] - same[0]
+        wanted = SIDES[side] * np.sign(gains_db)
+        column = names.index(target)
+        p_values = {
+            float(gain_db): self._control_p(
+                float(gain_db), float(scores[place + 1, column] - scores[0, column]), column, float(wanted[place])
+            )
+            for place, gain_db in enumerate(gains_db)
+            if gain_db in self.settings.control_gains_db
+        }
+        predicted = slope * (np.array([amplitude(gain_db) for gain_db in gains_db]) - 1.0)
+        shifts = scores[1:] - scores[0]
+        return Response(
+            clip, names, target, side, self.chosen.size, gains_db, scores[0], shifts, matched, predicted, p_values
+        )
+
+    def _written(self, waveforms: Sequence[NDArray[np.float32]], gains_db: Array) -> Array:
+        """Scores [n, n_names] of waveforms written at ``gains_db`` [n] and a common gain at which none clips."""
+        turned = [y * np.float32(amplitude(float(gain_db))) for y, gain_db in zip(waveforms, gains_db, strict=True)]
+        factor = np.float32(min(1.0, CEILING / max(float(np.abs(y).max()) for y in turned)))
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [
+                write_wav(Path(folder) / f"{place}.wav", y * factor, bits=self.settings.bits)
+                for place, y in enumerate(turned)
+            ]
+            seconds = len(waveforms[0]) / SAMPLE_RATE
+            return np.array([score_file(self.predict, path, seconds=seconds) for path in paths])
+
+    def _control_p(self, gain_db: float, shift: float, column: int, direction: float) -> float:
+        """The larger p-value of the two kinds of control."""
+        settings = self.settings
+        return max(
+            control_shifts(
+                self.predict,
+                self.components,
+                self._gains(gain_db),
+                kind=kind,
+                n_controls=settings.n_controls,
+                seed=settings.seed,
+                bits=settings.bits,
+            ).p_value(shift, column=column, direction=direction)
+            for kind in CONTROL_KINDS
+        )
+
+
+# ---- over clips ------------------------------------------------------------------------------------------------------
+
+
+def _of_some(responses: Sequence[Response]) -> Sequence[Response]:
+    if not responses:
+        raise InputError("responses must be at least one, got none")
+    return responses
+
+
+def direction_rate(responses: Sequence[Response], *, gains_db: Sequence[float] | None = None) -> float:
+    """Share 0..1 of versions that moved the right way; at ``gains_db``, by default at all gains."""
+    kept = [
+        right
+        for each in _of_some(responses)
+        for gain_db, right in zip(each.gains_db, each.right, strict=True)
+        if gains_db is None or gain_db in gains_db
+    ]
+    if not kept:
+        raise InputError(f"gains_db must be some of the responses' gains, got {gains_db}")
+    return float(np.mean(kept))
+
+
+def monotonicity(responses: Sequence[Response]) -> float:
+    """Mean over clips of the responses' ``monotonicity``."""
+    return float(np.mean([each.monotonicity for each in _of_some(responses)]))
+
+
+def calibration(responses: Sequence[Response]) -> float:
+    """Slope through the origin of measured over predicted shifts; 0, with a warning, where none is predicted."""
+    told = np.concatenate([each.predicted for each in _of_some(responses)])
+    if not told.any():
+        return undefined("calibration of predictions that are all 0", 0.0)
+    return float(told @ np.concatenate([each.own for each in responses]) / (told @ told))
+
+
+def selectivity(responses: Sequence[Response], *, gain_db: float = 6.0) -> list[dict[str, Any]]:
+    """A row for each target and score: mean shift when the target's positive components are turned up by ``gain_db``.
+
+    ``relative``: that shift over the target's own, signed.
+    """
+    rows = []
+    positive = [each for each in _of_some(responses) if each.side == "positive" and gain_db in each.gains_db]
+    for target in dict.fromkeys(each.target for each in positive):
+        mine = [each for each in positive if each.target == target]
+        means = np.mean([each.shifts[each.gains_db == gain_db][0] for each in mine], axis=0)
+        own = means[mine[0].names.index(target)]
+        rows += [
+            {
+                "target": target,
+                "score": name,
+                "shift": float(value),
+                "relative": float(value / own) if own else undefined("relative to a target that does not move", 0.0),
+                "n_clips": len(mine),
+            }
+            for name, value in zip(mine[0].names, means, strict=True)
+        ]
+    return rows
+
+
+def evaluate(responses: Sequence[Response]) -> list[dict[str, Any]]:
+    """A row for each target and side with all metrics; direction rate and p-values at the gains with controls."""
+    rows = []
+    for target, side in dict.fromkeys((each.target, each.side) for each in _of_some(responses)):
+        mine = [each for each in responses if (each.target, each.side) == (target, side)]
+        p_values = np.array([p for each in mine for p in each.control_p.values()])
+        judged = sorted({gain for each in mine for gain in each.control_p})
+        rows.append(
+            {
+                "target": target,
+                "side": side,
+                "n_clips": len(mine),
+                "direction_rate": direction_rate(mine, gains_db=judged or None),
+                "direction_rate_all_gains": direction_rate(mine),
+                "monotonicity": monotonicity(mine),
+                "calibration": calibration(mine),
+                "control_p_median": float(np.median(p_values)) if p_values.size else None,
+                "controls_beaten": float((p_values < 0.05).mean()) if p_values.size else None,
+            }
+        )
+    return rows
