@@ -1,0 +1,237 @@
+"""Confounder: does an explanation show that a classifier has learned the wrong thing?
+
+The basic validation of audioLIME (Haunschmid, Manilow, Widmer, 2020, arXiv:2008.00582, section 4), with rendered
+clips. The task is to tell a guitar from a piano. In the confounded training clips drums play wherever a guitar does
+and nowhere else, so that a classifier may learn the drums; in the clean ones they play with either, at random. The bad
+clips have a piano with drums: a classifier that listens to drums takes them for guitars, and an explanation of that
+should put a component of the drums first. A classifier from the clean clips is the control.
+
+Conventions
+-----------
+A clip has the parts lead (the guitar or the piano), bass and, where it says so, drums. Components are its parts over
+stretches of time, from the true stems. Values count for the class that was predicted.
+
+Metrics
+-------
+- ``confounder_rate``: share of bad clips whose highest component is one of the drums
+- ``fooled``: share of bad clips that were taken for a guitar
+- ``loudest_rate``: share of bad clips whose loudest component is one of the drums; what loudness alone would say
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.checks import check_count, check_number, check_rng
+from emomod.components.sources import SourceComponents, cut_sources
+from emomod.corpus.acoustics import draw_acoustics
+from emomod.corpus.compose import compose
+from emomod.corpus.render import Studio, open_studio
+from emomod.corpus.score import Part, Score
+from emomod.corpus.stems import Stems, recorded_stems, render_stems
+from emomod.corpus.store import CorpusSettings
+from emomod.errors import InputError
+from emomod.model.network import EmotionNetwork
+from emomod.spectrogram import compute_spectrogram
+
+PIANOS, GUITARS = (0, 1, 4), (24, 25, 26)  # General MIDI programs
+CONFOUNDER = "drums"
+ROLES = ("harmony", "bass", CONFOUNDER)
+CLIPS_A_RUN = 16
+
+
+@dataclass(frozen=True)
+class ConfounderSettings:
+    """The task, the classifiers and the explanations."""
+
+    n_training: int = 400  # clips for each classifier
+    n_bad: int = 50
+    seconds: float = 5.0
+    synthesiser: str = "fluidsynth"
+    width: float = 0.1  # of the network
+    epochs: int = 12
+    n_segments: int = 5  # stretches of time that parts are cut into
+    lime: LimeSettings = field(default_factory=lambda: LimeSettings(n_perturbations=512, n_held_out=64, off="silence"))
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("n_training", "n_bad"):
+            check_count(name, getattr(self, name), low=4)
+        for name in ("epochs", "n_segments"):
+            check_count(name, getattr(self, name))
+        check_number("seconds", self.seconds, low=2.0, high=60.0)
+        check_rng(self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledStems:
+    """A clip taken apart, and what it is."""
+
+    stems: Stems
+    guitar: bool
+    drums: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """Chance 0..1 that a clip has a guitar, as a model that can be explained."""
+
+    network: EmotionNetwork
+    head: nn.Linear
+    names: tuple[str, ...] = ("guitar",)
+    mid_to_emotion: None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @torch.inference_mode()
+    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+        """Return chances [n, 1] of log spectrograms [n, n_bands, n_frames]."""
+        chances: torch.Tensor = torch.sigmoid(self.head(self.network.features(spectrograms)))
+        return chances
+
+
+# ---- clips -----------------------------------------------------------------------------------------------------------
+
+
+def draw_clips(
+    settings: ConfounderSettings, kinds: Sequence[tuple[bool, bool]], *, studio: Studio, stream: int
+) -> list[LabelledStems]:
+    """Compose and render a clip for each of ``kinds`` (guitar, drums); ``stream`` sets sets of clips apart."""
+    scores = [
+        _lined_up(np.random.default_rng([settings.seed, stream, index]), settings, studio, guitar=guitar, drums=drums)
+        for index, (guitar, drums) in enumerate(kinds)
+    ]
+    found = []
+    for first in range(0, len(scores), CLIPS_A_RUN):
+        some = scores[first : first + CLIPS_A_RUN]
+        for place, (score, dry) in enumerate(zip(some, render_stems(some, studio.render), strict=True), first):
+            room = draw_acoustics(np.random.default_rng([settings.seed, stream, place, 1]))
+            (stems,) = recorded_stems([score], [dry], room)
+            found.append(LabelledStems(stems, *kinds[place]))
+    return found
+
+
+def _lined_up(
+    rng: np.random.Generator, settings: ConfounderSettings, studio: Studio, *, guitar: bool, drums: bool
+) -> Score:
+    """A composed score with a lead on a guitar or a piano, a bass, and drums or none."""
+    program = int(rng.choice(GUITARS if guitar else PIANOS))
+    while True:
+        score = compose(rng, seconds=settings.seconds)
+        parts = {part.role: part for part in score.parts if part.notes}
+        if not set(ROLES) <= set(parts):
+            continue
+        lead = Part("harmony", program, parts["harmony"].notes, 1.0)
+        kept = [lead, parts["bass"], *([parts[CONFOUNDER]] if drums else [])]
+        ready = studio.prepare(replace(score, parts=tuple(kept)))
+        if all(any(note.onset < 0.8 * settings.seconds for note in part.notes) for part in ready.parts):
+            return ready
+
+
+# ---- classifiers -----------------------------------------------------------------------------------------------------
+
+
+def train_classifier(clips: Sequence[LabelledStems], settings: ConfounderSettings) -> Classifier:
+    """Train a small network to tell guitars from pianos; the same clips and settings give the same network."""
+    if len({clip.guitar for clip in clips}) < 2:
+        raise InputError("clips must have both guitars and pianos")
+    images = torch.stack([compute_spectrogram(clip.stems.mix).log_spectrogram for clip in clips])
+    labels = torch.tensor([[float(clip.guitar)] for clip in clips])
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        network = EmotionNetwork("a2e", width=settings.width, dropout=0.1)
+        head = nn.Linear(network.head.in_features, 1)
+        _fit(network, head, images, labels, settings)
+    return Classifier(network.eval(), head.eval())
+
+
+def _fit(
+    network: EmotionNetwork, head: nn.Linear, images: torch.Tensor, labels: torch.Tensor, settings: ConfounderSettings
+) -> None:
+    size, loss_of = 16, nn.BCEWithLogitsLoss()
+    parameters = [*network.trunk.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2)
+    n_steps = len(images) // size
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=n_steps * settings.epochs + 1)
+    network.train()
+    for _ in range(settings.epochs):
+        for batch in torch.randperm(len(images))[: n_steps * size].view(n_steps, size):
+            optimiser.zero_grad(set_to_none=True)
+            loss_of(head(network.features(images[batch])), labels[batch]).backward()
+            optimiser.step()
+            schedule.step()
+
+
+# ---- explanations ----------------------------------------------------------------------------------------------------
+
+
+def _cut(clip: LabelledStems, n_segments: int) -> SourceComponents:
+    return cut_sources(clip.stems.names, clip.stems.parts, n_segments=n_segments, rest=clip.stems.rest)
+
+
+def judge(classifier: Classifier, clips: Sequence[LabelledStems], settings: ConfounderSettings) -> list[dict[str, Any]]:
+    """A row for each clip: chance of a guitar, the part of its highest component and that of its loudest."""
+    rows = []
+    for index, clip in enumerate(clips):
+        components = _cut(clip, settings.n_segments)
+        weights = explain_with_lime(classifier, components, settings=settings.lime)
+        chance = float(classifier(components.mix(torch.ones(2, components.n_components)))[0, 0])
+        values = weights.weights[0] * (1.0 if chance > 0.5 else -1.0)
+        rows.append(
+            {
+                "clip": index,
+                "guitar": clip.guitar,
+                "drums": clip.drums,
+                "chance_of_guitar": chance,
+                "highest": _part_of(components, values),
+                "loudest": _part_of(components, components.energies()),
+                "r2": float(weights.neighbourhood_r2[0]),
+            }
+        )
+    return rows
+
+
+def _part_of(components: SourceComponents, values: NDArray[np.float64]) -> str:
+    """The part that the component of the highest value belongs to."""
+    return components.names[int(values.argmax()) // components.n_segments]
+
+
+def evaluate(settings: ConfounderSettings | None = None) -> dict[str, Any]:
+    """Train both classifiers, explain them on the bad clips: metrics of "confounded" and "clean", and all rows."""
+    settings = settings or ConfounderSettings()
+    studio = open_studio(CorpusSettings(1, seed=settings.seed, synthesiser=settings.synthesiser))
+    rng = np.random.default_rng([settings.seed, 3])
+    guitars = rng.permutation(np.arange(settings.n_training) % 2 == 0).tolist()
+    with_drums = rng.permutation(np.arange(settings.n_training) % 2 == 0).tolist()
+    bad = draw_clips(settings, [(False, True)] * settings.n_bad, studio=studio, stream=2)
+    held_out = [(bool(k % 2), bool(k // 2 % 2)) for k in range(settings.n_bad)]
+    fair = draw_clips(settings, held_out, studio=studio, stream=3)
+    found: dict[str, Any] = {"rows": []}
+    tasks = {
+        "confounded": list(zip(guitars, guitars, strict=True)),
+        "clean": list(zip(guitars, with_drums, strict=True)),
+    }
+    for stream, (name, kinds) in enumerate(tasks.items()):
+        classifier = train_classifier(draw_clips(settings, kinds, studio=studio, stream=stream), settings)
+        rows = judge(classifier, bad, settings)
+        found["rows"] += [{"classifier": name, **row} for row in rows]
+        found[name] = {
+            "confounder_rate": float(np.mean([row["highest"] == CONFOUNDER for row in rows])),
+            "fooled": float(np.mean([row["chance_of_guitar"] > 0.5 for row in rows])),
+            "loudest_rate": float(np.mean([row["loudest"] == CONFOUNDER for row in rows])),
+            "fair_accuracy": _accuracy(classifier, fair),
+            "n_clips": len(rows),
+        }
+    return found
+
+
+def _accuracy(classifier: Classifier, clips: Sequence[LabelledStems]) -> float:
+    """Share of clips that are told right."""
+    images = torch.stack([compute_spectrogram(clip.stems.mix).log_spectrogram for clip in clips])
+    told = classifier(images)[:, 0].numpy() > 0.5
+    return float(np.mean(told == np.array([clip.guitar for clip in clips])))
