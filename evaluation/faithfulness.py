@@ -139,10 +139,9 @@ class SideShift:
         return self.score - self.lost
 
     def _towards(self) -> tuple[float, float]:
-        """Clip's and side's score, counted so that the side should raise it."""
-        if not (min(self.score, self.kept) >= -ROOM and max(self.score, self.kept) <= 1.0 + ROOM):
-            raise InputError(f"scores must be in 0..1 for AI, AD and AG, got {self.score:g} and {self.kept:g}")
-        return (self.score, self.kept) if SIDES[self.side] > 0 else (1.0 - self.score, 1.0 - self.kept)
+        """Clip's and side's score, cut to 0..1, counted so that the side should raise it."""
+        before, after = (min(max(value, 0.0), 1.0) for value in (self.score, self.kept))
+        return (before, after) if SIDES[self.side] > 0 else (1.0 - before, 1.0 - after)
 
     @property
     def average_increase(self) -> float:

@@ -80,9 +80,9 @@ class Response:
     side: str  # positive or negative
     n_chosen: int
     gains_db: Array  # [n_gains]
-    before: Array  # [n_names], of the written original
+    score: float  # of the target, of the written original
     shifts: Array  # [n_gains, n_names]
-    matched_shifts: Array | None  # [n_gains, n_names], at equal loudness
+    matched_shifts: Array | None  # [n_gains], of the target at equal loudness
     predicted: Array  # [n_gains], shift of the target by the surrogate
     control_p: Mapping[float, float]  # by gain
 
@@ -114,12 +114,45 @@ class Response:
         found = []
         for place, gain_db in enumerate(self.gains_db.tolist()):
             row: dict[str, Any] = {"clip": self.clip, "target": self.target, "side": self.side, "gain_db": gain_db}
-            row |= {"n_chosen": self.n_chosen, "shift": float(self.own[place]), "right": bool(self.right[place])}
+            row |= {
+                "n_chosen": self.n_chosen,
+                "score": self.score,
+                "shift": float(self.own[place]),
+                "right": bool(self.right[place]),
+            }
             row |= {"predicted_shift": float(self.predicted[place]), "control_p": self.control_p.get(gain_db)}
-            if self.matched_shifts is not None:
-                row["matched_shift"] = float(self.matched_shifts[place, self.names.index(self.target)])
+            row["matched_shift"] = None if self.matched_shifts is None else float(self.matched_shifts[place])
             found.append(row | {f"shift_{n}": float(self.shifts[place, k]) for k, n in enumerate(self.names)})
         return found
+
+
+def responses_of(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
+    """The responses that gave ``rows``; InputError where a column is missing."""
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    try:
+        for row in rows:
+            groups.setdefault((row["clip"], row["target"], row["side"]), []).append(row)
+        return [_response_of(*key, mine) for key, mine in groups.items()]
+    except KeyError as error:
+        raise InputError(f"rows must have the column {error}") from None
+
+
+def _response_of(clip: str, target: str, side: str, rows: Sequence[Mapping[str, Any]]) -> Response:
+    names = tuple(key.removeprefix("shift_") for key in rows[0] if key.startswith("shift_"))
+    matched = [row["matched_shift"] for row in rows]
+    return Response(
+        clip=clip,
+        names=names,
+        target=target,
+        side=side,
+        n_chosen=int(rows[0]["n_chosen"]),
+        gains_db=np.array([row["gain_db"] for row in rows]),
+        score=float(rows[0]["score"]),
+        shifts=np.array([[row[f"shift_{name}"] for name in names] for row in rows]),
+        matched_shifts=None if None in matched else np.array(matched),
+        predicted=np.array([row["predicted_shift"] for row in rows]),
+        control_p={row["gain_db"]: row["control_p"] for row in rows if row["control_p"] is not None},
+    )
 
 
 def sweep_clip(
@@ -169,13 +202,12 @@ class _Turned:
         gains_db, names = np.array(self.settings.gains_db), self.predict.names
         waveforms = [self.components.render(self._gains(gain_db)) for gain_db in (0.0, *gains_db)]
         scores = self._written(waveforms, np.zeros(len(waveforms)))
-        matched = None
+        column, matched = names.index(target), None
         if self.settings.matched:
             levels = np.array([loudness(y) for y in waveforms])
             same = self._written(waveforms, np.where(np.isfinite(levels), levels[0] - levels, 0.0))
-            matched = same[1:] - same[0]
+            matched = same[1:, column] - same[0, column]
         wanted = SIDES[side] * np.sign(gains_db)
-        column = names.index(target)
         p_values = {
             float(gain_db): self._control_p(
                 float(gain_db), float(scores[place + 1, column] - scores[0, column]), column, float(wanted[place])
@@ -184,9 +216,9 @@ class _Turned:
             if gain_db in self.settings.control_gains_db
         }
         predicted = slope * (np.array([amplitude(gain_db) for gain_db in gains_db]) - 1.0)
-        shifts = scores[1:] - scores[0]
+        shifts, score = scores[1:] - scores[0], float(scores[0, column])
         return Response(
-            clip, names, target, side, self.chosen.size, gains_db, scores[0], shifts, matched, predicted, p_values
+            clip, names, target, side, self.chosen.size, gains_db, score, shifts, matched, predicted, p_values
         )
 
     def _written(self, waveforms: Sequence[NDArray[np.float32]], gains_db: Array) -> Array:

@@ -90,6 +90,12 @@ def test_sides_against_theory():
     assert wrong.average_drop == pytest.approx(100 * 0.45 / 0.55)
 
 
+def test_sides_against_theory_scores_beyond_the_scale_count_as_its_ends():
+    beyond = SideShift("positive", 0.5, 1.5, 0.0)
+    assert (beyond.average_gain, beyond.kept_shift) == (100.0, 1.0)
+    assert SideShift("negative", 0.5, -0.5, 0.0).average_gain == 100.0
+
+
 def test_infidelity_against_captum(rng):
     slopes, gains = rng.normal(size=6), rng.random((50, 6))
 
@@ -172,8 +178,6 @@ def test_faithfulness_iv():
         deletion_curves(linear, TRUTH, n_steps=0)
     with pytest.raises(InputError, match="side must be one of positive, negative, got 'both'"):
         side_shift(linear, [0], n_components=6, side="both")
-    with pytest.raises(InputError, match=r"scores must be in 0\.\.1 for AI, AD and AG, got 0.5 and 1.5"):
-        _ = SideShift("positive", 0.5, 1.5, 0.0).average_gain
     with pytest.raises(InputError, match="gains must be of 6 components, got 2"):
         infidelity(linear, TRUTH, [[1.0, 1.0]])
     with pytest.raises(InputError, match="radius must be a finite number"):

@@ -69,13 +69,13 @@ def test_responses_against_theory(responses, components):
     assert first.n_chosen == 1
     slope = 0.3 / (1 - 10**-0.3)
     assert_allclose(first.predicted, slope * (10.0 ** (first.gains_db / 20) - 1))
-    assert_allclose(first.before, Balance(components)(components.mix(torch.ones(1, 12)))[0], atol=1e-4)
+    assert first.score == pytest.approx(Balance(components)(components.mix(torch.ones(1, 12)))[0, 0].item(), abs=1e-4)
 
 
 def test_responses_against_themselves_loudness_does_not_count(responses):
     for each in responses:
         assert each.matched_shifts is not None
-        assert_allclose(each.matched_shifts, each.shifts, atol=1e-4)  # rounding to 24 bits
+        assert_allclose(each.matched_shifts, each.own, atol=1e-4)  # rounding to 24 bits
 
 
 def test_controls_against_theory(responses, components):
@@ -121,6 +121,15 @@ def test_rows_are_tidy(responses):
     assert all(row["right"] for row in rows)
 
 
+def test_rows_against_themselves_give_the_responses_back(responses):
+    rows = [row for each in responses for row in each.rows()]
+    again = sweep.responses_of(rows)
+    assert [row for each in again for row in each.rows()] == rows
+    assert sweep.evaluate(again) == sweep.evaluate(responses)
+    with pytest.raises(InputError, match="rows must have the column 'side'"):
+        sweep.responses_of([{"clip": "a", "target": "b"}])
+
+
 def test_a_side_without_components_is_left_out(components):
     none = component_weights(np.abs(weights_of(1.0).weights), np.zeros((7, 12)), MIDLEVEL_NAMES)
     quick = replace(SETTINGS, n_controls=1, matched=False)
@@ -133,7 +142,7 @@ def test_a_side_without_components_is_left_out(components):
 
 def still(**changes):
     names, gains = MIDLEVEL_NAMES, np.array([-6.0, 6.0])
-    told = Response("c", names, names[0], "positive", 1, gains, np.zeros(7), np.zeros((2, 7)), None, np.zeros(2), {})
+    told = Response("c", names, names[0], "positive", 1, gains, 0.5, np.zeros((2, 7)), None, np.zeros(2), {})
     return replace(told, **changes)
 
 

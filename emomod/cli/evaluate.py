@@ -1,0 +1,31 @@
+"""emomod evaluate: is an explanation stable, faithful and true?"""
+
+import argparse
+import warnings
+from typing import Any
+
+from emomod.cli.options import add_output, print_json, print_progress
+from evaluation.options import add_arguments
+
+
+def add(commands: Any) -> None:
+    """Measure explanations: stability, fidelity, faithfulness, sanity, planted truth, response to gains."""
+    parser = commands.add_parser("evaluate", help=add.__doc__, description=add.__doc__)
+    add_arguments(parser)
+    add_output(parser, folder=False)
+    parser.set_defaults(run=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the experiments and print what they found."""
+    from evaluation.checks import UndefinedWarning
+    from evaluation.command import run, told
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", UndefinedWarning)
+        summary = run(arguments, log=print_progress)
+    if arguments.json:
+        print_json(summary)
+    else:
+        print(f"{told(summary)}\n{arguments.out}/summary.json")
+    return 0

@@ -1,0 +1,56 @@
+"""The clips that are evaluated: rendered ones from songs and instruments that no training corpus has, and files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emomod.audio import read_clip
+from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
+from emomod.corpus.render import draw_clip, open_studio
+from emomod.corpus.store import CorpusSettings
+from emomod.spectrogram import compute_spectrogram
+
+SEED = 3_000_017  # of the rendered clips: no corpus has it unless on purpose
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A clip and how it is cut."""
+
+    name: str
+    y: NDArray[np.float32]  # [n_samples], mono at 22 050 Hz
+    components: SegmentComponents
+
+    def changed(self, y: NDArray[np.float32]) -> SegmentComponents:
+        """A changed sound of the same length, cut as this clip is, so that components can be told to be the same."""
+        return SegmentComponents(compute_spectrogram(y), self.components.segments, self.components.device)
+
+
+def settings_of_cases(synthesiser: str, *, scores: str | None = None, seed: int = SEED) -> CorpusSettings:
+    """The corpus that rendered cases and pairs come from; its number of clips does not matter."""
+    return CorpusSettings(1, seed=seed, synthesiser=synthesiser, scores=scores, held_out=True)
+
+
+def rendered_cases(count: int, settings: CorpusSettings, *, device: torch.device | str = "cpu") -> list[Case]:
+    """The first ``count`` clips of ``settings``, recorded in drawn rooms."""
+    if not count:
+        return []
+    studio = open_studio(settings)
+    clips = [draw_clip(settings, index, studio=studio) for index in range(count)]
+    dry = studio.render([clip.score for clip in clips])
+    sounds = [apply_acoustics(y, draw_acoustics(clip.rng)) for y, clip in zip(dry, clips, strict=True)]
+    return [_cut(f"rendered {index:03d}", y, device) for index, y in enumerate(sounds)]
+
+
+def file_cases(paths: Sequence[str | Path], *, seconds: float = 10.0, device: torch.device | str = "cpu") -> list[Case]:
+    """The first ``seconds`` of each file; InputError for one that cannot be used."""
+    return [_cut(Path(path).name, read_clip(path, seconds=seconds).y, device) for path in paths]
+
+
+def _cut(name: str, y: NDArray[np.float32], device: torch.device | str) -> Case:
+    return Case(name, y, cut_segments(compute_spectrogram(y), device=device))

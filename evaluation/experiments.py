@@ -1,0 +1,257 @@
+"""The experiments: each takes the clips of a run and gives rows, piece by piece, so that it can go on after a stop."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.attribution.lime import LimeSettings, explain_with_lime, held_out_masks, lime_curve
+from emomod.audio import SAMPLE_RATE
+from emomod.component_weights import ComponentWeights, select_components
+from emomod.components.base import Components
+from emomod.components.segments import cut_segments
+from emomod.corpus.codecs import mp3, through_codec
+from emomod.corpus.pair_clips import HeardPair, draw_pairs, hear_pairs
+from emomod.corpus.pairs import KINDS
+from emomod.corpus.render import open_studio
+from emomod.corpus.store import CorpusSettings
+from emomod.labels import SCORE_NAMES
+from emomod.model.predictor import Predict, Predictor
+from emomod.perturbation import least_perturbations, off_gain
+from emomod.spectrogram import compute_spectrogram
+from evaluation import confounder, faithfulness, fidelity, sanity, stability, sweep, truth
+from evaluation.cases import Case
+from evaluation.preset import Preset
+from evaluation.store import Rows, Store
+
+NOISE_DB, SHIFT_SECONDS, MP3_KBIT_S = 60.0, 0.01, 128.0
+Wave = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that an experiment needs."""
+
+    predictor: Predictor
+    cases: list[Case]  # the first n_stability and n_sanity of them for these
+    corpus: CorpusSettings  # that pairs are drawn from
+    preset: Preset
+    store: Store
+    log: Callable[[str], None]
+
+    def explain(self, components: Components, **changes: Any) -> ComponentWeights:
+        """The explanation of the preset, with other settings where ``changes`` says so."""
+        return explain_with_lime(self.predictor, components, settings=replace(self.preset.lime, **changes))
+
+    def over(self, experiment: str, cases: list[Case], make: Callable[[Case], Rows]) -> Rows:
+        """Rows of all ``cases``, the clip's name first."""
+        found: Rows = []
+        for number, case in enumerate(cases):
+            rows = self.store.piece(experiment, case.name, lambda case=case: make(case))  # type: ignore[misc]
+            found += [{"clip": case.name, **row} for row in rows]
+            self.log(f"{experiment}: clip {number + 1} of {len(cases)}")
+        return found
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The model's scores."""
+        return tuple(name for name in SCORE_NAMES if name in self.predictor.names)
+
+
+# ---- stability -------------------------------------------------------------------------------------------------------
+
+
+def stability_of_masks(job: Job) -> Rows:
+    """Agreement of repeats for each design, meaning of off, number of masks and score."""
+    return job.over("stability", job.cases[: job.preset.n_stability], lambda case: _repeats(job, case))
+
+
+def _repeats(job: Job, case: Case) -> Rows:
+    preset, rows, n = job.preset, Rows(), case.components.n_components
+    for off in preset.offs:
+        reference = job.explain(case.components, off=off, n_perturbations=preset.reference, seed=preset.lime.seed + 999)
+        for design in preset.designs:
+            counts = [count for count in preset.counts if count >= least_perturbations(n, design=design)]
+            settings = replace(preset.lime, off=off, design=design)
+            curves = [
+                lime_curve(job.predictor, case.components, settings=replace(settings, seed=seed), counts=counts)
+                for seed in range(preset.n_repeats)
+            ]
+            for place, count in enumerate(counts):
+                repeats = [curve[place] for curve in curves]
+                about = {"off": off, "design": design, "n_masks": count, "n_components": n}
+                rows += [about | row for row in _agreement(repeats, reference, job)]
+    return rows
+
+
+def _agreement(repeats: list[ComponentWeights], reference: ComponentWeights | None, job: Job) -> Rows:
+    return [
+        {
+            "target": target,
+            **stability.evaluate(repeats, target=target, rule=job.preset.rule, reference=reference),
+            "neighbourhood_r2": float(np.mean([each.neighbourhood_r2[each.index(target)] for each in repeats])),
+        }
+        for target in job.targets
+    ]
+
+
+def _noisy(y: Wave) -> Wave:
+    level = np.sqrt((y.astype(np.float64) ** 2).mean()) * 10 ** (-NOISE_DB / 20)
+    return np.asarray(y + np.random.default_rng(0).normal(0.0, level, y.size), dtype=np.float32)
+
+
+def _later(y: Wave) -> Wave:
+    lag = round(SHIFT_SECONDS * SAMPLE_RATE)
+    return np.concatenate([np.zeros(lag, dtype=np.float32), y[:-lag]])
+
+
+INPUT_CHANGES: dict[str, Callable[[Wave], Wave]] = {
+    f"noise at {NOISE_DB:g} dB SNR": _noisy,
+    f"{1000 * SHIFT_SECONDS:g} ms later": _later,
+    f"mp3 at {MP3_KBIT_S:g} kbit/s": lambda y: through_codec(y, mp3(MP3_KBIT_S)),
+}
+
+
+def stability_of_inputs(job: Job) -> Rows:
+    """Agreement of the explanation with that of the clip after a small change of the sound, cut in the same way."""
+
+    def make(case: Case) -> Rows:
+        whole, rows = job.explain(case.components), Rows()
+        for name, change in INPUT_CHANGES.items():
+            other = job.explain(case.changed(change(case.y)))
+            rows += [{"change": name} | row for row in _agreement([whole, other], None, job)]
+        return rows
+
+    return job.over("inputs", job.cases[: job.preset.n_stability], make)
+
+
+# ---- fidelity, faithfulness, sanity ----------------------------------------------------------------------------------
+
+
+def fidelity_of_surrogates(job: Job) -> Rows:
+    """R2 in neighbourhoods near and far, for each meaning of off of the fit."""
+
+    def make(case: Case) -> Rows:
+        rows = Rows()
+        for off in job.preset.offs:
+            weights = job.explain(case.components, off=off)
+            found = fidelity.evaluate(job.predictor, case.components, weights, off=off)
+            rows += [{"fit_off": off, **row} for row in found]
+        return rows
+
+    return job.over("fidelity", job.cases, make)
+
+
+def faithfulness_of_weights(job: Job) -> Rows:
+    """All metrics of faithfulness, for each score."""
+
+    def make(case: Case) -> Rows:
+        weights, rows = job.explain(case.components), Rows()
+        low = off_gain(job.preset.lime.off)
+        masks = held_out_masks(case.components.n_components, n_masks=256, seed=job.preset.lime.seed + 1)
+        for target in job.targets:
+            selection = select_components(weights, target=target, rule=job.preset.rule)
+            score = faithfulness.score_of(job.predictor, case.components, target=target)
+            values = weights.weights[weights.index(target)]
+            found = faithfulness.evaluate(
+                score,
+                values,
+                selection.positive,
+                selection.negative,
+                weights_off=job.preset.lime.off,
+                gains=np.where(masks, 1.0, low),
+            )
+            rows.append({"target": target, **found})
+        return rows
+
+    return job.over("faithfulness", job.cases, make)
+
+
+def sanity_of_explanations(job: Job) -> Rows:
+    """Similarity to explanations of models with weights drawn anew, one layer deep and all."""
+    others = {
+        "head drawn anew": sanity.randomise_weights(job.predictor, n_layers=1),
+        "all drawn anew": sanity.randomise_weights(job.predictor),
+    }
+
+    def make(case: Case) -> Rows:
+        def explain(predict: Predict, seed: int) -> ComponentWeights:
+            return explain_with_lime(predict, case.components, settings=replace(job.preset.lime, seed=seed))
+
+        return sanity.evaluate(explain, job.predictor, others, targets=job.targets)
+
+    return job.over("sanity", job.cases[: job.preset.n_sanity], make)
+
+
+# ---- truth -----------------------------------------------------------------------------------------------------------
+
+
+def truth_of_weights(job: Job) -> Rows:
+    """How the explanation of the feature ranks the cells that carry a planted change, for pairs of every kind."""
+    studio, preset = open_studio(job.corpus), job.preset
+    drawn = draw_pairs(job.corpus, studio=studio, kinds=tuple(KINDS), count=preset.n_pairs)
+    found: Rows = []
+    for kind, pairs in drawn.items():
+        heard: Iterator[HeardPair] = hear_pairs(pairs, studio=studio)
+        for number, pair in enumerate(heard):
+            rows = job.store.piece("truth", f"{kind}_{number:03d}", lambda pair=pair: [_ranked(job, pair)])  # type: ignore[misc]
+            found += [{"kind": kind, "pair": number, **row} for row in rows]
+            job.log(f"truth: pair {number + 1} of {len(pairs)} of kind {kind}")
+    return found
+
+
+def _ranked(job: Job, heard: HeardPair) -> dict[str, Any]:
+    planted = truth.planted_cells(heard)
+    components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
+    weights = job.explain(components)
+    row = weights.weights[weights.index(planted.feature)]
+    found = truth.evaluate_cells(planted, components.segments, row, components.energies())
+    return {"feature": planted.feature, "version": planted.version, **found}
+
+
+def confounder_found(job: Job) -> Rows:
+    """Rows of the guitar-against-piano task, and a summary row for each classifier."""
+
+    def make() -> Rows:
+        found = confounder.evaluate(job.preset.confounder)
+        return [{"classifier": name, **found[name]} for name in ("confounded", "clean")]
+
+    job.log("confounder: rendering clips and training two classifiers")
+    return job.store.piece("confounder", "task", make)
+
+
+# ---- sweep -----------------------------------------------------------------------------------------------------------
+
+
+def responses_to_gains(job: Job) -> Rows:
+    """A row for each clip, target, side and gain, re-scored from written files; see evaluation.sweep."""
+
+    def make(case: Case) -> Rows:
+        weights = job.explain(case.components)
+        settings: LimeSettings = job.preset.lime
+        responses = sweep.sweep_clip(
+            job.predictor,
+            case.components,
+            weights,
+            clip=case.name,
+            off=settings.off,
+            targets=job.targets,
+            settings=replace(job.preset.sweep, rule=job.preset.rule),
+        )
+        return [row for each in responses for row in each.rows()]
+
+    return job.over("sweep", job.cases, make)
+
+
+EXPERIMENTS: dict[str, Callable[[Job], Rows]] = {
+    "stability": stability_of_masks,
+    "inputs": stability_of_inputs,
+    "fidelity": fidelity_of_surrogates,
+    "faithfulness": faithfulness_of_weights,
+    "sanity": sanity_of_explanations,
+    "truth": truth_of_weights,
+    "confounder": confounder_found,
+    "sweep": responses_to_gains,
+}

@@ -1,0 +1,18 @@
+"""The options of ``python -m evaluation`` and ``emomod evaluate``; light, so that help comes at once."""
+
+import argparse
+from pathlib import Path
+
+EXPERIMENTS = ("stability", "inputs", "fidelity", "faithfulness", "sanity", "truth", "confounder", "sweep")
+PRESETS = ("quick", "paper")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of an evaluation."""
+    parser.add_argument("experiment", choices=("all", *EXPERIMENTS), help="what is evaluated")
+    parser.add_argument("--preset", choices=PRESETS, default="quick", help="minutes (default), or hours")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="results; a stopped run goes on there")
+    parser.add_argument("--clip", type=Path, nargs="+", default=[], metavar="FILE", help="clips beside rendered ones")
+    parser.add_argument("--scores", type=Path, metavar="DIR", help="MIDI files; clips come from songs kept for tests")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint other than the one that ships")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")

@@ -1,0 +1,63 @@
+"""How much is evaluated: "quick" in minutes, "paper" over some hours on two cores."""
+
+from dataclasses import dataclass, field
+
+from emomod.attribution.lime import LimeSettings
+from emomod.checks import check_choice, check_count
+from evaluation.confounder import ConfounderSettings
+from evaluation.sweep import SweepSettings
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Numbers of clips, repeats and masks."""
+
+    n_clips: int  # rendered, for all but pairs and confounder
+    n_stability: int  # of them, on which designs and meanings of off are repeated
+    counts: tuple[int, ...]  # of masks, ascending
+    reference: int  # masks of the explanation that errors are measured against
+    n_repeats: int  # seeds
+    n_pairs: int  # of each kind
+    n_sanity: int  # clips
+    sweep: SweepSettings
+    confounder: ConfounderSettings
+    designs: tuple[str, ...] = ("iid", "paired", "hadamard")
+    offs: tuple[str, ...] = ("silence", "-12dB", "-6dB")
+    lime: LimeSettings = field(default_factory=LimeSettings)  # of all other explanations
+    rule: str = "bh:0.05"
+
+    def __post_init__(self) -> None:
+        for name in ("n_clips", "n_stability", "reference", "n_pairs", "n_sanity"):
+            check_count(name, getattr(self, name))
+        check_count("n_repeats", self.n_repeats, low=2)
+
+
+PRESETS = {
+    "quick": Preset(
+        n_clips=3,
+        n_stability=1,
+        counts=(1024, 2048),
+        reference=4096,
+        n_repeats=2,
+        n_pairs=2,
+        n_sanity=1,
+        sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=19),
+        confounder=ConfounderSettings(n_training=160, n_bad=12),
+    ),
+    "paper": Preset(
+        n_clips=20,
+        n_stability=4,
+        counts=(512, 1024, 2048, 4096, 8192),
+        reference=32768,
+        n_repeats=4,
+        n_pairs=20,
+        n_sanity=5,
+        sweep=SweepSettings(),
+        confounder=ConfounderSettings(n_training=800, n_bad=60, epochs=20),
+    ),
+}
+
+
+def preset_of(name: str) -> Preset:
+    """The preset of a name; InputError where there is none."""
+    return PRESETS[check_choice("preset", name, tuple(PRESETS))]

@@ -1,0 +1,201 @@
+"""A whole evaluation: its clips, its experiments, its tables, its summary, and going on after a stop."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import grid_components, sound_file, tiny_checkpoint, tones
+
+from emomod.attribution.lime import LimeSettings
+from emomod.cli.main import main
+from emomod.errors import InputError
+from emomod.labels import MIDLEVEL_NAMES
+from emomod.model.predictor import load_predictor
+from evaluation import command, options
+from evaluation.cases import Case, file_cases, rendered_cases, settings_of_cases
+from evaluation.confounder import ConfounderSettings
+from evaluation.experiments import EXPERIMENTS, Job
+from evaluation.preset import PRESETS, Preset, preset_of
+from evaluation.store import Store
+from evaluation.summary import mean_with_interval, smallest_counts, summarise
+from evaluation.sweep import SweepSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore::evaluation.checks.UndefinedWarning")  # a tiny network is often 0
+TINY = Preset(
+    n_clips=2, n_stability=2, counts=(32, 64), reference=128, n_repeats=2, n_pairs=1, n_sanity=1,
+    sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=3),
+    confounder=ConfounderSettings(
+        n_training=32, n_bad=4, seconds=2.0, synthesiser="numpy", epochs=1, n_segments=2,
+        lime=LimeSettings(n_perturbations=64, n_held_out=16, off="silence"),
+    ),
+    lime=LimeSettings(n_perturbations=64, n_held_out=16), rule="top:4",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return tiny_checkpoint(tmp_path_factory.mktemp("evaluation") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return [Case(name, tones(1.0), grid_components()) for name in ("a", "b")]
+
+
+@pytest.fixture
+def job(checkpoint, cases, tmp_path):
+    corpus = replace(settings_of_cases("numpy"), seconds=2.0)
+    store = Store(tmp_path / "out", {"preset": "tiny"})
+    return Job(load_predictor(checkpoint, device="cpu"), cases, corpus, TINY, store, lambda line: None)
+
+
+def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
+    """All but truth, whose clips are long, and confounder, which has a test of its own."""
+    names = sorted(set(EXPERIMENTS) - {"truth", "confounder"})
+    tables = {name: EXPERIMENTS[name](job) for name in names}
+    for rows in tables.values():
+        assert {row["clip"] for row in rows} <= {"a", "b"}
+        json.dumps(rows, allow_nan=False)
+    assert {row["n_masks"] for row in tables["stability"]} == {32, 64}
+    assert len(tables["stability"]) == 2 * 3 * 3 * 2 * 15
+    assert {row["change"] for row in tables["inputs"]} == {"noise at 60 dB SNR", "10 ms later", "mp3 at 128 kbit/s"}
+    assert {row["target"] for row in tables["sweep"]} == set(job.predictor.names)
+
+    def never(*_, **__):
+        raise AssertionError("a piece that is there must not be made again")
+
+    monkeypatch.setattr(Job, "explain", never)
+    monkeypatch.setattr("evaluation.experiments.sanity.evaluate", never)
+    assert {name: EXPERIMENTS[name](job) for name in names} == tables
+    summary = summarise(tables)
+    assert 0.0 <= summary["direction_rate"]["value"] <= 1.0
+    assert summary["direction_rate"]["n"] == 2
+    assert set(summary["stability_jaccard"]["-6dB"]["hadamard"]) == {"32", "64"}
+    assert set(summary["neighbourhood_r2"]) == {"silence", "-12dB", "-6dB"}
+    assert set(summary["faithfulness"]["deletion_gap"]) == set(job.predictor.names)
+    json.dumps(summary)
+
+
+def test_truth_against_its_summary(job, monkeypatch):
+    monkeypatch.setattr("evaluation.experiments.cut_segments", coarse)
+    rows = EXPERIMENTS["truth"](job)
+    assert len(rows) == 7
+    found = summarise({"truth": rows})
+    assert set(found["truth_auc"]) == set(MIDLEVEL_NAMES)
+    for feature in MIDLEVEL_NAMES:
+        assert found["truth_random_auc"][feature]["value"] == pytest.approx(0.5, abs=0.1)
+        assert found["truth_auc"][feature]["low"] is None  # one pair alone
+
+
+def coarse(spectrogram, device):
+    """Few segments, so that few masks are enough."""
+    n_bands, n_frames = spectrogram.shape
+    bands, frames = np.arange(n_bands) * 5 // n_bands, np.arange(n_frames) * 4 // n_frames
+    return replace(grid_components(), spectrogram=spectrogram, segments=bands[:, None] * 4 + frames)
+
+
+def test_confounder_against_its_summary(job):
+    rows = EXPERIMENTS["confounder"](job)
+    assert [row["classifier"] for row in rows] == ["confounded", "clean"]
+    assert summarise({"confounder": rows})["confounder_rate"] == rows[0]["confounder_rate"]
+
+
+def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypatch, capsys):
+    clip, out = sound_file(tmp_path, seconds=2.0), tmp_path / "out"
+    monkeypatch.setitem(PRESETS, "quick", replace(TINY, lime=LimeSettings(n_perturbations=800, n_held_out=16)))
+    monkeypatch.setattr(command, "rendered_cases", lambda count, corpus, device: [])
+    words = [
+        "evaluate",
+        "faithfulness",
+        "--out",
+        str(out),
+        "--clip",
+        str(clip),
+        "--checkpoint",
+        str(checkpoint),
+        "--device",
+        "cpu",
+    ]
+    assert main(words) == 0
+    assert str(out / "summary.json") in capsys.readouterr().out
+    with (out / "faithfulness.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["clip"] for row in rows} == {"clip.wav"}
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["clips"] == ["clip.wav"]
+    assert set(summary["faithfulness"]["deletion_gap"]) == {row["target"] for row in rows}
+    assert main(words) == 0  # and once more, from what is there
+    assert main([*words, "--preset", "paper"]) == 1
+    assert "holds results of other settings (preset, settings)" in capsys.readouterr().err
+    assert main(["evaluate", "sweep", "--out", str(tmp_path), "--checkpoint", str(checkpoint)]) == 1
+    assert "neither empty nor results of an evaluation" in capsys.readouterr().err
+
+
+def test_the_options_name_what_there_is():
+    assert tuple(EXPERIMENTS) == options.EXPERIMENTS
+    assert tuple(PRESETS) == options.PRESETS
+    code = "import sys; import evaluation.options; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numpy", "matplotlib"} & set(loaded)
+
+
+def test_cases(tmp_path):
+    settings = replace(settings_of_cases("numpy"), seconds=2.0)
+    first, second = rendered_cases(2, settings)
+    (again,) = rendered_cases(1, settings)
+    assert first.name == "rendered 000"
+    assert np.array_equal(first.y, again.y)
+    assert not np.array_equal(first.y, second.y)
+    assert rendered_cases(0, settings) == []
+    (given,) = file_cases([sound_file(tmp_path)], seconds=1.0)
+    assert given.name == "clip.wav"
+    assert given.y.size == 22050
+    other = given.changed(given.y[::-1].copy())
+    assert np.array_equal(other.segments, given.components.segments)
+
+
+def test_store_iv(tmp_path):
+    store = Store(tmp_path / "x", {"a": 1.0})
+    assert store.piece("e", "one/two", lambda: [{"v": float("nan"), "w": 1}]) == [{"v": None, "w": 1}]
+    assert store.piece("e", "one/two", list) == [{"v": None, "w": 1}]
+    assert Store(tmp_path / "x", {"a": 1.0}).piece("e", "one/two", list) == [{"v": None, "w": 1}]
+    with pytest.raises(InputError, match=r"holds results of other settings \(a, b\)"):
+        Store(tmp_path / "x", {"a": 2.0, "b": 1})
+    (tmp_path / "x" / "pieces" / "e" / "one_two.json").write_text("{")
+    with pytest.raises(InputError, match=r"one_two\.json: cannot be read .*; remove it to have it made again"):
+        store.piece("e", "one/two", list)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="neither empty nor results"):
+        Store(tmp_path, {})
+
+
+def test_intervals_against_theory(rng):
+    """Ten rows of each of 50 clips, alike within a clip: the interval is that of 50 means."""
+    clips = rng.normal(size=50)
+    rows = [{"clip": f"c{k}", "v": value} for k, value in enumerate(clips) for _ in range(10)]
+    found = mean_with_interval(rows, "v")
+    assert found["value"] == pytest.approx(clips.mean())
+    assert found["n"] == 50
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * clips.std() / np.sqrt(50), rel=0.15)
+    assert mean_with_interval([{"clip": "a", "v": None}], "v") == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_smallest_counts_against_theory():
+    rows = [
+        {"off": "silence", "design": design, "n_masks": n, "jaccard_top": value}
+        for design, values in {"iid": (0.5, 0.8), "hadamard": (0.9, 0.95)}.items()
+        for n, value in zip((256, 512), values, strict=True)
+    ]
+    assert [row["n_masks"] for row in smallest_counts(rows)] == [None, 256]
+    assert [row["n_masks"] for row in smallest_counts(rows, wanted=0.7)] == [512, 256]
+
+
+def test_summary_iv():
+    with pytest.raises(InputError, match="tables must have rows, but sweep has none"):
+        summarise({"sweep": []})
+    with pytest.raises(InputError, match="preset must be one of quick, paper, got 'slow'"):
+        preset_of("slow")
