@@ -38,6 +38,7 @@ from emomod.corpus.stems import Stems, recorded_stems, render_stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.model.network import EmotionNetwork
+from emomod.model.predictor import Predict
 from emomod.spectrogram import compute_spectrogram
 
 PIANOS, GUITARS = (0, 1, 4), (24, 25, 26)  # General MIDI programs
@@ -174,7 +175,7 @@ def _cut(clip: LabelledStems, n_segments: int) -> SourceComponents:
     return cut_sources(clip.stems.names, clip.stems.parts, n_segments=n_segments, rest=clip.stems.rest)
 
 
-def judge(classifier: Classifier, clips: Sequence[LabelledStems], settings: ConfounderSettings) -> list[dict[str, Any]]:
+def judge(classifier: Predict, clips: Sequence[LabelledStems], settings: ConfounderSettings) -> list[dict[str, Any]]:
     """A row for each clip: chance of a guitar, the part of its highest component and that of its loudest."""
     rows = []
     for index, clip in enumerate(clips):

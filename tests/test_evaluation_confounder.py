@@ -1,0 +1,92 @@
+"""Explanations must give a classifier away that listens to the drums."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from emomod.attribution.lime import LimeSettings
+from emomod.components.sources import cut_sources
+from emomod.corpus.render import open_studio
+from emomod.corpus.store import CorpusSettings
+from emomod.errors import InputError
+from evaluation import confounder
+from evaluation.confounder import GUITARS, PIANOS, ConfounderSettings, draw_clips, judge, train_classifier
+
+SETTINGS = ConfounderSettings(
+    n_training=32, n_bad=6, seconds=2.0, synthesiser="numpy", epochs=2, n_segments=2,
+    lime=LimeSettings(n_perturbations=64, n_held_out=16, off="silence"),
+)  # fmt: skip
+KINDS = [(False, False), (False, True), (True, False), (True, True)]
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return open_studio(CorpusSettings(1, synthesiser="numpy"))
+
+
+@pytest.fixture(scope="module")
+def clips(studio):
+    return draw_clips(SETTINGS, KINDS * 4, studio=studio, stream=7)
+
+
+class Listens:
+    """A classifier that hears how much of one part is there."""
+
+    names, mid_to_emotion, device = ("guitar",), None, torch.device("cpu")
+
+    def __init__(self, part):
+        self.part = part  # a log magnitude of the part alone, at its place
+
+    def __call__(self, spectrograms):
+        template = (10.0**self.part - 1.0)[None]
+        magnitudes = 10.0**spectrograms - 1.0
+        return (torch.minimum(magnitudes, template).sum(dim=(1, 2)) / template.sum())[:, None]
+
+
+def test_clips_against_theory(clips):
+    for clip, (guitar, drums) in zip(clips, KINDS * 4, strict=True):
+        assert (clip.guitar, clip.drums) == (guitar, drums)
+        assert clip.stems.names == ("harmony", "bass", *(["drums"] if drums else []))
+        assert all(np.abs(part).max() > 0 for part in clip.stems.parts)
+    assert set(GUITARS).isdisjoint(PIANOS)
+
+
+def test_clips_against_themselves(clips, studio):
+    again = draw_clips(SETTINGS, KINDS, studio=studio, stream=7)
+    assert all(np.array_equal(a.stems.mix, b.stems.mix) for a, b in zip(clips, again, strict=False))
+    other = draw_clips(SETTINGS, KINDS[:1], studio=studio, stream=8)
+    assert not np.array_equal(other[0].stems.mix, clips[0].stems.mix)
+
+
+@pytest.mark.parametrize("part", ["drums", "harmony"])
+def test_the_part_that_a_classifier_listens_to_is_found_against_theory(clips, part):
+    for clip in [clip for clip in clips if clip.drums]:
+        components = cut_sources(clip.stems.names, clip.stems.parts, n_segments=2, rest=clip.stems.rest)
+        gains = np.repeat([float(name == part) for name in clip.stems.names], 2)
+        alone = components.mix(torch.from_numpy(gains)[None])[0]
+        (row,) = judge(Listens(alone), [clip], SETTINGS)
+        assert row["chance_of_guitar"] > 0.9
+        assert row["highest"] == part
+
+
+def test_training_against_itself_and_evaluation_against_its_rows(clips):
+    first, second = (train_classifier(clips, SETTINGS) for _ in range(2))
+    assert torch.equal(first.head.weight, second.head.weight)
+    found = confounder.evaluate(SETTINGS)
+    for name in ("confounded", "clean"):
+        rows = [row for row in found["rows"] if row["classifier"] == name]
+        assert len(rows) == found[name]["n_clips"] == 6
+        assert all(row["drums"] and not row["guitar"] for row in rows)
+        assert found[name]["confounder_rate"] == np.mean([row["highest"] == "drums" for row in rows])
+        assert found[name]["fooled"] == np.mean([row["chance_of_guitar"] > 0.5 for row in rows])
+
+
+def test_confounder_iv(clips):
+    with pytest.raises(InputError, match="clips must have both guitars and pianos"):
+        train_classifier(clips[:2], SETTINGS)
+    with pytest.raises(InputError, match="n_bad must be a whole number of at least 4, got 1"):
+        replace(SETTINGS, n_bad=1)
+    with pytest.raises(InputError, match=r"seconds must be a finite number in 2\.\.60"):
+        replace(SETTINGS, seconds=1.0)
