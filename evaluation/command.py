@@ -1,6 +1,7 @@
 """What the commands of the evaluation do: run experiments, write their tables and a summary."""
 
 import argparse
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,12 +17,19 @@ from emomod.training.sense import synthesiser_at_hand
 from evaluation.cases import file_cases, rendered_cases, settings_of_cases
 from evaluation.experiments import EXPERIMENTS, Job
 from evaluation.preset import preset_of
+from evaluation.report import read_results, write_report
 from evaluation.store import Rows, Store
 from evaluation.summary import smallest_counts, summarise
 
 
 def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, Any]:
-    """Run the experiments that ``arguments`` name; return what they found. Tables, summary.json are in ``out``."""
+    """Run the experiments that ``arguments`` name; return what they found.
+
+    In ``out`` are a CSV for each, summary.json, report.html and report.md, which "report" makes again from the others.
+    """
+    if arguments.experiment == "report":
+        write_report(arguments.out, command=command_of(arguments))
+        return read_results(arguments.out)[0]
     preset = preset_of(arguments.preset)
     predictor = load_predictor(arguments.checkpoint, device=arguments.device)
     scores = None if arguments.scores is None else str(arguments.scores)
@@ -41,7 +49,19 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
     job = Job(predictor, cases, corpus, preset, store, log)
     names = tuple(EXPERIMENTS) if arguments.experiment == "all" else (arguments.experiment,)
     tables = {name: EXPERIMENTS[check_choice("experiment", name, tuple(EXPERIMENTS))](job) for name in names}
-    return write_results(arguments.out, tables, record)
+    summary = write_results(arguments.out, tables, record)
+    write_report(arguments.out, command=command_of(arguments))
+    return summary
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """The command that gives these results."""
+    words = ["emomod", "evaluate", arguments.experiment, "--preset", arguments.preset, "--out", arguments.out]
+    for name in ("clip", "scores", "checkpoint"):
+        value = getattr(arguments, name)
+        if value:
+            words += [f"--{name}", *(value if isinstance(value, list) else [value])]
+    return shlex.join(str(word) for word in words)
 
 
 def write_results(folder: Path, tables: dict[str, Rows], record: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,9 @@ PRESETS = ("quick", "paper")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of an evaluation."""
-    parser.add_argument("experiment", choices=("all", *EXPERIMENTS), help="what is evaluated")
+    parser.add_argument(
+        "experiment", choices=("all", *EXPERIMENTS, "report"), help="what is evaluated; report: the pages, again"
+    )
     parser.add_argument("--preset", choices=PRESETS, default="quick", help="minutes (default), or hours")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="results; a stopped run goes on there")
     parser.add_argument("--clip", type=Path, nargs="+", default=[], metavar="FILE", help="clips beside rendered ones")

@@ -19,7 +19,9 @@ from evaluation import command, options
 from evaluation.cases import Case, file_cases, rendered_cases, settings_of_cases
 from evaluation.confounder import ConfounderSettings
 from evaluation.experiments import EXPERIMENTS, Job
+from evaluation.plots import draw_all
 from evaluation.preset import PRESETS, Preset, preset_of
+from evaluation.report import sections_of
 from evaluation.store import Store
 from evaluation.summary import mean_with_interval, smallest_counts, summarise
 from evaluation.sweep import SweepSettings
@@ -72,6 +74,11 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
     monkeypatch.setattr("evaluation.experiments.sanity.evaluate", never)
     assert {name: EXPERIMENTS[name](job) for name in names} == tables
     summary = summarise(tables)
+    figures = draw_all(summary, tables["sweep"])
+    assert set(figures) == {"stability", "fidelity", "selectivity", "responses"}
+    sections = sections_of(summary | {"smallest_counts": smallest_counts(tables["stability"])})
+    assert len(sections) == len(names) + 1
+    assert all(len(row) == len(each.header) for each in sections for row in each.rows)
     assert 0.0 <= summary["direction_rate"]["value"] <= 1.0
     assert summary["direction_rate"]["n"] == 2
     assert set(summary["stability_jaccard"]["-6dB"]["hadamard"]) == {"32", "64"}
@@ -89,6 +96,8 @@ def test_truth_against_its_summary(job, monkeypatch):
     for feature in MIDLEVEL_NAMES:
         assert found["truth_random_auc"][feature]["value"] == pytest.approx(0.5, abs=0.1)
         assert found["truth_auc"][feature]["low"] is None  # one pair alone
+    assert set(draw_all(found, [])) == {"truth"}
+    assert len(sections_of(found)[0].rows) == 7
 
 
 def coarse(spectrogram, device):
@@ -101,7 +110,9 @@ def coarse(spectrogram, device):
 def test_confounder_against_its_summary(job):
     rows = EXPERIMENTS["confounder"](job)
     assert [row["classifier"] for row in rows] == ["confounded", "clean"]
-    assert summarise({"confounder": rows})["confounder_rate"] == rows[0]["confounder_rate"]
+    found = summarise({"confounder": rows})
+    assert found["confounder_rate"] == rows[0]["confounder_rate"]
+    assert [row[0] for row in sections_of(found)[0].rows] == ["confounded", "clean"]
 
 
 def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypatch, capsys):
@@ -121,14 +132,23 @@ def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypat
         "cpu",
     ]
     assert main(words) == 0
-    assert str(out / "summary.json") in capsys.readouterr().out
+    assert str(out / "report.html") in capsys.readouterr().out
     with (out / "faithfulness.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["clip"] for row in rows} == {"clip.wav"}
     summary = json.loads((out / "summary.json").read_text())
     assert summary["clips"] == ["clip.wav"]
     assert set(summary["faithfulness"]["deletion_gap"]) == {row["target"] for row in rows}
+    page = (out / "report.html").read_text()
+    assert "Is it faithful to the model?" in page
+    assert "http" not in page.replace("http-equiv", "")  # it needs nothing else
+    assert "| articulation |" in (out / "report.md").read_text()
     assert main(words) == 0  # and once more, from what is there
+    (out / "report.html").unlink()
+    assert main(["evaluate", "report", "--out", str(out)]) == 0
+    assert (out / "report.html").is_file()
+    assert main(["evaluate", "report", "--out", str(tmp_path)]) == 1
+    assert "holds no results of an evaluation" in capsys.readouterr().err
     assert main([*words, "--preset", "paper"]) == 1
     assert "holds results of other settings (preset, settings)" in capsys.readouterr().err
     assert main(["evaluate", "sweep", "--out", str(tmp_path), "--checkpoint", str(checkpoint)]) == 1

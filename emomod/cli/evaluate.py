@@ -27,5 +27,5 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(summary)
     else:
-        print(f"{told(summary)}\n{arguments.out}/summary.json")
+        print(f"{told(summary)}\n{arguments.out}/report.html")
     return 0

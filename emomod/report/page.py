@@ -1,5 +1,6 @@
 """The report of a run: one page that needs nothing but itself, and its figures as files."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ def read_part(name: str) -> str:
     return files("emomod.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def render_template(name: str, **content: Any) -> str:
-    """Return the page that a template of this package makes of ``content``; texts are escaped, ``Markup`` is not."""
+def render_template(name: str, *, read: Callable[[str], str] = read_part, **content: Any) -> str:
+    """Return the page that a template makes of ``content``; texts are escaped, ``Markup`` is not.
+
+    ``read`` gives a template's text by its name: by default those of this package.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(read_part),
+        loader=jinja2.FunctionLoader(read),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
