@@ -7,13 +7,15 @@ figures. Items that belong together (one song, one series) are drawn together, e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.checks import check_rng
+from emomod.checks import check_count, check_rng
 
 N_DRAWS = 2000
+NORMAL_95 = NormalDist().inv_cdf(0.975)
 TAIL = 2.5  # per cent of the draws beyond each end of an interval
 
 
@@ -64,3 +66,16 @@ def draw_within(groups: Sequence[str], *, rng: int | np.random.Generator, n_draw
         members = np.flatnonzero(np.asarray(groups) == group)
         counts[:, members] = generator.multinomial(members.size, np.full(members.size, 1 / members.size), size=n_draws)
     return counts
+
+
+def wilson_interval(n_right: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of ``n_right`` in ``n`` (J. American Statistical Association 22, 1927).
+
+    >>> [round(end, 4) for end in wilson_interval(9, 10)]
+    [0.5958, 0.9821]
+    """
+    check_count("n", n)
+    square, share = NORMAL_95**2, n_right / n
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = NORMAL_95 / (1 + square / n) * float(np.sqrt(share * (1 - share) / n + square / (4 * n**2)))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,1 +1,1 @@
-"""Evaluation of explanations and modifications: stability, fidelity, faithfulness, planted truth. Empty so far."""
+"""Evaluation of explanations and modifications: stability, fidelity, faithfulness, sanity, truth, response to gains."""

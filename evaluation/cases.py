@@ -13,6 +13,7 @@ from emomod.components.segments import SegmentComponents, cut_segments
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
 from emomod.corpus.render import draw_clip, open_studio
 from emomod.corpus.store import CorpusSettings
+from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
 
 SEED = 3_000_017  # of the rendered clips: no corpus has it unless on purpose
@@ -23,6 +24,7 @@ class Case:
     """A clip and how it is cut."""
 
     name: str
+    song: str  # what it is from: clips of one song are drawn together for intervals
     y: NDArray[np.float32]  # [n_samples], mono at 22 050 Hz
     components: SegmentComponents
 
@@ -44,13 +46,21 @@ def rendered_cases(count: int, settings: CorpusSettings, *, device: torch.device
     clips = [draw_clip(settings, index, studio=studio) for index in range(count)]
     dry = studio.render([clip.score for clip in clips])
     sounds = [apply_acoustics(y, draw_acoustics(clip.rng)) for y, clip in zip(dry, clips, strict=True)]
-    return [_cut(f"rendered {index:03d}", y, device) for index, y in enumerate(sounds)]
+    return [
+        _cut(f"rendered {index:03d}", clip.song, y, device)
+        for index, (clip, y) in enumerate(zip(clips, sounds, strict=True))
+    ]
 
 
 def file_cases(paths: Sequence[str | Path], *, seconds: float = 10.0, device: torch.device | str = "cpu") -> list[Case]:
-    """The first ``seconds`` of each file; InputError for one that cannot be used."""
-    return [_cut(Path(path).name, read_clip(path, seconds=seconds).y, device) for path in paths]
+    """The first ``seconds`` of each file; InputError for one that cannot be used, and for two of one name."""
+    names = [Path(path).name for path in paths]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"clips must have different names, got {', '.join(sorted(twice))} twice")
+    return [
+        _cut(name, name, read_clip(path, seconds=seconds).y, device) for name, path in zip(names, paths, strict=True)
+    ]
 
 
-def _cut(name: str, y: NDArray[np.float32], device: torch.device | str) -> Case:
-    return Case(name, y, cut_segments(compute_spectrogram(y), device=device))
+def _cut(name: str, song: str, y: NDArray[np.float32], device: torch.device | str) -> Case:
+    return Case(name, song, y, cut_segments(compute_spectrogram(y), device=device))

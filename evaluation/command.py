@@ -1,25 +1,31 @@
 """What the commands of the evaluation do: run experiments, write their tables and a summary."""
 
 import argparse
+import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emomod.checks import check_choice
+from emomod.audio import file_sha256
+from emomod.corpus.render import open_studio
+from emomod.corpus.store import COMPOSER_VERSION
 from emomod.errors import InputError
 from emomod.model.predictor import load_predictor
 from emomod.output import to_json, write_csv
 from emomod.provenance import package_versions
+from emomod.report.words import number
 from emomod.training.sense import synthesiser_at_hand
 from evaluation.cases import file_cases, rendered_cases, settings_of_cases
 from evaluation.experiments import EXPERIMENTS, Job
 from evaluation.preset import preset_of
-from evaluation.report import read_results, write_report
+from evaluation.report import SUMMARY, read_summary, told, write_report
 from evaluation.store import Rows, Store
 from evaluation.summary import smallest_counts, summarise
+
+HEADLINES = ("direction_rate", "control_p", "confounder_rate")
 
 
 def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, Any]:
@@ -28,29 +34,38 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
     In ``out`` are a CSV for each, summary.json, report.html and report.md, which "report" makes again from the others.
     """
     if arguments.experiment == "report":
-        write_report(arguments.out, command=command_of(arguments))
-        return read_results(arguments.out)[0]
+        write_report(arguments.out)
+        return read_summary(arguments.out)
     preset = preset_of(arguments.preset)
     predictor = load_predictor(arguments.checkpoint, device=arguments.device)
     scores = None if arguments.scores is None else str(arguments.scores)
     corpus = settings_of_cases(synthesiser_at_hand(), scores=scores)
+    given = file_cases(arguments.clip, device=predictor.device)
     record = {
         "preset": arguments.preset,
         "settings": asdict(preset),
         "model": {"name": predictor.checkpoint.card["name"], "sha256": predictor.checkpoint.sha256},
-        "clips": [path.name for path in arguments.clip],
-        "scores": Path(scores).name if scores else None,
-        "synthesiser": corpus.synthesiser,
+        "clips": {case.name: file_sha256(path) for case, path in zip(given, arguments.clip, strict=True)},
+        "music": open_studio(corpus).description | {"synthesiser": corpus.synthesiser, "composer": COMPOSER_VERSION},
         "versions": package_versions(),
     }
-    given = file_cases(arguments.clip, device=predictor.device)
     store = Store(arguments.out, record)
     cases = [*given, *rendered_cases(preset.n_clips, corpus, device=predictor.device)]
     job = Job(predictor, cases, corpus, preset, store, log)
-    names = tuple(EXPERIMENTS) if arguments.experiment == "all" else (arguments.experiment,)
-    tables = {name: EXPERIMENTS[check_choice("experiment", name, tuple(EXPERIMENTS))](job) for name in names}
-    summary = write_results(arguments.out, tables, record)
-    write_report(arguments.out, command=command_of(arguments))
+    wanted = tuple(EXPERIMENTS) if arguments.experiment == "all" else (arguments.experiment,)
+    left_out: dict[str, str] = {}
+    for name in wanted:
+        try:
+            rows = EXPERIMENTS[name](job)
+        except InputError as error:
+            if arguments.experiment != "all":
+                raise
+            left_out[name] = str(error)
+            log(f"{name}: left out: {error}")
+            continue
+        write_results(arguments.out, name, rows, {**record, "command": command_of(arguments)})
+    summary = _update(arguments.out, {"left_out": left_out})
+    write_report(arguments.out)
     return summary
 
 
@@ -64,33 +79,40 @@ def command_of(arguments: argparse.Namespace) -> str:
     return shlex.join(str(word) for word in words)
 
 
-def write_results(folder: Path, tables: dict[str, Rows], record: dict[str, Any]) -> dict[str, Any]:
-    """Write a CSV a table and summary.json into ``folder``; return the summary."""
-    for name, rows in tables.items():
-        write_csv(folder / f"{name}.csv", _same_keys(rows))
-    summary = {"made": datetime.now(UTC).date().isoformat(), **record, **summarise(tables)}
-    if "stability" in tables:
-        summary["smallest_counts"] = smallest_counts(tables["stability"])
-    (folder / "summary.json").write_text(to_json(summary) + "\n", encoding="utf-8")
+def write_results(folder: Path, experiment: str, rows: Rows, record: dict[str, Any]) -> dict[str, Any]:
+    """Write the CSV of an experiment into ``folder`` and its figures into summary.json; return the summary."""
+    write_csv(folder / f"{experiment}.csv", _same_keys(rows))
+    found = summarise({experiment: rows})
+    if experiment == "stability":
+        found["smallest_counts"] = smallest_counts(rows)
+    return _update(folder, {"made": datetime.now(UTC).date().isoformat(), **record, **found})
+
+
+def _update(folder: Path, figures: dict[str, Any]) -> dict[str, Any]:
+    """The summary of the folder with ``figures`` added, or put in the place of earlier ones."""
+    path = folder / SUMMARY
+    summary: dict[str, Any] = read_summary(folder) if path.is_file() else {}
+    summary |= figures
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(to_json(summary) + "\n", encoding="utf-8")
+    os.replace(partial, path)
     return summary
 
 
 def _same_keys(rows: Rows) -> Rows:
-    """Rows with all keys that any of them has, in the order of their first appearance."""
+    """Rows for a CSV: with all keys that any of them has, in the order of their first appearance, without controls."""
     if not rows:
         raise InputError("an experiment must give at least one row")
-    keys = list(dict.fromkeys(key for row in rows for key in row))
+    keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key != "controls"]
     return [{key: row.get(key) for key in keys} for row in rows]
 
 
-def told(summary: dict[str, Any], columns: Sequence[str] = ("direction_rate", "control_p", "confounder_rate")) -> str:
+def summary_words(summary: dict[str, Any]) -> str:
     """What a person wants to know of a summary, in a few lines."""
     lines = []
-    for name in columns:
+    for name in HEADLINES:
         if name in summary:
             value = summary[name]
-            shown = value if not isinstance(value, dict) else f"{value['value']} [{value['low']}, {value['high']}]"
-            lines.append(f"{name}: {shown}")
-    for feature, value in summary.get("truth_auc", {}).items():
-        lines.append(f"truth AUC of {feature}: {value['value']:.2f}")
-    return "\n".join(lines)
+            lines.append(f"{name}: {told(value) if isinstance(value, dict) else number(value)}")
+    lines += [f"truth AUC of {name}: {told(value)}" for name, value in summary.get("truth_auc", {}).items()]
+    return "\n".join([*lines, *(f"left out: {name}: {why}" for name, why in summary["left_out"].items())])

@@ -45,6 +45,7 @@ PIANOS, GUITARS = (0, 1, 4), (24, 25, 26)  # General MIDI programs
 CONFOUNDER = "drums"
 ROLES = ("harmony", "bass", CONFOUNDER)
 CLIPS_A_RUN = 16
+BATCH = 16  # clips of an optimiser step
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class ConfounderSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("n_training", "n_bad"):
-            check_count(name, getattr(self, name), low=4)
+        check_count("n_training", self.n_training, low=BATCH)
+        check_count("n_bad", self.n_bad)
         for name in ("epochs", "n_segments"):
             check_count(name, getattr(self, name))
         check_number("seconds", self.seconds, low=2.0, high=60.0)
@@ -154,14 +155,14 @@ def train_classifier(clips: Sequence[LabelledStems], settings: ConfounderSetting
 def _fit(
     network: EmotionNetwork, head: nn.Linear, images: torch.Tensor, labels: torch.Tensor, settings: ConfounderSettings
 ) -> None:
-    size, loss_of = 16, nn.BCEWithLogitsLoss()
+    loss_of = nn.BCEWithLogitsLoss()
     parameters = [*network.trunk.parameters(), *head.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2)
-    n_steps = len(images) // size
+    n_steps = len(images) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=n_steps * settings.epochs + 1)
     network.train()
     for _ in range(settings.epochs):
-        for batch in torch.randperm(len(images))[: n_steps * size].view(n_steps, size):
+        for batch in torch.randperm(len(images))[: n_steps * BATCH].view(n_steps, BATCH):
             optimiser.zero_grad(set_to_none=True)
             loss_of(head(network.features(images[batch])), labels[batch]).backward()
             optimiser.step()
@@ -189,8 +190,11 @@ def judge(classifier: Predict, clips: Sequence[LabelledStems], settings: Confoun
                 "guitar": clip.guitar,
                 "drums": clip.drums,
                 "chance_of_guitar": chance,
+                "fooled": (chance > 0.5) != clip.guitar,
                 "highest": _part_of(components, values),
                 "loudest": _part_of(components, components.energies()),
+                "confounder_first": _part_of(components, values) == CONFOUNDER,
+                "confounder_loudest": _part_of(components, components.energies()) == CONFOUNDER,
                 "r2": float(weights.neighbourhood_r2[0]),
             }
         )
@@ -219,13 +223,14 @@ def evaluate(settings: ConfounderSettings | None = None) -> dict[str, Any]:
     }
     for stream, (name, kinds) in enumerate(tasks.items()):
         classifier = train_classifier(draw_clips(settings, kinds, studio=studio, stream=stream), settings)
-        rows = judge(classifier, bad, settings)
-        found["rows"] += [{"classifier": name, **row} for row in rows]
+        accuracy = _accuracy(classifier, fair)
+        rows = [{"classifier": name, **row, "fair_accuracy": accuracy} for row in judge(classifier, bad, settings)]
+        found["rows"] += rows
         found[name] = {
-            "confounder_rate": float(np.mean([row["highest"] == CONFOUNDER for row in rows])),
-            "fooled": float(np.mean([row["chance_of_guitar"] > 0.5 for row in rows])),
-            "loudest_rate": float(np.mean([row["loudest"] == CONFOUNDER for row in rows])),
-            "fair_accuracy": _accuracy(classifier, fair),
+            "confounder_rate": float(np.mean([row["confounder_first"] for row in rows])),
+            "fooled": float(np.mean([row["fooled"] for row in rows])),
+            "loudest_rate": float(np.mean([row["confounder_loudest"] for row in rows])),
+            "fair_accuracy": accuracy,
             "n_clips": len(rows),
         }
     return found

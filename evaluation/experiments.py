@@ -26,6 +26,7 @@ from evaluation.cases import Case
 from evaluation.preset import Preset
 from evaluation.store import Rows, Store
 
+N_RANDOM_MODELS = 3  # draws of weights at each depth
 NOISE_DB, SHIFT_SECONDS, MP3_KBIT_S = 60.0, 0.01, 128.0
 Wave = NDArray[np.float32]
 
@@ -46,11 +47,11 @@ class Job:
         return explain_with_lime(self.predictor, components, settings=replace(self.preset.lime, **changes))
 
     def over(self, experiment: str, cases: list[Case], make: Callable[[Case], Rows]) -> Rows:
-        """Rows of all ``cases``, the clip's name first."""
+        """Rows of all ``cases``, the clip's name and song first."""
         found: Rows = []
         for number, case in enumerate(cases):
             rows = self.store.piece(experiment, case.name, lambda case=case: make(case))  # type: ignore[misc]
-            found += [{"clip": case.name, **row} for row in rows]
+            found += [{"clip": case.name, "song": case.song, **row} for row in rows]
             self.log(f"{experiment}: clip {number + 1} of {len(cases)}")
         return found
 
@@ -97,6 +98,11 @@ def _agreement(repeats: list[ComponentWeights], reference: ComponentWeights | No
     ]
 
 
+def _error(weights: ComponentWeights, reference: ComponentWeights, target: str) -> float:
+    row = reference.index(target)
+    return stability.relative_error(weights.weights[row], reference.weights[row])
+
+
 def _noisy(y: Wave) -> Wave:
     level = np.sqrt((y.astype(np.float64) ** 2).mean()) * 10 ** (-NOISE_DB / 20)
     return np.asarray(y + np.random.default_rng(0).normal(0.0, level, y.size), dtype=np.float32)
@@ -121,7 +127,10 @@ def stability_of_inputs(job: Job) -> Rows:
         whole, rows = job.explain(case.components), Rows()
         for name, change in INPUT_CHANGES.items():
             other = job.explain(case.changed(change(case.y)))
-            rows += [{"change": name} | row for row in _agreement([whole, other], None, job)]
+            rows += [
+                {"change": name, **row, "relative_error": _error(other, whole, row["target"])}
+                for row in _agreement([whole, other], None, job)
+            ]
         return rows
 
     return job.over("inputs", job.cases[: job.preset.n_stability], make)
@@ -151,12 +160,12 @@ def faithfulness_of_weights(job: Job) -> Rows:
         weights, rows = job.explain(case.components), Rows()
         low = off_gain(job.preset.lime.off)
         masks = held_out_masks(case.components.n_components, n_masks=256, seed=job.preset.lime.seed + 1)
+        scores = faithfulness.MixtureScores(job.predictor, case.components)
         for target in job.targets:
             selection = select_components(weights, target=target, rule=job.preset.rule)
-            score = faithfulness.score_of(job.predictor, case.components, target=target)
             values = weights.weights[weights.index(target)]
             found = faithfulness.evaluate(
-                score,
+                scores.of(target),
                 values,
                 selection.positive,
                 selection.negative,
@@ -171,9 +180,11 @@ def faithfulness_of_weights(job: Job) -> Rows:
 
 def sanity_of_explanations(job: Job) -> Rows:
     """Similarity to explanations of models with weights drawn anew, one layer deep and all."""
+    depths = {"head": 1, "all layers": None}
     others = {
-        "head drawn anew": sanity.randomise_weights(job.predictor, n_layers=1),
-        "all drawn anew": sanity.randomise_weights(job.predictor),
+        f"{name} drawn anew ({seed + 1})": sanity.randomise_weights(job.predictor, n_layers=n_layers, seed=seed)
+        for name, n_layers in depths.items()
+        for seed in range(N_RANDOM_MODELS)
     }
 
     def make(case: Case) -> Rows:
@@ -197,7 +208,7 @@ def truth_of_weights(job: Job) -> Rows:
         heard: Iterator[HeardPair] = hear_pairs(pairs, studio=studio)
         for number, pair in enumerate(heard):
             rows = job.store.piece("truth", f"{kind}_{number:03d}", lambda pair=pair: [_ranked(job, pair)])  # type: ignore[misc]
-            found += [{"kind": kind, "pair": number, **row} for row in rows]
+            found += [{"kind": kind, "pair": number, "song": pair.drawn.song, **row} for row in rows]
             job.log(f"truth: pair {number + 1} of {len(pairs)} of kind {kind}")
     return found
 
@@ -207,16 +218,18 @@ def _ranked(job: Job, heard: HeardPair) -> dict[str, Any]:
     components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
     weights = job.explain(components)
     row = weights.weights[weights.index(planted.feature)]
-    found = truth.evaluate_cells(planted, components.segments, row, components.energies())
-    return {"feature": planted.feature, "version": planted.version, **found}
+    about = {"feature": planted.feature, "version": planted.version}
+    if not (planted.changed.any() and planted.unchanged.any()):
+        return about | truth.unknown(planted)
+    return about | truth.evaluate_cells(planted, components.segments, row, components.energies())
 
 
 def confounder_found(job: Job) -> Rows:
-    """Rows of the guitar-against-piano task, and a summary row for each classifier."""
+    """Rows of the guitar-against-piano task, for each classifier and clip."""
 
     def make() -> Rows:
-        found = confounder.evaluate(job.preset.confounder)
-        return [{"classifier": name, **found[name]} for name in ("confounded", "clean")]
+        rows: Rows = confounder.evaluate(replace(job.preset.confounder, synthesiser=job.corpus.synthesiser))["rows"]
+        return rows
 
     job.log("confounder: rendering clips and training two classifiers")
     return job.store.piece("confounder", "task", make)

@@ -21,7 +21,8 @@ Metrics
   components alone: AI = 100 if p > o else 0, AD = 100 max(0, o - p) / o, AG = 100 max(0, p - o) / (1 - o). For the
   negative components o and p are 1 - f
 - ``infidelity``: mean over mixtures of ((1 - g) . phi - (f(1) - f(g)))^2, where phi is the weight by unit of gain
-  (Yeh et al., On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019); normalised, phi is scaled to fit best
+  (Yeh et al., On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019), in squares of the score; normalised,
+  phi is scaled to fit best, as captum does
 - ``sensitivity_max``: largest relative change of an explanation under small changes of its input (ibid.)
 - ``complexity``: entropy of |w| / sum |w|, in nats; up to log K (Bhatt, Weller, Moura, IJCAI 2020)
 - ``sparseness``: Gini index of |w|, 0 (all alike) to 1 - 1 / K (Chalasani et al., ICML 2020)
@@ -29,6 +30,7 @@ Metrics
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,10 +50,24 @@ SIDES = {"positive": 1.0, "negative": -1.0}
 ROOM = 1e-9  # below which a score has no way to go
 
 
-def score_of(predict: Predict, components: Components, *, target: str) -> Score:
-    """The model's ``target`` score as a function of gains [n, K]."""
-    column = predict.names.index(check_choice("target", target, predict.names))
-    return lambda gains: score_mixtures(predict, components, gains)[:, column]
+class MixtureScores:
+    """The model's scores of mixtures of one clip; what was asked for before is not computed again."""
+
+    def __init__(self, predict: Predict, components: Components) -> None:
+        self._predict, self._components = predict, components
+        self._known: dict[bytes, Array] = {}
+
+    def __call__(self, gains: Array) -> Array:
+        """Scores [n, n_names] of gains [n, K]."""
+        key = sha256(np.ascontiguousarray(gains, dtype=np.float64).tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = score_mixtures(self._predict, self._components, gains)
+        return self._known[key]
+
+    def of(self, target: str) -> Score:
+        """One score as a function of gains [n, K]."""
+        column = self._predict.names.index(check_choice("target", target, self._predict.names))
+        return lambda gains: self(gains)[:, column]
 
 
 # ---- deletion and insertion ------------------------------------------------------------------------------------------
@@ -167,9 +183,13 @@ class SideShift:
 
 
 def side_shift(score: Score, chosen: ArrayLike, *, n_components: int, side: str, off: str = "silence") -> SideShift:
-    """Score the components ``chosen`` (indices) alone, and the clip without them."""
+    """Score the components ``chosen`` (indices) alone, and the clip without them; InputError for other than indices."""
     check_choice("side", side, tuple(SIDES))
-    kept = np.isin(np.arange(check_count("n_components", n_components)), np.asarray(chosen, dtype=np.intp))
+    indices = np.asarray(chosen)
+    inside = ((indices >= 0) & (indices < check_count("n_components", n_components))).all()
+    if indices.dtype.kind not in "iu" or not indices.size or not inside:
+        raise InputError(f"chosen must be indices 0..{n_components - 1}, at least one, got {indices.tolist()}")
+    kept = np.isin(np.arange(n_components), indices)
     low = off_gain(off)
     whole, alone, without = score(np.stack([np.ones(n_components), np.where(kept, 1.0, low), np.where(kept, low, 1.0)]))
     return SideShift(side, float(whole), float(alone), float(without))
@@ -255,22 +275,24 @@ def evaluate(
     gains: ArrayLike,
     off: str = "silence",
     seed: int = 0,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """All metrics of one explanation but ``sensitivity_max``, by name.
 
-    ``positive`` and ``negative``: the selected components; ``weights_off``: what the fit of ``weights`` meant by off;
-    ``gains`` [n, K]: mixtures for the infidelity; ``off``: what is done to components here.
+    ``positive`` and ``negative``: the selected components; what is told of a side without any is None. ``weights_off``:
+    what the fit of ``weights`` meant by off; ``gains`` [n, K]: mixtures for the infidelity; ``off``: what is done to
+    components here.
     """
     values = check_numbers("weights", weights, ndim=1)
     slopes = values / (1.0 - off_gain(weights_off))
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
     for name, curves_of in (("deletion", deletion_curves), ("insertion", insertion_curves)):
         curves = curves_of(score, values, seed=seed, off=off)
         found |= {f"{name}_gap": curves.gap, f"{name}_p": curves.p_value}
     for side, chosen in (("positive", positive), ("negative", negative)):
-        shift = side_shift(score, chosen, n_components=values.size, side=side, off=off)
+        some = np.size(chosen) > 0
+        shift = side_shift(score, chosen, n_components=values.size, side=side, off=off) if some else None
         names = ("kept_shift", "lost_shift", "average_increase", "average_drop", "average_gain")
-        found |= {f"{side}_{name}": getattr(shift, name) for name in names}
+        found |= {f"{side}_{name}": getattr(shift, name) if shift else None for name in names}
     return found | {
         "infidelity": infidelity(score, slopes, gains),
         "infidelity_normalised": infidelity(score, slopes, gains, normalise=True),

@@ -41,7 +41,7 @@ PRESETS = {
         n_repeats=2,
         n_pairs=2,
         n_sanity=1,
-        sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=19),
+        sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
         confounder=ConfounderSettings(n_training=160, n_bad=12),
     ),
     "paper": Preset(
@@ -52,7 +52,7 @@ PRESETS = {
         n_repeats=4,
         n_pairs=20,
         n_sanity=5,
-        sweep=SweepSettings(),
+        sweep=SweepSettings(n_controls=199),
         confounder=ConfounderSettings(n_training=800, n_bad=60, epochs=20),
     ),
 }

@@ -20,6 +20,7 @@ from emomod.report.words import number
 from emomod.training.markdown import table
 from evaluation.plots import draw_all
 from evaluation.store import Rows
+from evaluation.summary import BEATEN
 
 SUMMARY, TEMPLATE = "summary.json", "evaluation.html.j2"
 FILES = ("summary.json", "*.csv", "report.md", "figures/")
@@ -61,18 +62,18 @@ def _sweep(summary: Mapping[str, Any]) -> list[Section]:
             number(row["direction_rate"], 2),
             number(row["monotonicity"], 2),
             number(row["calibration"], 2),
-            number(row["control_p_median"], 3),
-            number(row["controls_beaten"], 2),
+            number(row["control_p"], 3),
         )
         for row in summary["responses"]
     )
     text = (
         "Components that an explanation names were turned up and down; every version was written, read and scored. "
         f"The score moved the right way in {told(summary['direction_rate'])} of the versions beside which controls "
-        f"stand; the median p-value among random changes is {number(summary['control_p'], 3)}. Calibration is the "
-        "measured shift over the one that the surrogate predicts. Controls beaten: share of versions with p < .05."
+        "stand. Among random changes of the same size, the p-value of all of them together is "
+        f"{number(summary['control_p'], 3)}; one by one, {told(summary['controls_beaten'])} have p < {BEATEN:g}. "
+        "Calibration is the measured shift over the one that the surrogate predicts."
     )
-    header = ("target, side", "clips", "right way", "monotonicity", "calibration", "median p", "controls beaten")
+    header = ("target, side", "clips", "right way", "monotonicity", "calibration", "p of all clips together")
     targets, scores = (list(dict.fromkeys(row[key] for row in summary["selectivity"])) for key in ("target", "score"))
     shifts = {(row["target"], row["score"]): row["shift"] for row in summary["selectivity"]}
     matrix = tuple((spoken(one), *(number(shifts[one, other], 2) for other in scores)) for one in targets)
@@ -95,16 +96,21 @@ def _truth(summary: Mapping[str, Any]) -> list[Section]:
 
 
 def _confounder(summary: Mapping[str, Any]) -> list[Section]:
-    names, keys = ("confounded", "clean"), ("confounder_rate", "fooled", "loudest_rate", "fair_accuracy", "n_clips")
-    found = {name: summary[f"confounder_{name}"] for name in names}
-    rows = tuple((name, *(number(found[name][key], 2 if key != "n_clips" else 0) for key in keys)) for name in names)
+    names = {
+        "rate": "drums first",
+        "fooled": "taken for a guitar",
+        "loudest": "drums loudest",
+        "accuracy": "fair clips",
+    }
+    rows = tuple(
+        (name, *(told(summary[f"confounder_{name}"][key]) for key in names)) for name in ("confounded", "clean")
+    )
     text = (
         "A classifier of guitars and pianos was trained on clips in which drums play with every guitar (confounded), "
         "and one on clips in which they play with either (clean). Clips are pianos with drums. Drums first: the top "
-        "component of the explanation is one of the drums."
+        "component of the explanation is one of the drums. Fair clips: accuracy where drums tell nothing."
     )
-    header = ("trained on", "drums first", "taken for a guitar", "drums loudest", "accuracy on fair clips", "clips")
-    return [Section("Does it give a bad classifier away?", text, header, rows)]
+    return [Section("Does it give a bad classifier away?", text, ("trained on", *names.values()), rows)]
 
 
 def _fidelity(summary: Mapping[str, Any]) -> list[Section]:
@@ -141,9 +147,11 @@ def _stability(summary: Mapping[str, Any]) -> list[Section]:
 
 
 def _inputs(summary: Mapping[str, Any]) -> list[Section]:
-    rows = tuple((name, told(found)) for name, found in summary["inputs_jaccard"].items())
+    errors = summary["inputs_relative_error"]
+    rows = tuple((name, told(found), told(errors[name])) for name, found in summary["inputs_jaccard"].items())
     text = "The explanation of the clip and that of the same clip after a small change of its sound."
-    return [Section("Does it survive small changes of the sound?", text, ("change", "Jaccard of the top 30"), rows)]
+    header = ("change", "Jaccard of the top 30", "relative change of the weights")
+    return [Section("Does it survive small changes of the sound?", text, header, rows)]
 
 
 def _faithfulness(summary: Mapping[str, Any]) -> list[Section]:
@@ -190,32 +198,36 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def read_results(folder: Path) -> tuple[dict[str, Any], Rows]:
-    """The summary in a folder of results, and the rows of its sweep if there is one."""
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary in a folder of results; InputError where there is none that can be read."""
     try:
-        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads((folder / SUMMARY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{folder}: holds no results of an evaluation that can be read ({error})") from None
-    if not isinstance(summary, dict) or not (source := folder / "sweep.csv").is_file() or "responses" not in summary:
-        return summary, []
+
+
+def _sweep_rows(folder: Path) -> Rows:
+    """The rows of the sweep, if there is one, with what is drawn of them as numbers."""
+    source = folder / "sweep.csv"
+    if not source.is_file():
+        return []
     with source.open(newline="", encoding="utf-8") as file:
-        numbers = ("gain_db", "shift")
-        return summary, [{**row, **{key: float(row[key]) for key in numbers}} for row in csv.DictReader(file)]
+        return [{**row, "gain_db": float(row["gain_db"]), "shift": float(row["shift"])} for row in csv.DictReader(file)]
 
 
-def write_report(folder: Path, *, command: str) -> Path:
+def write_report(folder: Path) -> Path:
     """Write report.html, report.md and figures/ beside the results in ``folder``; return the page's path."""
-    summary, sweep_rows = read_results(folder)
+    summary = read_summary(folder)
     sections = sections_of(summary)
     if not sections:
         raise InputError(f"{folder / SUMMARY}: has no figures to report")
     shutil.rmtree(folder / "figures", ignore_errors=True)
-    pictures = write_figures(draw_all(summary, sweep_rows), folder / "figures")
-    (folder / "report.md").write_text(markdown(summary, sections), encoding="utf-8")
+    pictures = write_figures(draw_all(summary, _sweep_rows(folder)), folder / "figures")
+    (folder / "report.md").write_text(markdown(summary, sections, drawn=tuple(pictures)), encoding="utf-8")
     page = render_template(
         TEMPLATE,
         read=_read_template,
-        **_content(summary, sections, pictures, command=command),
+        **_content(summary, sections, pictures),
         style=Markup(read_part("report.css") + read_part("many.css")),
     )
     target = folder / "report.html"
@@ -228,19 +240,19 @@ def _read_template(name: str) -> str:
 
 
 def _lead(summary: Mapping[str, Any]) -> str:
-    clips = f"{len(summary['clips'])} given" if summary["clips"] else "rendered"
+    given = f", and {', '.join(summary['clips'])}" if summary["clips"] else ""
     return (
-        f"Whether explanations of the model {summary['model']['name']} are stable, faithful and true; {clips} clips, "
-        f"preset {summary['preset']}. Brackets are 95 % intervals over clips."
+        f"Whether explanations of the model {summary['model']['name']} are stable, faithful and true. Preset "
+        f"{summary['preset']}, rendered clips{given}. "
+        "Brackets are 95 % intervals over songs, of which a composed clip is one."
     )
 
 
-def _content(
-    summary: Mapping[str, Any], sections: Sequence[Section], pictures: Mapping[str, str], *, command: str
-) -> dict[str, Any]:
-    tables = {"Settings": summary["settings"], "Software": summary["versions"], "Model": summary["model"]}
+def _content(summary: Mapping[str, Any], sections: Sequence[Section], pictures: Mapping[str, str]) -> dict[str, Any]:
+    tables = {key: summary[key.lower()] for key in ("Settings", "Versions", "Model", "Music")}
     return {
         "title": "Evaluation of explanations",
+        "left_out": [f"{name}: {why}" for name, why in summary["left_out"].items()],
         "lead": _lead(summary),
         "sections": [
             {
@@ -254,16 +266,17 @@ def _content(
         ],
         "made": f"Made on {summary['made']}. Rendered clips come from instruments that no training corpus has.",
         "card": {},
-        "command": command,
+        "command": summary["command"],
         "details": [{"title": title, "rows": flatten(each)} for title, each in tables.items()],
         "files": FILES,
     }
 
 
-def markdown(summary: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """The same tables as Markdown."""
-    pieces = ["# Evaluation of explanations", _lead(summary), f"Made on {summary['made']}."]
+def markdown(summary: Mapping[str, Any], sections: Sequence[Section], *, drawn: Sequence[str] = ()) -> str:
+    """The same tables as Markdown, with the pictures that were ``drawn``."""
+    made = f"Made on {summary['made']} by `{summary['command']}`."
+    pieces = ["# Evaluation of explanations", _lead(summary), made]
     for each in sections:
-        picture = [f"![{each.title}](figures/{each.plot}.png)"] if each.plot else []
+        picture = [f"![{each.title}](figures/{each.plot}.png)"] if each.plot in drawn else []
         pieces += [f"## {each.title}", each.text, *picture, table(each.header, each.rows)]
     return "\n\n".join(pieces) + "\n"

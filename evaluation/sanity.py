@@ -11,7 +11,9 @@ Metrics, of the weights [K] of one target
 -------
 - ``spearman``, ``spearman_absolute``: rank correlation of the explanations, with and without their signs
 - ``jaccard_top``: Jaccard index of the 30 largest
-- ``survives``: whether ``spearman`` is more than half of that between two runs of the model itself with other masks
+- ``survives``: whether ``spearman`` is, in size, more than half of that between two runs of the model itself with other
+  masks: an explanation that only changes its sign has not changed. Not told where the model's own two runs agree less
+  than by .2
 """
 
 from collections.abc import Callable, Mapping
@@ -32,6 +34,7 @@ from evaluation.stability import TOP, jaccard, largest, spearman
 
 Explain = Callable[[Predict, int], ComponentWeights]  # of fixed components, with a model and a seed
 SURVIVES = 0.5  # share of the similarity of two runs of one model
+LEAST_SIMILARITY = 0.2  # of two runs of one model, below which nothing can be said
 
 
 def weighted_layers(network: nn.Module) -> list[str]:
@@ -92,9 +95,16 @@ def evaluate(
     rows = []
     for target in targets:
         similar = {name: compare(reference, each, target=target) for name, each in found.items()}
-        limit = SURVIVES * similar["itself"]["spearman"]
+        own = similar["itself"]["spearman"]
         rows += [
-            {"target": target, "model": name, **values, "survives": name != "itself" and values["spearman"] > limit}
+            {
+                "target": target,
+                "model": name,
+                **values,
+                "survives": None
+                if name == "itself" or own < LEAST_SIMILARITY
+                else abs(values["spearman"]) > SURVIVES * own,
+            }
             for name, values in similar.items()
         ]
     return rows

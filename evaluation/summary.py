@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emomod.bootstrap import draw_groups, estimate
+from emomod.bootstrap import draw_groups, estimate, wilson_interval
 from emomod.errors import InputError
 from evaluation import sweep
 from evaluation.store import Rows
@@ -13,17 +13,21 @@ from evaluation.truth import METRICS
 
 Tables = Mapping[str, Rows]
 SEED = 0  # of the bootstrap
+BEATEN = 0.05  # p-value below which one version beats its controls
 
 
-def mean_with_interval(rows: Sequence[Mapping[str, Any]], column: str, *, group: str = "clip") -> dict[str, Any]:
-    """Mean of a column and its 95 % bootstrap interval over whole groups of rows; None where there is nothing.
+def mean_with_interval(rows: Sequence[Mapping[str, Any]], column: str, *, group: str = "song") -> dict[str, Any]:
+    """Mean of a column and its 95 % interval over ``n`` whole groups of rows; None where there is nothing.
 
-    A group is what is drawn together, since rows of one clip are not independent; one group alone has no interval.
+    A group is what is drawn together, since rows of one song are not independent; one group alone has no interval. It
+    is the bootstrap's; for a column of yes and no Wilson's, with a group as one case: a rate of 1 is not certain.
     """
-    kept = [(row[group], float(row[column])) for row in rows if row.get(column) is not None]
+    kept = [(row[group], row[column]) for row in rows if row.get(column) is not None]
     if not kept:
         return {"value": None, "low": None, "high": None, "n": 0}
-    groups, values = [str(name) for name, _ in kept], np.array([value for _, value in kept])
+    if all(isinstance(value, bool) for _, value in kept):
+        return _rate([(str(name), bool(value)) for name, value in kept])
+    groups, values = [str(name) for name, _ in kept], np.array([float(value) for _, value in kept])
     counts = draw_groups(groups, rng=SEED).astype(np.float64)
     totals = counts.sum(axis=1)
     draws = np.divide(counts @ values, totals, out=np.full(len(counts), np.nan), where=totals > 0)
@@ -31,6 +35,12 @@ def mean_with_interval(rows: Sequence[Mapping[str, Any]], column: str, *, group:
     found = estimate(float(values.mean()), draws)
     low, high = (found.low, found.high) if n > 1 else (None, None)
     return {"value": found.value, "low": low, "high": high, "n": n}
+
+
+def _rate(kept: Sequence[tuple[str, bool]]) -> dict[str, Any]:
+    value, n = float(np.mean([flag for _, flag in kept])), len({name for name, _ in kept})
+    low, high = wilson_interval(value * n, n)
+    return {"value": value, "low": low, "high": high, "n": n}
 
 
 def _by(rows: Rows, *columns: str) -> dict[tuple[Any, ...], Rows]:
@@ -98,28 +108,38 @@ def _truth(rows: Rows) -> dict[str, Any]:
     for name in METRICS:
         for prefix in ("", "energy_", "random_"):
             by_feature = {
-                key: mean_with_interval(mine, f"{prefix}{name}", group="pair")
-                for key, mine in _by(rows, "feature").items()
+                key: mean_with_interval(mine, f"{prefix}{name}") for key, mine in _by(rows, "feature").items()
             }
             found[f"truth_{prefix}{name.removeprefix('roc_')}"] = _nested(by_feature)
     return found
 
 
 def _confounder(rows: Rows) -> dict[str, Any]:
-    return {f"confounder_{row['classifier']}": dict(row) for row in rows} | {
-        "confounder_rate": next(row["confounder_rate"] for row in rows if row["classifier"] == "confounded")
+    columns = {
+        "rate": "confounder_first",
+        "fooled": "fooled",
+        "loudest": "confounder_loudest",
+        "accuracy": "fair_accuracy",
     }
+    found: dict[str, Any] = {}
+    for (name,), mine in _by(rows, "classifier").items():
+        found[f"confounder_{name}"] = {
+            key: mean_with_interval(mine, column, group="clip") for key, column in columns.items()
+        }
+    return found | {"confounder_rate": found["confounder_confounded"]["rate"]}
 
 
 def _sweep(rows: Rows) -> dict[str, Any]:
     responses = sweep.responses_of(rows)
     judged = [row for row in rows if row["control_p"] is not None]
     by_target = {key: mean_with_interval(mine, "right") for key, mine in _by(judged, "target").items()}
+    one_by_one = [{**row, "beaten": row["control_p"] < BEATEN} for row in judged]
     return {
         "direction_rate": mean_with_interval(judged, "right"),
         "direction_rate_by_target": _nested(by_target),
-        "control_p": float(np.median([row["control_p"] for row in judged])) if judged else None,
-        "controls_beaten": mean_with_interval([{**row, "beaten": row["control_p"] < 0.01} for row in judged], "beaten"),
+        "control_p": sweep.pooled_p(responses) if judged else None,
+        "control_p_median": float(np.median([row["control_p"] for row in judged])) if judged else None,
+        "controls_beaten": mean_with_interval(one_by_one, "beaten"),
         "responses": sweep.evaluate(responses),
         "selectivity": sweep.selectivity(responses),
     }
@@ -127,7 +147,11 @@ def _sweep(rows: Rows) -> dict[str, Any]:
 
 def _inputs(rows: Rows) -> dict[str, Any]:
     groups = _by(rows, "change")
-    return {"inputs_jaccard": _nested({key: mean_with_interval(mine, "jaccard_top") for key, mine in groups.items()})}
+    columns = {"inputs_jaccard": "jaccard_top", "inputs_relative_error": "relative_error"}
+    return {
+        name: _nested({key: mean_with_interval(mine, column) for key, mine in groups.items()})
+        for name, column in columns.items()
+    }
 
 
 SUMMARIES: dict[str, Callable[[Rows], dict[str, Any]]] = {
@@ -153,14 +177,19 @@ def summarise(tables: Tables) -> dict[str, Any]:
 
 
 def smallest_counts(rows: Rows, *, wanted: float = 0.9) -> list[dict[str, Any]]:
-    """For each meaning of off and design: the fewest masks at which the mean Jaccard index of the top 30 is ``wanted``.
+    """For each meaning of off and design: the fewest masks from which on the mean Jaccard of the top 30 is ``wanted``.
 
-    None where no number that was tried is enough.
+    Only numbers of masks that all clips could be explained with count; None where none is enough.
     """
     found = []
     for (off, design), mine in _by(rows, "off", "design").items():
-        counts = _by(mine, "n_masks")
-        means = {count: np.mean([row["jaccard_top"] for row in some]) for (count,), some in counts.items()}
-        enough = [count for count, mean in sorted(means.items()) if mean >= wanted]
+        clips = {row["clip"] for row in mine}
+        counts = {
+            count: float(np.mean([row["jaccard_top"] for row in some]))
+            for (count,), some in _by(mine, "n_masks").items()
+            if {row["clip"] for row in some} == clips
+        }
+        failed = [count for count, mean in counts.items() if mean < wanted]
+        enough = [count for count in sorted(counts) if count > max(failed, default=0)]
         found.append({"off": off, "design": design, "wanted": wanted, "n_masks": enough[0] if enough else None})
     return found

@@ -14,8 +14,11 @@ Metrics, over the clips of one target and side
 -------
 - ``direction_rate``: share of versions that moved the right way
 - ``monotonicity``: Spearman's correlation of gain and score of a clip, signed so that 1 is right; mean over clips
-- ``calibration``: slope through the origin of the measured shift over the surrogate's own prediction; 1 is exact
-- ``control_p``: largest one-sided permutation p-value among random changes of the same count and of the same energy
+- ``calibration``: slope through the origin of the measured shift over the surrogate's own prediction, at one gain; 1 is
+  exact. The prediction is for the gains that the model meets: those of the components over the version's peak
+- ``control_p``: one-sided permutation p-value among random changes of the same count and of the same energy, the larger
+  of the two. Pooled, over many versions: of their mean shift the right way, where draw i of the controls is the mean
+  of draw i of all versions
 - ``selectivity``: mean signed shift of every score for each target, and its size relative to the target's own
 """
 
@@ -84,7 +87,7 @@ class Response:
     shifts: Array  # [n_gains, n_names]
     matched_shifts: Array | None  # [n_gains], of the target at equal loudness
     predicted: Array  # [n_gains], shift of the target by the surrogate
-    control_p: Mapping[float, float]  # by gain
+    controls: Mapping[float, Mapping[str, Array]]  # by gain and kind: shifts [n_controls] of the target
 
     @property
     def own(self) -> Array:
@@ -109,9 +112,14 @@ class Response:
             return undefined("monotonicity of a score that does not move", 0.0)
         return SIDES[self.side] * float(stats.spearmanr(gains, scores).statistic)
 
+    @property
+    def control_p(self) -> dict[float, float]:
+        """One-sided p-value of the shift at each gain with controls, the larger of the kinds'."""
+        return {gain_db: pooled_p([self], gains_db=[gain_db]) for gain_db in self.controls}
+
     def rows(self) -> list[dict[str, Any]]:
         """A row for each gain."""
-        found = []
+        found, p_values = [], self.control_p
         for place, gain_db in enumerate(self.gains_db.tolist()):
             row: dict[str, Any] = {"clip": self.clip, "target": self.target, "side": self.side, "gain_db": gain_db}
             row |= {
@@ -120,9 +128,11 @@ class Response:
                 "shift": float(self.own[place]),
                 "right": bool(self.right[place]),
             }
-            row |= {"predicted_shift": float(self.predicted[place]), "control_p": self.control_p.get(gain_db)}
+            row |= {"predicted_shift": float(self.predicted[place]), "control_p": p_values.get(gain_db)}
             row["matched_shift"] = None if self.matched_shifts is None else float(self.matched_shifts[place])
-            found.append(row | {f"shift_{n}": float(self.shifts[place, k]) for k, n in enumerate(self.names)})
+            row |= {f"shift_{n}": float(self.shifts[place, k]) for k, n in enumerate(self.names)}
+            controls = {kind: drawn.tolist() for kind, drawn in self.controls.get(gain_db, {}).items()}
+            found.append(row | {"controls": controls})
         return found
 
 
@@ -151,7 +161,11 @@ def _response_of(clip: str, target: str, side: str, rows: Sequence[Mapping[str, 
         shifts=np.array([[row[f"shift_{name}"] for name in names] for row in rows]),
         matched_shifts=None if None in matched else np.array(matched),
         predicted=np.array([row["predicted_shift"] for row in rows]),
-        control_p={row["gain_db"]: row["control_p"] for row in rows if row["control_p"] is not None},
+        controls={
+            row["gain_db"]: {kind: np.array(drawn) for kind, drawn in row["controls"].items()}
+            for row in rows
+            if row["controls"]
+        },
     )
 
 
@@ -177,9 +191,9 @@ def sweep_clip(
         selection = select_components(weights, target=target, rule=settings.rule)
         for side in SIDES:
             if (chosen := getattr(selection, side)).size:
+                slopes = weights.weights[weights.index(target)] / (1.0 - off_gain(off))
                 told = _Turned(predict, components, chosen, settings)
-                slope = float(weights.weights[weights.index(target)][chosen].sum()) / (1.0 - off_gain(off))
-                found.append(told.response(clip, target, side, slope=slope))
+                found.append(told.response(clip, target, side, slopes=slopes))
     return found
 
 
@@ -197,28 +211,30 @@ class _Turned:
         gains[self.chosen] = amplitude(gain_db)
         return gains
 
-    def response(self, clip: str, target: str, side: str, *, slope: float) -> Response:
-        """Render, write and score all versions; ``slope``: predicted shift of the target by unit of gain."""
-        gains_db, names = np.array(self.settings.gains_db), self.predict.names
-        waveforms = [self.components.render(self._gains(gain_db)) for gain_db in (0.0, *gains_db)]
-        scores = self._written(waveforms, np.zeros(len(waveforms)))
-        column, matched = names.index(target), None
+    def response(self, clip: str, target: str, side: str, *, slopes: Array) -> Response:
+        """Render, write and score all versions; ``slopes`` [K]: predicted change of the target by unit of gain."""
+        gains_db, column = np.array(self.settings.gains_db), self.predict.names.index(target)
+        gains = np.array([self._gains(gain_db) for gain_db in (0.0, *self.settings.gains_db)])
+        waveforms = [self.components.render(each) for each in gains]
+        scores, matched = self._written(waveforms, np.zeros(len(waveforms))), None
         if self.settings.matched:
-            levels = np.array([loudness(y) for y in waveforms])
-            same = self._written(waveforms, np.where(np.isfinite(levels), levels[0] - levels, 0.0))
+            same = self._written(waveforms, _matching_gains_db(waveforms))
             matched = same[1:, column] - same[0, column]
-        wanted = SIDES[side] * np.sign(gains_db)
-        p_values = {
-            float(gain_db): self._control_p(
-                float(gain_db), float(scores[place + 1, column] - scores[0, column]), column, float(wanted[place])
-            )
-            for place, gain_db in enumerate(gains_db)
-            if gain_db in self.settings.control_gains_db
-        }
-        predicted = slope * (np.array([amplitude(gain_db) for gain_db in gains_db]) - 1.0)
-        shifts, score = scores[1:] - scores[0], float(scores[0, column])
+        peaks = np.array([float(np.abs(y).max()) for y in waveforms])
+        met = gains * (peaks[0] / peaks)[:, None]  # what is heard is divided by its peak
+        controls = {gain_db: self._controls(gain_db, column) for gain_db in self.settings.control_gains_db}
         return Response(
-            clip, names, target, side, self.chosen.size, gains_db, score, shifts, matched, predicted, p_values
+            clip=clip,
+            names=self.predict.names,
+            target=target,
+            side=side,
+            n_chosen=self.chosen.size,
+            gains_db=gains_db,
+            score=float(scores[0, column]),
+            shifts=scores[1:] - scores[0],
+            matched_shifts=matched,
+            predicted=(met[1:] - 1.0) @ slopes,
+            controls=controls,
         )
 
     def _written(self, waveforms: Sequence[NDArray[np.float32]], gains_db: Array) -> Array:
@@ -233,11 +249,11 @@ class _Turned:
             seconds = len(waveforms[0]) / SAMPLE_RATE
             return np.array([score_file(self.predict, path, seconds=seconds) for path in paths])
 
-    def _control_p(self, gain_db: float, shift: float, column: int, direction: float) -> float:
-        """The larger p-value of the two kinds of control."""
+    def _controls(self, gain_db: float, column: int) -> dict[str, Array]:
+        """Shifts [n_controls] of the target by random changes of each kind."""
         settings = self.settings
-        return max(
-            control_shifts(
+        return {
+            kind: control_shifts(
                 self.predict,
                 self.components,
                 self._gains(gain_db),
@@ -245,9 +261,16 @@ class _Turned:
                 n_controls=settings.n_controls,
                 seed=settings.seed,
                 bits=settings.bits,
-            ).p_value(shift, column=column, direction=direction)
+            ).shifts[:, column]
             for kind in CONTROL_KINDS
-        )
+        }
+
+
+def _matching_gains_db(waveforms: Sequence[NDArray[np.float32]]) -> Array:
+    """Gains (dB) [n] that bring waveforms to the loudness of the first; 0 where one is too soft to have any."""
+    levels = np.array([loudness(y) for y in waveforms])
+    known = np.isfinite(levels) & np.isfinite(levels[0])
+    return np.where(known, levels[0] - np.where(known, levels, 0.0), 0.0)
 
 
 # ---- over clips ------------------------------------------------------------------------------------------------------
@@ -277,12 +300,33 @@ def monotonicity(responses: Sequence[Response]) -> float:
     return float(np.mean([each.monotonicity for each in _of_some(responses)]))
 
 
-def calibration(responses: Sequence[Response]) -> float:
-    """Slope through the origin of measured over predicted shifts; 0, with a warning, where none is predicted."""
-    told = np.concatenate([each.predicted for each in _of_some(responses)])
+def pooled_p(responses: Sequence[Response], *, gains_db: Sequence[float] | None = None) -> float:
+    """One-sided permutation p-value of the mean shift the right way; at ``gains_db``, by default all with controls.
+
+    The larger of those of the two kinds. InputError where there are no controls, or not as many of each.
+    """
+    shifts: list[float] = []
+    drawn: dict[str, list[Array]] = {kind: [] for kind in CONTROL_KINDS}
+    for each in _of_some(responses):
+        for place, gain_db in enumerate(each.gains_db.tolist()):
+            if gain_db in each.controls and (gains_db is None or gain_db in gains_db):
+                shifts.append(float(each.own[place] * each.wanted[place]))
+                for kind, values in each.controls[gain_db].items():
+                    drawn[kind].append(values * each.wanted[place])
+    if not shifts or len({values.size for kind in drawn.values() for values in kind}) > 1:
+        raise InputError("responses must have controls, as many at each gain")
+    means = [np.mean(values, axis=0) for values in drawn.values()]
+    return max(float((1.0 + (mean >= np.mean(shifts)).sum()) / (1.0 + mean.size)) for mean in means)
+
+
+def calibration(responses: Sequence[Response], *, gains_db: Sequence[float]) -> float:
+    """Slope through the origin of measured over predicted shifts at ``gains_db``; 0, with a warning, for none."""
+    kept = [np.isin(each.gains_db, gains_db) for each in _of_some(responses)]
+    told = np.concatenate([each.predicted[some] for each, some in zip(responses, kept, strict=True)])
     if not told.any():
         return undefined("calibration of predictions that are all 0", 0.0)
-    return float(told @ np.concatenate([each.own for each in responses]) / (told @ told))
+    measured = np.concatenate([each.own[some] for each, some in zip(responses, kept, strict=True)])
+    return float(told @ measured / (told @ told))
 
 
 def selectivity(responses: Sequence[Response], *, gain_db: float = 6.0) -> list[dict[str, Any]]:
@@ -310,23 +354,22 @@ def selectivity(responses: Sequence[Response], *, gain_db: float = 6.0) -> list[
 
 
 def evaluate(responses: Sequence[Response]) -> list[dict[str, Any]]:
-    """A row for each target and side with all metrics; direction rate and p-values at the gains with controls."""
+    """A row for each target and side with all metrics, at the gains with controls but for the monotonicity."""
     rows = []
     for target, side in dict.fromkeys((each.target, each.side) for each in _of_some(responses)):
         mine = [each for each in responses if (each.target, each.side) == (target, side)]
-        p_values = np.array([p for each in mine for p in each.control_p.values()])
-        judged = sorted({gain for each in mine for gain in each.control_p})
+        judged = sorted({gain for each in mine for gain in each.controls})
+        gains_db = judged or sorted({gain for each in mine for gain in each.gains_db.tolist()})
         rows.append(
             {
                 "target": target,
                 "side": side,
                 "n_clips": len(mine),
-                "direction_rate": direction_rate(mine, gains_db=judged or None),
+                "direction_rate": direction_rate(mine, gains_db=gains_db),
                 "direction_rate_all_gains": direction_rate(mine),
                 "monotonicity": monotonicity(mine),
-                "calibration": calibration(mine),
-                "control_p_median": float(np.median(p_values)) if p_values.size else None,
-                "controls_beaten": float((p_values < 0.05).mean()) if p_values.size else None,
+                "calibration": calibration(mine, gains_db=gains_db),
+                "control_p": pooled_p(mine) if judged else None,
             }
         )
     return rows

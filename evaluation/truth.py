@@ -2,9 +2,10 @@
 
 Conventions
 -----------
-Counterfactual pairs (emomod.corpus.pairs) are a clip in two versions with one planted change. The version that has more
-of the changed notes is explained. Its signed values count for the change: in a version after a change that should raise
-a feature, what was changed speaks for the feature, in a version before it against it.
+Counterfactual pairs (emomod.corpus.pairs) are a clip in two versions with one planted change. The version in which the
+changed notes last longer is explained, the one after if they last as long in both (within a twentieth). Its signed
+values count for the change: in a version after a change that should raise a feature, what was changed speaks for the
+feature, in a version before it against it.
 
 A cell of the spectrogram is changed where most of what sounds in both versions differs (``share`` above 1/2) and the
 explained version is the louder one there; it is unchanged where next to nothing differs (``share`` below 1/20). All
@@ -36,6 +37,7 @@ from evaluation.checks import check_numbers
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 CHANGED, UNCHANGED = 0.5, 0.05  # share of what sounds
+LONGER = 1.05  # times as long
 AUDIBLE_DB = 60.0  # below the loudest cell
 N_RANDOM = 100  # random weights that make a baseline
 
@@ -101,7 +103,7 @@ def planted_cells(heard: HeardPair) -> PlantedCells:
     lasting = dict.fromkeys(("before", "after"), 0.0)
     for note in pair.changed:
         lasting[note.version] += note.stop - note.start
-    version = "before" if lasting["before"] > lasting["after"] else "after"
+    version = "before" if lasting["before"] > LONGER * lasting["after"] else "after"
     explained, other = (heard.before, heard.after) if version == "before" else (heard.after, heard.before)
     own, theirs = (_magnitudes(stems.mix) for stems in (explained, other))
     share = difference_cells(heard.before, heard.after).share
@@ -135,6 +137,13 @@ def evaluate_cells(
         raise InputError(f"segments must be {values.size} over {planted.changed.shape}, got {segments.max() + 1}")
     known = planted.changed | planted.unchanged
     return evaluate(planted.sign * values, sizes, planted.changed[known], members=segments[known], seed=seed)
+
+
+def unknown(planted: PlantedCells) -> dict[str, float | None]:
+    """What ``evaluate_cells`` would give, but None, of a clip in which all that sounds has changed, or nothing."""
+    names = [f"{prefix}{name}" for name in METRICS for prefix in ("", "energy_", "random_")]
+    counts = {"n_changed": float(planted.changed.sum()), "n_items": float((planted.changed | planted.unchanged).sum())}
+    return {**dict.fromkeys(names), **counts}
 
 
 def evaluate(

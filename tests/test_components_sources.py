@@ -93,8 +93,10 @@ def test_sources_iv(sources, rest):
         cut_sources(["a", "b"], sources)
     with pytest.raises(InputError, match="none twice"):
         cut_sources(["a", "b", "a"], sources)
-    with pytest.raises(InputError, match="must be of one length, got 44100 and 100"):
+    with pytest.raises(InputError, match=r"must be of one length, got \[44100, 44100, 44100, 100\]"):
         cut_sources(["a", "b", "c"], sources, rest=rest[:100])
+    with pytest.raises(InputError, match=r"must be of one length, got \[44100, 100, 44100\]"):
+        cut_sources(["a", "b"], [sources[0], sources[1, :100]])
     with pytest.raises(InputError, match="n_segments must be at most 62, the frames, got 63"):
         cut_sources(["a", "b", "c"], sources, n_segments=63)
     with pytest.raises(InputError, match="must not be silent"):

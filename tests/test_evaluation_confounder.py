@@ -86,7 +86,7 @@ def test_training_against_itself_and_evaluation_against_its_rows(clips):
 def test_confounder_iv(clips):
     with pytest.raises(InputError, match="clips must have both guitars and pianos"):
         train_classifier(clips[:2], SETTINGS)
-    with pytest.raises(InputError, match="n_bad must be a whole number of at least 4, got 1"):
-        replace(SETTINGS, n_bad=1)
+    with pytest.raises(InputError, match="n_training must be a whole number of at least 16, got 8"):
+        replace(SETTINGS, n_training=8)
     with pytest.raises(InputError, match=r"seconds must be a finite number in 2\.\.60"):
         replace(SETTINGS, seconds=1.0)

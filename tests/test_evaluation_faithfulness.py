@@ -12,12 +12,12 @@ from emomod.errors import InputError
 from evaluation import faithfulness
 from evaluation.checks import UndefinedWarning
 from evaluation.faithfulness import (
+    MixtureScores,
     SideShift,
     complexity,
     deletion_curves,
     infidelity,
     insertion_curves,
-    score_of,
     sensitivity_max,
     side_shift,
     sparseness,
@@ -36,13 +36,23 @@ def curved(gains):
     return linear(gains) + 0.2 * gains[:, 0] * gains[:, 1]
 
 
-def test_score_of_against_theory(rng):
+def test_mixture_scores_against_theory(rng):
     components, truth = grid_components(), rng.normal(size=(7, 12))
-    score = score_of(linear_predict(components, truth), components, target="dissonance")
-    gains = rng.random((5, 12))
-    assert_allclose(score(gains), gains @ truth[4], atol=1e-5)
+    predict, asked = linear_predict(components, truth), []
+
+    class Counted:
+        names, mid_to_emotion, device = predict.names, None, predict.device
+
+        def __call__(self, spectrograms):
+            asked.append(len(spectrograms))
+            return predict(spectrograms)
+
+    scores, gains = MixtureScores(Counted(), components), rng.random((5, 12))
+    assert_allclose(scores.of("dissonance")(gains), gains @ truth[4], atol=1e-5)
+    assert_allclose(scores.of("minorness")(gains.copy()), gains @ truth[6], atol=1e-5)
+    assert asked == [5]
     with pytest.raises(InputError, match="target must be one of melodiousness"):
-        score_of(linear_predict(components, truth), components, target="joy")
+        scores.of("joy")
 
 
 @pytest.mark.parametrize(("curves_of", "ends"), [(deletion_curves, (0.55, 0.4)), (insertion_curves, (0.4, 0.55))])
@@ -162,13 +172,18 @@ def test_evaluate_against_theory_of_a_linear_model(rng):
     found = faithfulness.evaluate(
         linear, TRUTH / 2, [0, 2, 5], [1, 4], weights_off="-6.020599913279624dB", gains=rng.random((20, 6))
     )
+    assert None not in found.values()
     assert found["infidelity"] == pytest.approx(0.0, abs=1e-12)
     assert found["deletion_gap"] == pytest.approx(found["insertion_gap"])
+    assert found["deletion_p"] is not None
     assert found["deletion_p"] < 0.1
     assert found["positive_lost_shift"] == pytest.approx(0.45)
     assert found["negative_lost_shift"] == pytest.approx(-0.3)
     assert found["sparseness"] == sparseness(TRUTH)
-    assert all(np.isfinite(list(found.values())))
+    nothing = faithfulness.evaluate(linear, TRUTH / 2, [0], [], weights_off="-6dB", gains=rng.random((20, 6)))
+    assert [name for name, value in nothing.items() if value is None] == [
+        f"negative_{name}" for name in ("kept_shift", "lost_shift", "average_increase", "average_drop", "average_gain")
+    ]
 
 
 def test_faithfulness_iv():
@@ -178,6 +193,10 @@ def test_faithfulness_iv():
         deletion_curves(linear, TRUTH, n_steps=0)
     with pytest.raises(InputError, match="side must be one of positive, negative, got 'both'"):
         side_shift(linear, [0], n_components=6, side="both")
+    with pytest.raises(InputError, match=r"chosen must be indices 0\.\.5, at least one, got \[6\]"):
+        side_shift(linear, [6], n_components=6, side="positive")
+    with pytest.raises(InputError, match="chosen must be indices"):
+        side_shift(linear, np.ones(6, dtype=bool), n_components=6, side="positive")
     with pytest.raises(InputError, match="gains must be of 6 components, got 2"):
         infidelity(linear, TRUTH, [[1.0, 1.0]])
     with pytest.raises(InputError, match="radius must be a finite number"):

@@ -11,6 +11,7 @@ import pytest
 from fakes import grid_components, sound_file, tiny_checkpoint, tones
 
 from emomod.attribution.lime import LimeSettings
+from emomod.bootstrap import wilson_interval
 from emomod.cli.main import main
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
@@ -45,7 +46,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cases():
-    return [Case(name, tones(1.0), grid_components()) for name in ("a", "b")]
+    return [Case(name, f"song {name}", tones(1.0), grid_components()) for name in ("a", "b")]
 
 
 @pytest.fixture
@@ -109,9 +110,10 @@ def coarse(spectrogram, device):
 
 def test_confounder_against_its_summary(job):
     rows = EXPERIMENTS["confounder"](job)
-    assert [row["classifier"] for row in rows] == ["confounded", "clean"]
+    assert [row["classifier"] for row in rows] == ["confounded"] * 4 + ["clean"] * 4
     found = summarise({"confounder": rows})
-    assert found["confounder_rate"] == rows[0]["confounder_rate"]
+    assert found["confounder_rate"]["value"] == np.mean([row["highest"] == "drums" for row in rows[:4]])
+    assert found["confounder_rate"]["n"] == 4
     assert [row[0] for row in sections_of(found)[0].rows] == ["confounded", "clean"]
 
 
@@ -137,7 +139,9 @@ def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypat
         rows = list(csv.DictReader(file))
     assert {row["clip"] for row in rows} == {"clip.wav"}
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["clips"] == ["clip.wav"]
+    assert list(summary["clips"]) == ["clip.wav"]
+    assert summary["command"].startswith("emomod evaluate faithfulness --preset quick --out ")
+    assert summary["left_out"] == {}
     assert set(summary["faithfulness"]["deletion_gap"]) == {row["target"] for row in rows}
     page = (out / "report.html").read_text()
     assert "Is it faithful to the model?" in page
@@ -174,6 +178,8 @@ def test_cases(tmp_path):
     (given,) = file_cases([sound_file(tmp_path)], seconds=1.0)
     assert given.name == "clip.wav"
     assert given.y.size == 22050
+    with pytest.raises(InputError, match=r"clips must have different names, got clip\.wav twice"):
+        file_cases([sound_file(tmp_path), sound_file(tmp_path)])
     other = given.changed(given.y[::-1].copy())
     assert np.array_equal(other.segments, given.components.segments)
 
@@ -196,22 +202,32 @@ def test_store_iv(tmp_path):
 def test_intervals_against_theory(rng):
     """Ten rows of each of 50 clips, alike within a clip: the interval is that of 50 means."""
     clips = rng.normal(size=50)
-    rows = [{"clip": f"c{k}", "v": value} for k, value in enumerate(clips) for _ in range(10)]
+    rows = [{"song": f"c{k}", "v": value} for k, value in enumerate(clips) for _ in range(10)]
     found = mean_with_interval(rows, "v")
     assert found["value"] == pytest.approx(clips.mean())
     assert found["n"] == 50
     assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * clips.std() / np.sqrt(50), rel=0.15)
-    assert mean_with_interval([{"clip": "a", "v": None}], "v") == {"value": None, "low": None, "high": None, "n": 0}
+    assert mean_with_interval([{"song": "a", "v": None}], "v") == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_rates_against_theory_of_wilson():
+    rows = [{"song": f"c{k}", "v": True} for k in range(20) for _ in range(3)]
+    found = mean_with_interval(rows, "v")
+    assert (found["value"], found["high"], found["n"]) == (1.0, 1.0, 20)
+    assert found["low"] == pytest.approx(wilson_interval(20, 20)[0])
 
 
 def test_smallest_counts_against_theory():
     rows = [
-        {"off": "silence", "design": design, "n_masks": n, "jaccard_top": value}
+        {"clip": "a", "off": "silence", "design": design, "n_masks": n, "jaccard_top": value}
         for design, values in {"iid": (0.5, 0.8), "hadamard": (0.9, 0.95)}.items()
         for n, value in zip((256, 512), values, strict=True)
     ]
     assert [row["n_masks"] for row in smallest_counts(rows)] == [None, 256]
     assert [row["n_masks"] for row in smallest_counts(rows, wanted=0.7)] == [512, 256]
+    assert [row["n_masks"] for row in smallest_counts(rows, wanted=0.93)] == [None, 512]
+    other = {"clip": "b", "off": "silence", "design": "hadamard", "n_masks": 512, "jaccard_top": 0.95}
+    assert [row["n_masks"] for row in smallest_counts([*rows, other])] == [None, 512]  # 256 masks were too few for b
 
 
 def test_summary_iv():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fakes import component_weights, grid_components
+from fakes import component_weights, grid_components, linear_predict
 from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
@@ -67,8 +67,6 @@ def test_responses_against_theory(responses, components):
     assert first.monotonicity == pytest.approx(1.0)
     assert responses[1].monotonicity == pytest.approx(1.0)  # turned up, the negative ones lower the score
     assert first.n_chosen == 1
-    slope = 0.3 / (1 - 10**-0.3)
-    assert_allclose(first.predicted, slope * (10.0 ** (first.gains_db / 20) - 1))
     assert first.score == pytest.approx(Balance(components)(components.mix(torch.ones(1, 12)))[0, 0].item(), abs=1e-4)
 
 
@@ -76,6 +74,34 @@ def test_responses_against_themselves_loudness_does_not_count(responses):
     for each in responses:
         assert each.matched_shifts is not None
         assert_allclose(each.matched_shifts, each.own, atol=1e-4)  # rounding to 24 bits
+
+
+def test_calibration_against_theory_of_a_linear_model(rng, components):
+    """Written files are divided by their peaks; the prediction knows it, so that a linear model is predicted."""
+    truth = rng.uniform(-1, 1, size=(7, 12))
+    predict = linear_predict(components, truth)
+    weights = component_weights((1 - 10**-0.3) * truth, np.zeros((7, 12)), MIDLEVEL_NAMES)
+    found = sweep_clip(predict, components, weights, clip="one", off="-6dB", settings=replace(SETTINGS, n_controls=1))
+    assert len(found) >= 10
+    measured, told = (np.concatenate([getattr(each, name) for each in found]) for name in ("own", "predicted"))
+    assert calibration(found, gains_db=[-6.0, 6.0]) == pytest.approx(1.0, abs=0.1)
+    assert np.corrcoef(measured, told)[0, 1] > 0.98  # overlapping windows blur what is turned
+
+
+def test_pooled_p_against_theory(rng):
+    """Versions that are no better than their controls, and versions that are better in the mean only."""
+
+    def drawn(lift):
+        controls = {6.0: {kind: rng.normal(size=199) for kind in ("count", "energy")}}
+        shifts = np.full((2, 7), rng.normal() + lift)
+        return still(shifts=shifts, controls=controls)
+
+    p_values = [sweep.pooled_p([drawn(0.0) for _ in range(5)]) for _ in range(80)]
+    assert 0.4 < np.mean(p_values) < 0.8  # the larger of two
+    assert sweep.pooled_p([drawn(1.0) for _ in range(60)]) == pytest.approx(1 / 200)
+    assert still(controls={6.0: {"count": np.zeros(3), "energy": np.ones(3)}}).control_p == {6.0: 1.0}
+    with pytest.raises(InputError, match="responses must have controls"):
+        sweep.pooled_p([still()])
 
 
 def test_controls_against_theory(responses, components):
@@ -98,8 +124,8 @@ def test_metrics_against_theory(responses):
     assert all(row["n_clips"] == 2 and row["direction_rate"] == 1.0 for row in rows)
     told = responses[0]
     exact = replace(told, shifts=np.tile(told.predicted[:, None], (1, 7)))
-    assert calibration([exact]) == pytest.approx(1.0)
-    assert calibration([replace(exact, shifts=exact.shifts / 2)]) == pytest.approx(0.5)
+    assert calibration([exact], gains_db=[6.0]) == pytest.approx(1.0)
+    assert calibration([replace(exact, shifts=exact.shifts / 2)], gains_db=[-6.0, 6.0]) == pytest.approx(0.5)
 
 
 def test_selectivity_against_theory(responses):
@@ -150,7 +176,7 @@ def test_undefined_metrics_warn():
     with pytest.warns(UndefinedWarning, match="monotonicity of a score that does not move"):
         assert still().monotonicity == 0.0
     with pytest.warns(UndefinedWarning, match="calibration of predictions that are all 0"):
-        assert calibration([still()]) == 0.0
+        assert calibration([still()], gains_db=[6.0]) == 0.0
     with pytest.warns(UndefinedWarning, match="relative to a target that does not move"):
         assert selectivity([still()])[0]["relative"] == 0.0
     assert direction_rate([still()]) == 0.0

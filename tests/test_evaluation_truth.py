@@ -1,5 +1,7 @@
 """Whether explanations find what was planted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import grid_components, linear_predict
@@ -71,6 +73,9 @@ def test_signs_against_theory(heard):
     assert told["cluster"] == ("after", 1)  # the cluster speaks for dissonance
     assert told["melody"] == ("before", 1)  # the melody for melodiousness
     assert told["staccato"] == ("before", -1)  # held notes against articulation
+    assert told["jitter"] == ("after", -1)  # its notes last as long in both
+    assert told["mode"] == ("after", 1)
+    assert told["modulation"] == ("after", -1)
 
 
 def test_truth_against_theory_of_a_model_that_hears_the_cells(heard):
@@ -101,6 +106,13 @@ def test_evaluate_against_theory_of_components(rng):
     assert found["random_pointing_game"] == pytest.approx(0.5, abs=0.15)
     assert found == evaluate([4.0, 1.0, 2.0, 3.0], [1.0, 4.0, 3.0, 2.0], changed, members=[0, 1, 2, 3])
     assert truth.METRICS.keys() <= found.keys()
+
+
+def test_a_clip_without_unchanged_cells_is_unknown(heard):
+    planted = planted_cells(heard["cluster"])
+    found = truth.unknown(replace(planted, unchanged=np.zeros_like(planted.changed)))
+    assert found["n_items"] == found["n_changed"] == planted.changed.sum()
+    assert found["roc_auc"] is found["energy_roc_auc"] is None
 
 
 def test_truth_iv(heard):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from emomod.bootstrap import wilson_interval
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
-from emomod.training.sense import KindSense, matched_pairs_test, wilson_interval
+from emomod.training.sense import KindSense, matched_pairs_test
 
 SETTINGS = CorpusSettings(1, seed=5, synthesiser="numpy", seconds=2.5)
 

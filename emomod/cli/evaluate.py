@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the experiments and print what they found."""
     from evaluation.checks import UndefinedWarning
-    from evaluation.command import run, told
+    from evaluation.command import run, summary_words
 
     with warnings.catch_warnings():
         warnings.simplefilter("once", UndefinedWarning)
@@ -27,5 +27,5 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(summary)
     else:
-        print(f"{told(summary)}\n{arguments.out}/report.html")
+        print(f"{summary_words(summary)}\n{arguments.out}/report.html")
     return 0

@@ -85,7 +85,7 @@ class SourceComponents:
 
 def cut_sources(
     names: Sequence[str],
-    sources: ArrayLike,
+    sources: Sequence[ArrayLike] | NDArray[np.floating],
     *,
     n_segments: int = 1,
     rest: ArrayLike | None = None,
@@ -96,12 +96,13 @@ def cut_sources(
     Their sum, with the ``rest`` [n_samples] if there is one, is the sound. InputError where that is silent, where
     names and sources do not match, or where the sound has fewer frames than ``n_segments``.
     """
-    waveforms = [check_waveform(source, name="sources") for source in np.asarray(sources)]
+    waveforms = [check_waveform(source, name="sources") for source in sources]
     if not waveforms or len(names) != len(waveforms) or len(set(names)) != len(names):
         raise InputError(f"names must be {len(waveforms)}, one a source and none twice, got {list(names)}")
     remainder = np.zeros_like(waveforms[0]) if rest is None else check_waveform(rest, name="rest")
     if {each.size for each in waveforms} != {remainder.size}:
-        raise InputError(f"sources and rest must be of one length, got {waveforms[0].size} and {remainder.size}")
+        sizes = [each.size for each in (*waveforms, remainder)]
+        raise InputError(f"sources and rest must be of one length, got {sizes}")
     if check_count("n_segments", n_segments) > n_frames_of(remainder.size):
         raise InputError(f"n_segments must be at most {n_frames_of(remainder.size)}, the frames, got {n_segments}")
     peak = float(np.abs(np.sum([*waveforms, remainder], axis=0)).max())

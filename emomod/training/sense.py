@@ -7,12 +7,11 @@ command is ``python -m emomod.training.card --pairs N``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.checks import check_count
+from emomod.bootstrap import wilson_interval
 from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version
 from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_clips import HeardPair, draw_pairs, hear_pairs
@@ -24,8 +23,6 @@ from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import Predict, score_spectrogram
 from emomod.spectrogram import compute_spectrogram
-
-NORMAL_95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,19 +62,6 @@ class KindSense:
     def moved_most(self) -> float:
         """Share 0..1 of the pairs in which no other feature moved further than the right one did."""
         return float((self.right_shifts >= np.abs(self.shifts).max(axis=1) - 1e-12).mean())
-
-
-def wilson_interval(n_right: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of ``n_right`` in ``n``.
-
-    >>> [round(end, 4) for end in wilson_interval(9, 10)]
-    [0.5958, 0.9821]
-    """
-    check_count("n", n)
-    square, share = NORMAL_95**2, n_right / n
-    centre = (share + square / (2 * n)) / (1 + square / n)
-    half = NORMAL_95 / (1 + square / n) * float(np.sqrt(share * (1 - share) / n + square / (4 * n**2)))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def matched_pairs_test(
