@@ -42,6 +42,7 @@ PRESETS = {
         n_pairs=2,
         n_sanity=1,
         sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
+        offs=("silence", "-6dB"),
         confounder=ConfounderSettings(n_training=160, n_bad=12),
     ),
     "paper": Preset(

@@ -130,7 +130,7 @@ def good_figures() -> dict[str, Any]:
         for rating, measure, value in measures
     ]
     pairs = {"kind": "mode", "says": "major, then minor", "feature": "minorness", "n_pairs": 40, "moved_most": 0.5,
-             "share": figure(0.975, 0.87, 0.99), "shift": 0.3, "label_shift": 0.5}  # fmt: skip
+             "share": figure(0.975, 0.87, 0.99), "share_of_larger": 1.0, "shift": 0.3, "label_shift": 0.5}  # fmt: skip
     moved = {condition: dict.fromkeys(SCORE_NAMES, 0.01) for condition in CONDITIONS}
     scores = dict.fromkeys(SCORE_NAMES, 0.5)
     return {
@@ -176,7 +176,7 @@ def test_sections_against_their_figures():
     phrases = sections_of(figures)["Phrases that listeners rated"]
     assert "series of these sizes, 87% hold the true area, not 95 %." in phrases
     pairs = found["Matched pairs with one planted change"]
-    assert "| minorness: major, then minor | 40 | 98% [87%, 99%] | +0.30 | +0.50 | 50% |" in pairs
+    assert "| minorness: major, then minor | 40 | 98% [87%, 99%] | 100% | +0.30 | +0.50 | 50% |" in pairs
     assert found["The same music in other files"].count("0.010 (0.010)") == len(SCORE_NAMES) * len(CONDITIONS)
     clip = found["One real recording"]
     assert "| energy | 0.50 | 0.50 | 0.68 |" in clip
@@ -339,6 +339,7 @@ def test_pairs_against_the_figures_of_their_kind(predictor, monkeypatch):
     assert (found["kind"], found["feature"], found["n_pairs"]) == ("staccato", "articulation", 4)
     assert found["share"]["value"] == 0.75
     assert found["share"]["low"] < 0.75 < found["share"]["high"]
+    assert found["share_of_larger"] == 1.0
     assert found["shift"] == pytest.approx(0.125)
     assert found["label_shift"] == pytest.approx(0.2)
     assert asked[0][0].held_out

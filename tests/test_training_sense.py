@@ -70,6 +70,8 @@ def test_figures_against_theory():
     assert found.right_shifts.tolist() == [0.2, 0.1, -0.1, 0.4]
     assert found.share == 0.75
     assert found.moved_most == 0.5
+    assert found.share_of_larger == 0.75  # all are of the median
+    assert KindSense("jitter", shifts, np.array([-0.2, -0.5, -0.1, -0.3])).share_of_larger == 1.0
     assert found.interval == pytest.approx((0.3006, 0.9544), abs=5e-5)  # of 3 in 4
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from emomod.bootstrap import N_DRAWS, Estimate
 from emomod.corpus.command import rendering_command
+from emomod.corpus.pairs import LEAST_SHIFT
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES, spoken
 from emomod.training.markdown import table
 from emomod.training.model_checks import ModelChecks
@@ -135,7 +136,10 @@ def pairs_section(figures: Sequence[Mapping[str, Any]]) -> str:
     """How often the right feature moves the right way."""
     text = (
         "Pairs of clips that differ in one planted change, composed and rendered to test with instruments kept for "
-        "tests. Right: the feature that the change is about moves the way it should; 95 % intervals are Wilson's. "
+        f"tests. Pairs whose own label moves by less than {LEAST_SHIFT:g} the right way are left out, as in training: "
+        "there the score's measure hears no change. "
+        "Right: the feature that the change is about moves the way it should; 95 % intervals are Wilson's. "
+        "Larger half: the same among the half of the pairs whose label moves most, where there is more to hear. "
         "Shift: the mean change of its score, positive the right way, and that of its label. Moved most: no other "
         f"feature moved further. Aimed at: {RIGHT:.0%} of every kind."
     )
@@ -144,13 +148,15 @@ def pairs_section(figures: Sequence[Mapping[str, Any]]) -> str:
             f"{spoken(kind['feature'])}: {kind['says']}",
             str(kind["n_pairs"]),
             "{value:.0%} [{low:.0%}, {high:.0%}]".format(**kind["share"]),
+            f"{kind['share_of_larger']:.0%}",
             f"{kind['shift']:+.2f}",
             f"{kind['label_shift']:+.2f}",
             f"{kind['moved_most']:.0%}",
         ]
         for kind in figures
     ]
-    return f"{text}\n\n{table(['feature: change', 'pairs', 'right', 'shift', 'label', 'moved most'], rows)}"
+    header = ["feature: change", "pairs", "right", "larger half", "shift", "label", "moved most"]
+    return f"{text}\n\n{table(header, rows)}"
 
 
 def robustness_section(figures: Mapping[str, Any]) -> str:

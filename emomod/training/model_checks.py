@@ -155,6 +155,7 @@ def _of_kind(sense: KindSense) -> dict[str, Any]:
         "feature": sense.feature,
         "n_pairs": len(sense.shifts),
         "share": {"value": sense.share, "low": low, "high": high},
+        "share_of_larger": sense.share_of_larger,
         "shift": float(sense.right_shifts.mean()),
         "label_shift": kind.direction * float(sense.label_shifts.mean()),
         "moved_most": sense.moved_most,

@@ -59,6 +59,12 @@ class KindSense:
         return wilson_interval(self.n_right, len(self.shifts))
 
     @property
+    def share_of_larger(self) -> float:
+        """Share 0..1 of right ones among the pairs whose label moves by the median or more."""
+        moved = KINDS[self.kind].direction * self.label_shifts
+        return float((self.right_shifts[moved >= np.median(moved)] > 0).mean())
+
+    @property
     def moved_most(self) -> float:
         """Share 0..1 of the pairs in which no other feature moved further than the right one did."""
         return float((self.right_shifts >= np.abs(self.shifts).max(axis=1) - 1e-12).mean())
