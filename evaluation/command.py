@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
             left_out[name] = str(error)
             log(f"{name}: left out: {error}")
             continue
-        write_results(arguments.out, name, rows, {**record, "command": command_of(arguments)})
+        about = {**record, "command": command_of(arguments), "left_out": left_out}
+        write_results(arguments.out, name, rows, about)
     summary = _update(arguments.out, {"left_out": left_out})
     write_report(arguments.out)
     return summary
