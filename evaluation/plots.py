@@ -66,7 +66,10 @@ def _bars(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], colours: Sequen
     axes.set_ylabel(label, fontsize=9)
     _tidy(axes)
     axes.grid(axis="x", visible=False)
-    axes.legend(fontsize=8, frameon=False)
+    axes.margins(x=0.01)
+    axes.legend(
+        fontsize=8, frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2
+    )
     return figure
 
 

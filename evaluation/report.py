@@ -135,12 +135,12 @@ def _stability(summary: Mapping[str, Any]) -> list[Section]:
         for count in counts
     )
     enough = "; ".join(
-        f"{row['off']}, {row['design']}: {row['n_masks'] or 'none that was tried'}"
-        for row in summary.get("smallest_counts", [])
+        f"{row['off']}, {row['design']}: {row['n_masks']}" for row in summary["smallest_counts"] if row["n_masks"]
     )
     text = (
         "The same clips explained again with other masks. Fewest masks at which the Jaccard index of the 30 largest "
-        f"weights is .9 in the mean: {enough}. Error: of the weights, relative to a run with many more masks."
+        f"weights is .9 in the mean: {enough or 'none that was tried'}. Error: of the weights, relative to a run with "
+        "many more masks."
     )
     header = ("off, design", "masks", "Jaccard of the top 30", "Jaccard of the selected", "error")
     return [Section("Is it stable?", text, header, rows, "stability")]
