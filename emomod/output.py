@@ -1,4 +1,4 @@
-"""Output folders that appear whole or not at all, and JSON without NaN."""
+"""Output folders and files that appear whole or not at all, and JSON without NaN."""
 
 import csv
 import json
@@ -85,6 +85,17 @@ def _replace(folder: Path, partial: Path) -> None:
         os.replace(folder, earlier)
     os.replace(partial, folder)
     shutil.rmtree(earlier, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield the path of a file beside ``target`` that takes its place when all went well, else disappears."""
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_csv(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:

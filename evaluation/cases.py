@@ -33,9 +33,9 @@ class Case:
         return SegmentComponents(compute_spectrogram(y), self.components.segments, self.components.device)
 
 
-def settings_of_cases(synthesiser: str, *, scores: str | None = None, seed: int = SEED) -> CorpusSettings:
+def settings_of_cases(synthesiser: str, *, scores: str | None = None) -> CorpusSettings:
     """The corpus that rendered cases and pairs come from; its number of clips does not matter."""
-    return CorpusSettings(1, seed=seed, synthesiser=synthesiser, scores=scores, held_out=True)
+    return CorpusSettings(1, seed=SEED, synthesiser=synthesiser, scores=scores, held_out=True)
 
 
 def rendered_cases(count: int, settings: CorpusSettings, *, device: torch.device | str = "cpu") -> list[Case]:

@@ -1,7 +1,6 @@
 """What the commands of the evaluation do: run experiments, write their tables and a summary."""
 
 import argparse
-import os
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from emomod.corpus.render import open_studio
 from emomod.corpus.store import COMPOSER_VERSION
 from emomod.errors import InputError
 from emomod.model.predictor import load_predictor
-from emomod.output import to_json, write_csv
+from emomod.output import to_json, whole_file, write_csv
 from emomod.provenance import package_versions
 from emomod.report.words import number
 from emomod.training.sense import synthesiser_at_hand
@@ -94,9 +93,8 @@ def _update(folder: Path, figures: dict[str, Any]) -> dict[str, Any]:
     path = folder / SUMMARY
     summary: dict[str, Any] = read_summary(folder) if path.is_file() else {}
     summary |= figures
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(to_json(summary) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        partial.write_text(to_json(summary) + "\n", encoding="utf-8")
     return summary
 
 

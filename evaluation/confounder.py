@@ -11,11 +11,11 @@ Conventions
 A clip has the parts lead (the guitar or the piano), bass and, where it says so, drums. Components are its parts over
 stretches of time, from the true stems. Values count for the class that was predicted.
 
-Metrics
+Metrics, of a bad clip
 -------
-- ``confounder_rate``: share of bad clips whose highest component is one of the drums
-- ``fooled``: share of bad clips that were taken for a guitar
-- ``loudest_rate``: share of bad clips whose loudest component is one of the drums; what loudness alone would say
+- ``confounder_first``: whether the highest component is one of the drums; the share of clips is the confounder rate
+- ``fooled``: whether it was taken for a guitar
+- ``confounder_loudest``: whether the loudest component is one of the drums; what loudness alone would say
 """
 
 from collections.abc import Sequence
@@ -206,8 +206,8 @@ def _part_of(components: SourceComponents, values: NDArray[np.float64]) -> str:
     return components.names[int(values.argmax()) // components.n_segments]
 
 
-def evaluate(settings: ConfounderSettings | None = None) -> dict[str, Any]:
-    """Train both classifiers, explain them on the bad clips: metrics of "confounded" and "clean", and all rows."""
+def evaluate(settings: ConfounderSettings | None = None) -> list[dict[str, Any]]:
+    """Train both classifiers and explain them on the bad clips: a row for each ("confounded" or "clean") and clip."""
     settings = settings or ConfounderSettings()
     studio = open_studio(CorpusSettings(1, seed=settings.seed, synthesiser=settings.synthesiser))
     rng = np.random.default_rng([settings.seed, 3])
@@ -216,24 +216,13 @@ def evaluate(settings: ConfounderSettings | None = None) -> dict[str, Any]:
     bad = draw_clips(settings, [(False, True)] * settings.n_bad, studio=studio, stream=2)
     held_out = [(bool(k % 2), bool(k // 2 % 2)) for k in range(settings.n_bad)]
     fair = draw_clips(settings, held_out, studio=studio, stream=3)
-    found: dict[str, Any] = {"rows": []}
-    tasks = {
-        "confounded": list(zip(guitars, guitars, strict=True)),
-        "clean": list(zip(guitars, with_drums, strict=True)),
-    }
-    for stream, (name, kinds) in enumerate(tasks.items()):
+    rows = []
+    for stream, (name, drums) in enumerate({"confounded": guitars, "clean": with_drums}.items()):
+        kinds = list(zip(guitars, drums, strict=True))
         classifier = train_classifier(draw_clips(settings, kinds, studio=studio, stream=stream), settings)
         accuracy = _accuracy(classifier, fair)
-        rows = [{"classifier": name, **row, "fair_accuracy": accuracy} for row in judge(classifier, bad, settings)]
-        found["rows"] += rows
-        found[name] = {
-            "confounder_rate": float(np.mean([row["confounder_first"] for row in rows])),
-            "fooled": float(np.mean([row["fooled"] for row in rows])),
-            "loudest_rate": float(np.mean([row["confounder_loudest"] for row in rows])),
-            "fair_accuracy": accuracy,
-            "n_clips": len(rows),
-        }
-    return found
+        rows += [{"classifier": name, **row, "fair_accuracy": accuracy} for row in judge(classifier, bad, settings)]
+    return rows
 
 
 def _accuracy(classifier: Classifier, clips: Sequence[LabelledStems]) -> float:

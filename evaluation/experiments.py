@@ -1,13 +1,13 @@
 """The experiments: each takes the clips of a run and gives rows, piece by piece, so that it can go on after a stop."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.attribution.lime import LimeSettings, explain_with_lime, held_out_masks, lime_curve
+from emomod.attribution.lime import explain_with_lime, held_out_masks, lime_curve
 from emomod.audio import SAMPLE_RATE
 from emomod.component_weights import ComponentWeights, select_components
 from emomod.components.base import Components
@@ -41,6 +41,13 @@ class Job:
     preset: Preset
     store: Store
     log: Callable[[str], None]
+    known: dict[str, ComponentWeights] = field(default_factory=dict)  # explanations of the preset, by clip
+
+    def explain_case(self, case: Case) -> ComponentWeights:
+        """The explanation of a clip with the preset's settings, which several experiments need."""
+        if case.name not in self.known:
+            self.known[case.name] = self.explain(case.components)
+        return self.known[case.name]
 
     def explain(self, components: Components, **changes: Any) -> ComponentWeights:
         """The explanation of the preset, with other settings where ``changes`` says so."""
@@ -124,7 +131,7 @@ def stability_of_inputs(job: Job) -> Rows:
     """Agreement of the explanation with that of the clip after a small change of the sound, cut in the same way."""
 
     def make(case: Case) -> Rows:
-        whole, rows = job.explain(case.components), Rows()
+        whole, rows = job.explain_case(case), Rows()
         for name, change in INPUT_CHANGES.items():
             other = job.explain(case.changed(change(case.y)))
             rows += [
@@ -145,7 +152,7 @@ def fidelity_of_surrogates(job: Job) -> Rows:
     def make(case: Case) -> Rows:
         rows = Rows()
         for off in job.preset.offs:
-            weights = job.explain(case.components, off=off)
+            weights = job.explain_case(case) if off == job.preset.lime.off else job.explain(case.components, off=off)
             found = fidelity.evaluate(job.predictor, case.components, weights, off=off)
             rows += [{"fit_off": off, **row} for row in found]
         return rows
@@ -157,7 +164,7 @@ def faithfulness_of_weights(job: Job) -> Rows:
     """All metrics of faithfulness, for each score."""
 
     def make(case: Case) -> Rows:
-        weights, rows = job.explain(case.components), Rows()
+        weights, rows = job.explain_case(case), Rows()
         low = off_gain(job.preset.lime.off)
         masks = held_out_masks(case.components.n_components, n_masks=256, seed=job.preset.lime.seed + 1)
         scores = faithfulness.MixtureScores(job.predictor, case.components)
@@ -167,8 +174,7 @@ def faithfulness_of_weights(job: Job) -> Rows:
             found = faithfulness.evaluate(
                 scores.of(target),
                 values,
-                selection.positive,
-                selection.negative,
+                selection,
                 weights_off=job.preset.lime.off,
                 gains=np.where(masks, 1.0, low),
             )
@@ -215,12 +221,12 @@ def truth_of_weights(job: Job) -> Rows:
 
 def _ranked(job: Job, heard: HeardPair) -> dict[str, Any]:
     planted = truth.planted_cells(heard)
-    components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
-    weights = job.explain(components)
-    row = weights.weights[weights.index(planted.feature)]
     about = {"feature": planted.feature, "version": planted.version}
     if not (planted.changed.any() and planted.unchanged.any()):
         return about | truth.unknown(planted)
+    components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
+    weights = job.explain(components)
+    row = weights.weights[weights.index(planted.feature)]
     return about | truth.evaluate_cells(planted, components.segments, row, components.energies())
 
 
@@ -228,8 +234,7 @@ def confounder_found(job: Job) -> Rows:
     """Rows of the guitar-against-piano task, for each classifier and clip."""
 
     def make() -> Rows:
-        rows: Rows = confounder.evaluate(replace(job.preset.confounder, synthesiser=job.corpus.synthesiser))["rows"]
-        return rows
+        return confounder.evaluate(replace(job.preset.confounder, synthesiser=job.corpus.synthesiser))
 
     job.log("confounder: rendering clips and training two classifiers")
     return job.store.piece("confounder", "task", make)
@@ -242,14 +247,12 @@ def responses_to_gains(job: Job) -> Rows:
     """A row for each clip, target, side and gain, re-scored from written files; see evaluation.sweep."""
 
     def make(case: Case) -> Rows:
-        weights = job.explain(case.components)
-        settings: LimeSettings = job.preset.lime
         responses = sweep.sweep_clip(
             job.predictor,
             case.components,
-            weights,
+            job.explain_case(case),
             clip=case.name,
-            off=settings.off,
+            off=job.preset.lime.off,
             targets=job.targets,
             settings=replace(job.preset.sweep, rule=job.preset.rule),
         )

@@ -37,6 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from emomod.checks import check_choice, check_count, check_number, check_rng
+from emomod.component_weights import Selection
 from emomod.components.base import Components
 from emomod.errors import InputError
 from emomod.mixtures import score_mixtures
@@ -268,8 +269,7 @@ def sparseness(weights: ArrayLike) -> float:
 def evaluate(
     score: Score,
     weights: ArrayLike,
-    positive: ArrayLike,
-    negative: ArrayLike,
+    selection: Selection,
     *,
     weights_off: str,
     gains: ArrayLike,
@@ -278,9 +278,8 @@ def evaluate(
 ) -> dict[str, float | None]:
     """All metrics of one explanation but ``sensitivity_max``, by name.
 
-    ``positive`` and ``negative``: the selected components; what is told of a side without any is None. ``weights_off``:
-    what the fit of ``weights`` meant by off; ``gains`` [n, K]: mixtures for the infidelity; ``off``: what is done to
-    components here.
+    What is told of a side of the ``selection`` that has no components is None. ``weights_off``: what the fit of
+    ``weights`` meant by off; ``gains`` [n, K]: mixtures for the infidelity; ``off``: what is done to components here.
     """
     values = check_numbers("weights", weights, ndim=1)
     slopes = values / (1.0 - off_gain(weights_off))
@@ -288,9 +287,9 @@ def evaluate(
     for name, curves_of in (("deletion", deletion_curves), ("insertion", insertion_curves)):
         curves = curves_of(score, values, seed=seed, off=off)
         found |= {f"{name}_gap": curves.gap, f"{name}_p": curves.p_value}
-    for side, chosen in (("positive", positive), ("negative", negative)):
-        some = np.size(chosen) > 0
-        shift = side_shift(score, chosen, n_components=values.size, side=side, off=off) if some else None
+    for side in SIDES:
+        chosen = getattr(selection, side)
+        shift = side_shift(score, chosen, n_components=values.size, side=side, off=off) if chosen.size else None
         names = ("kept_shift", "lost_shift", "average_increase", "average_drop", "average_gain")
         found |= {f"{side}_{name}": getattr(shift, name) if shift else None for name in names}
     return found | {

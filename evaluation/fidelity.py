@@ -108,7 +108,6 @@ def evaluate(
     neighbourhoods: Sequence[Neighbourhood] = NEIGHBOURHOODS,
     n_mixtures: int = 256,
     seed: int = 0,
-    kernel_width: float = KERNEL_WIDTH,
 ) -> list[dict[str, Any]]:
     """A row for each neighbourhood and score: target, on_probability, off, r2, r2_weighted, clip_r2.
 
@@ -120,7 +119,7 @@ def evaluate(
     for place in neighbourhoods:
         gains = draw_gains(components.n_components, place, n_mixtures=n_mixtures, seed=seed)
         scores, predicted = score_mixtures(predict, components, gains), predict_mixtures(weights, gains, off=off)
-        kernel = cosine_kernel(gains == 1.0, width=kernel_width)
+        kernel = cosine_kernel(gains == 1.0, width=KERNEL_WIDTH)
         plain, weighted = r2(scores, predicted), r2(scores, predicted, kernel)
         rows += [
             {

@@ -1,13 +1,12 @@
 """Rows of finished pieces of a run on disk, so that a run that was stopped goes on where it was."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from emomod.errors import InputError
-from emomod.output import check_writable, finite, to_json
+from emomod.output import check_writable, finite, to_json, whole_file
 
 RECORD, PIECES = "record.json", "pieces"
 Rows = list[dict[str, Any]]
@@ -55,6 +54,5 @@ def _read(path: Path) -> Any:
 
 
 def _write(path: Path, value: Any) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(to_json(value) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        partial.write_text(to_json(value) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import numpy as np
 
 from emomod.bootstrap import draw_groups, estimate, wilson_interval
 from emomod.errors import InputError
-from evaluation import sweep
+from evaluation import responses
 from evaluation.store import Rows
 from evaluation.truth import METRICS
 
@@ -130,18 +130,18 @@ def _confounder(rows: Rows) -> dict[str, Any]:
 
 
 def _sweep(rows: Rows) -> dict[str, Any]:
-    responses = sweep.responses_of(rows)
+    found = responses.responses_of(rows)
     judged = [row for row in rows if row["control_p"] is not None]
     by_target = {key: mean_with_interval(mine, "right") for key, mine in _by(judged, "target").items()}
     one_by_one = [{**row, "beaten": row["control_p"] < BEATEN} for row in judged]
     return {
         "direction_rate": mean_with_interval(judged, "right"),
         "direction_rate_by_target": _nested(by_target),
-        "control_p": sweep.pooled_p(responses) if judged else None,
+        "control_p": responses.pooled_p(found) if judged else None,
         "control_p_median": float(np.median([row["control_p"] for row in judged])) if judged else None,
         "controls_beaten": mean_with_interval(one_by_one, "beaten"),
-        "responses": sweep.evaluate(responses),
-        "selectivity": sweep.selectivity(responses),
+        "responses": responses.evaluate(found),
+        "selectivity": responses.selectivity(found),
     }
 
 

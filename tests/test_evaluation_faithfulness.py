@@ -8,6 +8,7 @@ from captum.metrics import sensitivity_max as captum_sensitivity_max
 from fakes import grid_components, linear_predict
 from numpy.testing import assert_allclose
 
+from emomod.component_weights import Selection
 from emomod.errors import InputError
 from evaluation import faithfulness
 from evaluation.checks import UndefinedWarning
@@ -168,9 +169,13 @@ def test_undefined_metrics_warn():
         assert sensitivity_max(lambda x: np.zeros(2), [1.0], radius=0.1) == np.inf
 
 
+def selected(positive, negative):
+    return Selection("x", "top:5", *(np.array(side, dtype=np.intp) for side in (positive, negative)))
+
+
 def test_evaluate_against_theory_of_a_linear_model(rng):
     found = faithfulness.evaluate(
-        linear, TRUTH / 2, [0, 2, 5], [1, 4], weights_off="-6.020599913279624dB", gains=rng.random((20, 6))
+        linear, TRUTH / 2, selected([0, 2, 5], [1, 4]), weights_off="-6.020599913279624dB", gains=rng.random((20, 6))
     )
     assert None not in found.values()
     assert found["infidelity"] == pytest.approx(0.0, abs=1e-12)
@@ -180,7 +185,7 @@ def test_evaluate_against_theory_of_a_linear_model(rng):
     assert found["positive_lost_shift"] == pytest.approx(0.45)
     assert found["negative_lost_shift"] == pytest.approx(-0.3)
     assert found["sparseness"] == sparseness(TRUTH)
-    nothing = faithfulness.evaluate(linear, TRUTH / 2, [0], [], weights_off="-6dB", gains=rng.random((20, 6)))
+    nothing = faithfulness.evaluate(linear, TRUTH / 2, selected([0], []), weights_off="-6dB", gains=rng.random((20, 6)))
     assert [name for name, value in nothing.items() if value is None] == [
         f"negative_{name}" for name in ("kept_shift", "lost_shift", "average_increase", "average_drop", "average_gain")
     ]

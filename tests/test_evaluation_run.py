@@ -73,6 +73,7 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
         raise AssertionError("a piece that is there must not be made again")
 
     monkeypatch.setattr(Job, "explain", never)
+    monkeypatch.setattr(Job, "explain_case", never)
     monkeypatch.setattr("evaluation.experiments.sanity.evaluate", never)
     assert {name: EXPERIMENTS[name](job) for name in names} == tables
     summary = summarise(tables)

@@ -10,9 +10,18 @@ from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
-from evaluation import sweep
+from evaluation import responses as judging
 from evaluation.checks import UndefinedWarning
-from evaluation.sweep import Response, SweepSettings, calibration, direction_rate, monotonicity, selectivity, sweep_clip
+from evaluation.responses import (
+    Response,
+    calibration,
+    direction_rate,
+    monotonicity,
+    pooled_p,
+    responses_of,
+    selectivity,
+)
+from evaluation.sweep import SweepSettings, sweep_clip
 
 SETTINGS = SweepSettings(gains_db=(-12.0, -6.0, 6.0), control_gains_db=(-6.0, 6.0), n_controls=39, rule="top:2")
 
@@ -96,12 +105,12 @@ def test_pooled_p_against_theory(rng):
         shifts = np.full((2, 7), rng.normal() + lift)
         return still(shifts=shifts, controls=controls)
 
-    p_values = [sweep.pooled_p([drawn(0.0) for _ in range(5)]) for _ in range(80)]
+    p_values = [pooled_p([drawn(0.0) for _ in range(5)]) for _ in range(80)]
     assert 0.4 < np.mean(p_values) < 0.8  # the larger of two
-    assert sweep.pooled_p([drawn(1.0) for _ in range(60)]) == pytest.approx(1 / 200)
+    assert pooled_p([drawn(1.0) for _ in range(60)]) == pytest.approx(1 / 200)
     assert still(controls={6.0: {"count": np.zeros(3), "energy": np.ones(3)}}).control_p == {6.0: 1.0}
     with pytest.raises(InputError, match="responses must have controls"):
-        sweep.pooled_p([still()])
+        pooled_p([still()])
 
 
 def test_controls_against_theory(responses, components):
@@ -119,7 +128,7 @@ def test_controls_against_theory(responses, components):
 
 def test_metrics_against_theory(responses):
     assert direction_rate(responses) == monotonicity(responses) == 1.0
-    rows = sweep.evaluate(responses)
+    rows = judging.evaluate(responses)
     assert [(row["target"], row["side"]) for row in rows] == [(e.target, e.side) for e in responses[:4]]
     assert all(row["n_clips"] == 2 and row["direction_rate"] == 1.0 for row in rows)
     told = responses[0]
@@ -149,11 +158,11 @@ def test_rows_are_tidy(responses):
 
 def test_rows_against_themselves_give_the_responses_back(responses):
     rows = [row for each in responses for row in each.rows()]
-    again = sweep.responses_of(rows)
+    again = responses_of(rows)
     assert [row for each in again for row in each.rows()] == rows
-    assert sweep.evaluate(again) == sweep.evaluate(responses)
+    assert judging.evaluate(again) == judging.evaluate(responses)
     with pytest.raises(InputError, match="rows must have the column 'side'"):
-        sweep.responses_of([{"clip": "a", "target": "b"}])
+        responses_of([{"clip": "a", "target": "b"}])
 
 
 def test_a_side_without_components_is_left_out(components):

@@ -114,8 +114,8 @@ def _held_out(settings: CorpusSettings) -> tuple[int, ...]:
 def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
     """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind.
 
-    Half of the couples are in one room and recording, so that nothing but the change sets them apart; of the others
-    each clip has its own. InputError when the music allows no kind.
+    Half of the couples are in one room and recording, so that little but the change sets them apart (level and noise
+    follow each clip); of the others each clip has its own. InputError when the music allows no kind.
     """
     couple, version = divmod(index, 2)
     rng = np.random.default_rng([settings.seed, couple, 2, *_held_out(settings)])

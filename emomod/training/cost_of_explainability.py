@@ -24,14 +24,13 @@ from emomod.datasets.splits import Split, splits_of
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
-from emomod.output import check_writable, to_json
+from emomod.output import check_writable, to_json, whole_file
 from emomod.training.config import TrainingConfig
 from emomod.training.fit import Log, fit_network
 from emomod.training.scoring import heard_r
 from emomod.training.settings import TrainingSettings
 from emomod.training.sources import joined, load_sources
 from emomod.training.targets import fit_mid_to_emotion, labels_for
-from emomod.training.whole_file import whole_file
 
 MODELS = {"mid2e": "Mid2E", "a2e": "A2E", "a2mid2e": "A2Mid2E", "a2mid2e-joint": "A2Mid2E-Joint"}
 TWO_LEVELS = ("a2mid2e", "a2mid2e-joint")

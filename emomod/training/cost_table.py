@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from emomod.datasets.splits import PROTOCOLS
 from emomod.figures import WIDTH, png_bytes
 from emomod.labels import EMOTION_NAMES
-from emomod.output import write_csv
+from emomod.output import whole_file, write_csv
 from emomod.training import markdown
 from emomod.training.cost_of_explainability import MODELS, PUBLISHED, TWO_LEVELS, CostTable
-from emomod.training.whole_file import whole_file
 
 COLUMNS = (*EMOTION_NAMES, "mean")
 SHADES = {"mid2e": "#dedede", "a2e": "#5c5c5c", "a2mid2e": "#b8b8b8", "a2mid2e-joint": "#8c8c8c"}

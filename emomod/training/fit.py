@@ -22,13 +22,13 @@ from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import usable_device
+from emomod.output import whole_file
 from emomod.training.augmentation import augment
 from emomod.training.couples import alike, couple_numbers, couples_loss, units_to_show
 from emomod.training.fit_state import FitState, load_state, optimiser_moments, restore_moments, save_state
 from emomod.training.scoring import heard_r, predict_scores, window_of
 from emomod.training.settings import TrainingSettings
 from emomod.training.targets import labels_for, new_network, trained_names, training_loss
-from emomod.training.whole_file import whole_file
 
 TABLE = ("round", "loss", "mean_r", "learning_rate", "clips_per_second")  # then r of each score on validation
 Log = Callable[[str], None]

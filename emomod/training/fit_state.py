@@ -1,7 +1,6 @@
 """Keep a training run on disk: tensors and JSON in one safetensors file, written whole or not at all."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from emomod.errors import InputError
+from emomod.output import whole_file
 
 Tensors = dict[str, torch.Tensor]
 
@@ -48,9 +48,8 @@ def save_state(path: Path, state: FitState) -> None:
         for group, members in groups.items()
         for name, tensor in members.items()
     }
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(save(tensors, metadata={"record": json.dumps(state.record)}))
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        partial.write_bytes(save(tensors, metadata={"record": json.dumps(state.record)}))
 
 
 def load_state(path: Path) -> FitState:

@@ -19,14 +19,13 @@ from emomod.datasets.soundtracks import load_soundtracks_ratings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 from emomod.model.predictor import Predictor
-from emomod.output import to_json
+from emomod.output import to_json, whole_file
 from emomod.provenance import package_versions
 from emomod.rescoring import score_file
 from emomod.training.robustness import clips_to_test, measure_robustness
 from emomod.training.sense import KindSense, matched_pairs_test, synthesiser_at_hand
 from emomod.training.unseen import run_unseen_test
 from emomod.training.validation import load_phrases, rate_phrases, series_coverage
-from emomod.training.whole_file import whole_file
 
 RESULTS = Path("docs/results/model_checks.json")
 PAIRS_SEED = 2_000_029  # of the pairs' music: no corpus has it unless on purpose

@@ -30,8 +30,8 @@ from emomod.datasets.problems import DatasetError, Problem
 from emomod.datasets.tables import read_table
 from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
+from emomod.output import whole_file
 from emomod.spectrogram import compute_spectrogram
-from emomod.training.whole_file import whole_file
 
 SECONDS = 30.0  # of each phrase
 WINDOW_SECONDS = 10.0
