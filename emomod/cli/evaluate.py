@@ -23,6 +23,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     with warnings.catch_warnings():
         warnings.simplefilter("once", UndefinedWarning)
+        warnings.showwarning = lambda message, *_, **__: print_progress(f"note: {message}")
         summary = run(arguments, log=print_progress)
     if arguments.json:
         print_json(summary)
