@@ -115,17 +115,13 @@ def _truth(rows: Rows) -> dict[str, Any]:
 
 
 def _confounder(rows: Rows) -> dict[str, Any]:
-    columns = {
-        "rate": "confounder_first",
-        "fooled": "fooled",
-        "loudest": "confounder_loudest",
-        "accuracy": "fair_accuracy",
-    }
+    """By classifier; the accuracy is one figure of other clips, so that it has no interval here."""
+    columns = {"rate": "confounder_first", "fooled": "fooled", "loudest": "confounder_loudest"}
     found: dict[str, Any] = {}
     for (name,), mine in _by(rows, "classifier").items():
-        found[f"confounder_{name}"] = {
-            key: mean_with_interval(mine, column, group="clip") for key, column in columns.items()
-        }
+        rates = {key: mean_with_interval(mine, column, group="clip") for key, column in columns.items()}
+        accuracy = {"value": mine[0]["fair_accuracy"], "low": None, "high": None}
+        found[f"confounder_{name}"] = {**rates, "accuracy": accuracy}
     return found | {"confounder_rate": found["confounder_confounded"]["rate"]}
 
 
