@@ -8,11 +8,7 @@ made for class probabilities; what stands here is for scores, which go up and do
 
 Metrics
 -------
-- ``deletion_gap``: components are turned off one step at a time. The area under f over the share that is off, when the
-  most negative weights go first, less that when the most positive go first. An explanation that ranks well lowers f
-  soon in the second and late in the first; a random order gives 0 in the mean. Deletion: Petsiuk, Das, Saenko, RISE,
-  BMVC 2018; the area between two orders: Simic, Sabol, Veas, CIKM 2022
-- ``insertion_gap``: the same from all off, components being turned on: most positive first less most negative first
+- ``deletion_gap``, ``insertion_gap``: see evaluation.curves
 - ``kept_shift`` and ``lost_shift``, by side: f of the side's components alone less f(1); f(1) less f without them.
   Positive components should have a lost_shift above 0 (faithfulness, FF: Parekh et al., Listen to Interpret, NeurIPS
   2022), negative ones below 0
@@ -23,6 +19,7 @@ Metrics
 - ``infidelity``: mean over mixtures of ((1 - g) . phi - (f(1) - f(g)))^2, where phi is the weight by unit of gain
   (Yeh et al., On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019), in squares of the score; normalised,
   phi is scaled to fit best, as captum does
+- ``infidelity_share``: infidelity over that of an explanation of zeros, so that scores can be compared; 0 is best
 - ``sensitivity_max``: largest relative change of an explanation under small changes of its input (ibid.)
 - ``complexity``: entropy of |w| / sum |w|, in nats; up to log K (Bhatt, Weller, Moura, IJCAI 2020)
 - ``sparseness``: Gini index of |w|, 0 (all alike) to 1 - 1 / K (Chalasani et al., ICML 2020)
@@ -44,9 +41,9 @@ from emomod.mixtures import score_mixtures
 from emomod.model.predictor import Predict
 from emomod.perturbation import off_gain
 from evaluation.checks import check_numbers, undefined
+from evaluation.curves import Score, deletion_curves, insertion_curves
 
 Array = NDArray[np.float64]
-Score = Callable[[Array], Array]  # gains [n, K] in, scores [n] of one target out
 SIDES = {"positive": 1.0, "negative": -1.0}
 ROOM = 1e-9  # below which a score has no way to go
 
@@ -69,68 +66,6 @@ class MixtureScores:
         """One score as a function of gains [n, K]."""
         column = self._predict.names.index(check_choice("target", target, self._predict.names))
         return lambda gains: self(gains)[:, column]
-
-
-# ---- deletion and insertion ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Scores while components are turned off, or on, in two orders and in random ones."""
-
-    share: Array  # [n_points], of the components that were turned, 0..1
-    positive_first: Array  # [n_points]
-    negative_first: Array  # [n_points]
-    random: Array  # [n_random, n_points]
-    gap: float  # area between the two orders, positive if the explanation ranks well
-    random_gaps: Array  # [n_random], of each random order and its reverse
-
-    @property
-    def p_value(self) -> float:
-        """One-sided p-value of the gap among those of random orders."""
-        return float((1.0 + (self.random_gaps >= self.gap).sum()) / (1.0 + self.random_gaps.size))
-
-
-def deletion_curves(
-    score: Score, weights: ArrayLike, *, n_steps: int = 20, n_random: int = 20, seed: int = 0, off: str = "silence"
-) -> Curves:
-    """Turn components off in steps, by the order of ``weights`` [K], its reverse and ``n_random`` random orders."""
-    return _curves(score, weights, n_steps=n_steps, n_random=n_random, seed=seed, ends=(1.0, off_gain(off)), sign=-1.0)
-
-
-def insertion_curves(
-    score: Score, weights: ArrayLike, *, n_steps: int = 20, n_random: int = 20, seed: int = 0, off: str = "silence"
-) -> Curves:
-    """The same, but all components are off at first and are turned on."""
-    return _curves(score, weights, n_steps=n_steps, n_random=n_random, seed=seed, ends=(off_gain(off), 1.0), sign=1.0)
-
-
-def _curves(
-    score: Score,
-    weights: ArrayLike,
-    *,
-    n_steps: int,
-    n_random: int,
-    seed: int,
-    ends: tuple[float, float],
-    sign: float,
-) -> Curves:
-    values = check_numbers("weights", weights, ndim=1)
-    counts = np.unique(np.round(np.linspace(0, values.size, check_count("n_steps", n_steps) + 1)).astype(int))
-    order = np.argsort(-values, kind="stable")
-    rng = check_rng(seed)
-    orders = [order, *(rng.permutation(values.size) for _ in range(check_count("n_random", n_random)))]
-    found = np.array([_along(score, one, counts, ends) for each in orders for one in (each, each[::-1])])
-    forth, back, share = found[::2], found[1::2], counts / values.size
-    gaps = sign * np.trapezoid(forth - back, share, axis=1)
-    return Curves(share, forth[0], back[0], forth[1:], float(gaps[0]), gaps[1:])
-
-
-def _along(score: Score, order: NDArray[np.intp], counts: NDArray[np.intp], ends: tuple[float, float]) -> Array:
-    """Scores [n_points] when the first ``counts`` components of ``order`` are at the second end, else at the first."""
-    place = np.empty(order.size, dtype=np.intp)
-    place[order] = np.arange(order.size)
-    return score(np.where(place[None, :] < counts[:, None], ends[1], ends[0]))
 
 
 # ---- keeping and losing one side -------------------------------------------------------------------------------------
@@ -292,8 +227,10 @@ def evaluate(
         shift = side_shift(score, chosen, n_components=values.size, side=side, off=off) if chosen.size else None
         names = ("kept_shift", "lost_shift", "average_increase", "average_drop", "average_gain")
         found |= {f"{side}_{name}": getattr(shift, name) if shift else None for name in names}
+    missed, whole = infidelity(score, slopes, gains), infidelity(score, np.zeros_like(slopes), gains)
     return found | {
-        "infidelity": infidelity(score, slopes, gains),
+        "infidelity": missed,
+        "infidelity_share": missed / whole if whole else undefined("infidelity_share of a score that stays", 0.0),
         "infidelity_normalised": infidelity(score, slopes, gains, normalise=True),
         "complexity": complexity(values),
         "sparseness": sparseness(values),

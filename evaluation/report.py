@@ -159,9 +159,10 @@ def _faithfulness(summary: Mapping[str, Any]) -> list[Section]:
     names = _known(next(iter(by_metric.values())))
     rows = tuple((spoken(name), *(told(found[name], 3) for found in by_metric.values())) for name in names)
     text = (
-        "Deletion and insertion: area between the curves with most negative and with most positive components first, "
-        "above 0 if the weights rank well. Lost shift: what the score loses with a side; above 0 is right for the "
-        "positive, below 0 for the negative one."
+        "Deletion and insertion: how much sooner the score falls (rises) when the most positive components are turned "
+        "off (on) first than in random orders; above 0 if the weights rank well. Lost shift: what the score loses with "
+        "a side; above 0 is right for the positive, below 0 for the negative one. Infidelity share: the error of the "
+        "predicted changes over that of predicting none; 0 is best."
     )
     header = ("score", *(name.replace("_", " ") for name in by_metric))
     return [Section("Is it faithful to the model?", text, header, rows)]

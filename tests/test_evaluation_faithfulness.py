@@ -12,13 +12,12 @@ from emomod.component_weights import Selection
 from emomod.errors import InputError
 from evaluation import faithfulness
 from evaluation.checks import UndefinedWarning
+from evaluation.curves import deletion_curves, insertion_curves
 from evaluation.faithfulness import (
     MixtureScores,
     SideShift,
     complexity,
-    deletion_curves,
     infidelity,
-    insertion_curves,
     sensitivity_max,
     side_shift,
     sparseness,
@@ -56,22 +55,36 @@ def test_mixture_scores_against_theory(rng):
         scores.of("joy")
 
 
-@pytest.mark.parametrize(("curves_of", "ends"), [(deletion_curves, (0.55, 0.4)), (insertion_curves, (0.4, 0.55))])
-def test_curves_against_theory(curves_of, ends):
+@pytest.mark.parametrize(
+    ("curves_of", "ends", "sign"), [(deletion_curves, (0.55, 0.4), -1), (insertion_curves, (0.4, 0.55), 1)]
+)
+def test_curves_against_theory(curves_of, ends, sign):
     found = curves_of(linear, TRUTH, n_steps=6, n_random=400)
     assert_allclose(found.share, np.arange(7) / 6)
-    for curve in (found.positive_first, found.negative_first, *found.random):
+    for curve in (found.ordered, *found.random):
         assert (curve[0], curve[-1]) == pytest.approx(ends)
-    sign = ends[1] - ends[0]
-    assert_allclose(np.diff(found.positive_first), np.sign(sign) * np.sort(TRUTH)[::-1])
-    assert_allclose(np.diff(found.negative_first), np.sign(sign) * np.sort(TRUTH))
-    assert found.gap == pytest.approx(max(found.random_gaps.max(), found.gap))  # no order is better than the true one
-    assert found.p_value == pytest.approx(1 / 401, abs=2 / 401)
-    assert found.random_gaps.mean() == pytest.approx(0.0, abs=3 * found.random_gaps.std() / 20)
+    assert_allclose(np.diff(found.ordered), sign * np.sort(TRUTH)[::-1])
+    assert found.area == pytest.approx((found.ordered[:-1] + found.ordered[1:]).sum() / 12)
+    assert sign * found.area >= (sign * found.random_areas).max() - 1e-12  # no order is better than the true one
+    assert found.random_areas.mean() == pytest.approx(np.mean(ends), abs=3 * found.random_areas.std() / 20)
+    assert found.gap == pytest.approx(sign * (found.area - found.random_areas.mean()))
+    assert found.p_value <= 3 / 401
+
+
+def test_deletion_and_insertion_against_theory_are_two_things():
+    """Components that act together: what is lost with the first is not what is won with it."""
+
+    def both(gains):
+        return gains[:, 0] * gains[:, 1] + 0.1 * gains[:, 2]
+
+    first, second = (curves_of(both, [1.0, 0.5, 0.2]).area for curves_of in (deletion_curves, insertion_curves))
+    assert first == pytest.approx((1.1 / 2 + 0.1 + 0.1 + 0.0) / 3)
+    assert second == pytest.approx((0.0 + 0.0 + 1.0 + 1.1 / 2) / 3)
 
 
 def test_curves_against_theory_of_a_wrong_and_of_a_random_explanation(rng):
-    assert deletion_curves(linear, -TRUTH).gap == pytest.approx(-deletion_curves(linear, TRUTH).gap)
+    right, wrong = (deletion_curves(linear, sign * TRUTH, n_random=400).gap for sign in (1, -1))
+    assert wrong == pytest.approx(-right, rel=0.2)
     values = [deletion_curves(linear, rng.normal(size=6), n_random=50, seed=k).p_value for k in range(60)]
     assert np.mean(values) == pytest.approx(0.5, abs=0.12)  # uniform: a standard error is .037
 
@@ -179,9 +192,9 @@ def test_evaluate_against_theory_of_a_linear_model(rng):
     )
     assert None not in found.values()
     assert found["infidelity"] == pytest.approx(0.0, abs=1e-12)
-    assert found["deletion_gap"] == pytest.approx(found["insertion_gap"])
+    assert found["infidelity_share"] == pytest.approx(0.0, abs=1e-9)
     assert found["deletion_p"] is not None
-    assert found["deletion_p"] < 0.1
+    assert found["deletion_p"] < 0.15  # six components, 20 random orders
     assert found["positive_lost_shift"] == pytest.approx(0.45)
     assert found["negative_lost_shift"] == pytest.approx(-0.3)
     assert found["sparseness"] == sparseness(TRUTH)
