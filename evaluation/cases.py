@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from emomod.audio import read_clip
 from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.components.sources import SourceComponents, cut_sources
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
 from emomod.corpus.render import draw_clip, open_studio
+from emomod.corpus.stems import Stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
@@ -64,3 +66,8 @@ def file_cases(paths: Sequence[str | Path], *, seconds: float = 10.0, device: to
 
 def _cut(name: str, song: str, y: NDArray[np.float32], device: torch.device | str) -> Case:
     return Case(name, song, y, cut_segments(compute_spectrogram(y), device=device))
+
+
+def cut_stems(stems: Stems, *, n_segments: int, device: torch.device | str = "cpu") -> SourceComponents:
+    """True stems in ``n_segments`` stretches of time as components; their noise floor always sounds."""
+    return cut_sources(stems.names, stems.parts, n_segments=n_segments, rest=stems.rest, device=device)

@@ -29,7 +29,7 @@ from torch import nn
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.checks import check_count, check_number, check_rng
-from emomod.components.sources import SourceComponents, cut_sources
+from emomod.components.sources import SourceComponents
 from emomod.corpus.acoustics import draw_acoustics
 from emomod.corpus.compose import compose
 from emomod.corpus.render import Studio, open_studio
@@ -40,6 +40,7 @@ from emomod.errors import InputError
 from emomod.model.network import EmotionNetwork
 from emomod.model.predictor import Predict
 from emomod.spectrogram import compute_spectrogram
+from evaluation.cases import cut_stems
 
 PIANOS, GUITARS = (0, 1, 4), (24, 25, 26)  # General MIDI programs
 CONFOUNDER = "drums"
@@ -172,15 +173,11 @@ def _fit(
 # ---- explanations ----------------------------------------------------------------------------------------------------
 
 
-def _cut(clip: LabelledStems, n_segments: int) -> SourceComponents:
-    return cut_sources(clip.stems.names, clip.stems.parts, n_segments=n_segments, rest=clip.stems.rest)
-
-
 def judge(classifier: Predict, clips: Sequence[LabelledStems], settings: ConfounderSettings) -> list[dict[str, Any]]:
     """A row for each clip: chance of a guitar, the part of its highest component and that of its loudest."""
     rows = []
     for index, clip in enumerate(clips):
-        components = _cut(clip, settings.n_segments)
+        components = cut_stems(clip.stems, n_segments=settings.n_segments)
         weights = explain_with_lime(classifier, components, settings=settings.lime)
         chance = float(classifier(components.mix(torch.ones(2, components.n_components)))[0, 0])
         values = weights.weights[0] * (1.0 if chance > 0.5 else -1.0)

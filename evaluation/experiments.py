@@ -1,7 +1,8 @@
 """The experiments: each takes the clips of a run and gives rows, piece by piece, so that it can go on after a stop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,20 @@ from emomod.components.segments import cut_segments
 from emomod.corpus.codecs import mp3, through_codec
 from emomod.corpus.pair_clips import HeardPair, draw_pairs, hear_pairs
 from emomod.corpus.pairs import KINDS
-from emomod.corpus.render import open_studio
+from emomod.corpus.render import Studio, open_studio
 from emomod.corpus.store import CorpusSettings
-from emomod.labels import SCORE_NAMES
+from emomod.labels import SCORE_NAMES, spoken
 from emomod.model.predictor import Predict, Predictor
 from emomod.perturbation import least_perturbations, off_gain
 from emomod.spectrogram import compute_spectrogram
 from evaluation import confounder, faithfulness, fidelity, sanity, stability, sweep, truth
-from evaluation.cases import Case
+from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
+from evaluation.cases import Case, cut_stems
 from evaluation.preset import Preset
 from evaluation.store import Rows, Store
 
 N_RANDOM_MODELS = 3  # draws of weights at each depth
+STRETCH_SECONDS = 2.0  # of parts over time
 NOISE_DB, SHIFT_SECONDS, MP3_KBIT_S = 60.0, 0.01, 128.0
 Wave = NDArray[np.float32]
 
@@ -206,28 +209,62 @@ def sanity_of_explanations(job: Job) -> Rows:
 
 
 def truth_of_weights(job: Job) -> Rows:
-    """How the explanation of the feature ranks the cells that carry a planted change, for pairs of every kind."""
-    studio, preset = open_studio(job.corpus), job.preset
-    drawn = draw_pairs(job.corpus, studio=studio, kinds=tuple(KINDS), count=preset.n_pairs)
+    """How explanations rank what is known to carry a feature; see evaluation.truth for the questions."""
+    studio = open_studio(job.corpus)
+    return [*_truth_of_carriers(job, studio), *_truth_of_pairs(job, studio)]
+
+
+def _truth_of_carriers(job: Job, studio: Studio) -> Rows:
+    drawn = draw_carriers(job.corpus, studio=studio, count=job.preset.n_carriers)
+    found: Rows = []
+    for feature, carriers in drawn.items():
+        for number, heard in enumerate(hear_carriers(carriers, studio=studio)):
+            make = partial(_ranked_carrier, job, heard, segments=number < job.preset.n_pairs)
+            rows = job.store.piece("truth", f"{feature}_{number:03d}", make)
+            about = {"kind": "carrier", "number": number, "song": heard.drawn.song}
+            found += [{**about, **row} for row in rows]
+            job.log(f"truth: part {number + 1} of {len(carriers)} that carries {spoken(feature)}")
+    return found
+
+
+def _ranked_carrier(job: Job, heard: HeardCarrier, *, segments: bool) -> Rows:
+    carrier, rows = heard.drawn.carrier, Rows()
+    about = {"feature": carrier.feature, "version": "before", "effect": carrier.effect}
+    stretches = {"parts": 1, "parts over time": round(carrier.score.seconds / STRETCH_SECONDS)}
+    for question, n_segments in stretches.items():
+        components = cut_stems(heard.stems, n_segments=n_segments, device=job.predictor.device)
+        weights = explain_with_lime(job.predictor, components, settings=job.preset.lime_of_parts)
+        row = weights.weights[weights.index(carrier.feature)]
+        rows.append({"question": question, **about, **truth.evaluate_parts(heard, components, row)})
+    if segments:
+        rows.append({"question": "segments", **about, **_ranked_cells(job, truth.cells_of_carrier(heard))})
+    return rows
+
+
+def _truth_of_pairs(job: Job, studio: Studio) -> Rows:
+    drawn = draw_pairs(job.corpus, studio=studio, kinds=tuple(KINDS), count=job.preset.n_pairs)
     found: Rows = []
     for kind, pairs in drawn.items():
-        heard: Iterator[HeardPair] = hear_pairs(pairs, studio=studio)
-        for number, pair in enumerate(heard):
-            rows = job.store.piece("truth", f"{kind}_{number:03d}", lambda pair=pair: [_ranked(job, pair)])  # type: ignore[misc]
-            found += [{"kind": kind, "pair": number, "song": pair.drawn.song, **row} for row in rows]
+        for number, heard in enumerate(hear_pairs(pairs, studio=studio)):
+            rows = job.store.piece("truth", f"{kind}_{number:03d}", partial(_ranked_pair, job, heard))
+            found += [{"kind": kind, "number": number, "song": heard.drawn.song, **row} for row in rows]
             job.log(f"truth: pair {number + 1} of {len(pairs)} of kind {kind}")
     return found
 
 
-def _ranked(job: Job, heard: HeardPair) -> dict[str, Any]:
-    planted = truth.planted_cells(heard)
-    about = {"feature": planted.feature, "version": planted.version}
+def _ranked_pair(job: Job, heard: HeardPair) -> Rows:
+    planted, pair = truth.cells_of_pair(heard), heard.drawn.pair
+    about = {"feature": planted.feature, "version": planted.version, "effect": pair.label_shift}
+    return [{"question": "notes", **about, **_ranked_cells(job, planted)}]
+
+
+def _ranked_cells(job: Job, planted: truth.PlantedCells) -> dict[str, float | None]:
     if not (planted.changed.any() and planted.unchanged.any()):
-        return about | truth.unknown(planted)
+        return truth.unknown(planted)
     components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
     weights = job.explain(components)
     row = weights.weights[weights.index(planted.feature)]
-    return about | truth.evaluate_cells(planted, components.segments, row, components.energies())
+    return {**truth.evaluate_cells(planted, components.segments, row, components.energies())}
 
 
 def confounder_found(job: Job) -> Rows:

@@ -26,6 +26,8 @@ def _tidy(axes: Axes) -> None:
 def _ends(estimate: Mapping[str, Any]) -> tuple[float, float]:
     """How far an interval reaches below and above its value; 0 where there is none."""
     value = estimate["value"]
+    if value is None:
+        return 0.0, 0.0
     low, high = (value if estimate[end] is None else estimate[end] for end in ("low", "high"))
     return abs(value - low), abs(high - value)
 
@@ -61,7 +63,8 @@ def _bars(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], colours: Sequen
         at = np.arange(len(names)) + (place - (len(groups) - 1) / 2) * width
         known = [estimates[name] for name in names]
         spread = np.array([_ends(each) for each in known]).T
-        axes.bar(at, [each["value"] for each in known], 0.9 * width, yerr=spread, color=colour, label=told, capsize=2)
+        heights = [np.nan if each["value"] is None else each["value"] for each in known]
+        axes.bar(at, heights, 0.9 * width, yerr=spread, color=colour, label=told, capsize=2)
     axes.set_xticks(range(len(names)), [spoken(name) for name in names], fontsize=8, rotation=30, ha="right")
     axes.set_ylabel(label, fontsize=9)
     _tidy(axes)
@@ -82,9 +85,10 @@ def draw_fidelity(summary: Summary) -> Figure:
 
 
 def draw_truth(summary: Summary) -> Figure:
-    """Area under the ROC curve of the cells with a planted change, beside energy and chance."""
-    groups = {"explanation": "truth_auc", "energy": "truth_energy_auc", "random weights": "truth_random_auc"}
-    figure = _bars({told: summary[key] for told, key in groups.items()}, (ORANGE, BLUE, GREY), label="ROC area")
+    """Area under the ROC curve of what is known to carry a feature, by question."""
+    questions = summary["truth"]
+    groups = {question: found["auc"] for question, found in questions.items()}
+    figure = _bars(groups, (ORANGE, BLUE, GREY, INK)[: len(groups)], label="ROC area")
     figure.axes[0].axhline(0.5, color=INK, linewidth=0.8)
     figure.axes[0].set_ylim(0, 1)
     return figure

@@ -17,17 +17,21 @@ class Preset:
     counts: tuple[int, ...]  # of masks, ascending
     reference: int  # masks of the explanation that errors are measured against
     n_repeats: int  # seeds
-    n_pairs: int  # of each kind
+    n_carriers: int  # parts that carry a feature, for each feature
+    n_pairs: int  # of each kind; and of the carriers as many are explained by segments too
     n_sanity: int  # clips
     sweep: SweepSettings
     confounder: ConfounderSettings
     designs: tuple[str, ...] = ("iid", "paired", "hadamard")
     offs: tuple[str, ...] = ("silence", "-12dB", "-6dB")
     lime: LimeSettings = field(default_factory=LimeSettings)  # of all other explanations
+    lime_of_parts: LimeSettings = field(
+        default_factory=lambda: LimeSettings(n_perturbations=256, n_held_out=64, off="silence")
+    )  # where components are true stems
     rule: str = "bh:0.05"
 
     def __post_init__(self) -> None:
-        for name in ("n_clips", "n_stability", "reference", "n_pairs", "n_sanity"):
+        for name in ("n_clips", "n_stability", "reference", "n_carriers", "n_pairs", "n_sanity"):
             check_count(name, getattr(self, name))
         check_count("n_repeats", self.n_repeats, low=2)
 
@@ -39,6 +43,7 @@ PRESETS = {
         counts=(1024, 2048),
         reference=4096,
         n_repeats=2,
+        n_carriers=4,
         n_pairs=2,
         n_sanity=1,
         sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
@@ -51,7 +56,8 @@ PRESETS = {
         counts=(512, 1024, 2048, 4096, 8192),
         reference=32768,
         n_repeats=4,
-        n_pairs=20,
+        n_carriers=30,
+        n_pairs=10,
         n_sanity=5,
         sweep=SweepSettings(n_controls=199),
         confounder=ConfounderSettings(n_training=800, n_bad=60, epochs=20),

@@ -85,14 +85,20 @@ def _sweep(summary: Mapping[str, Any]) -> list[Section]:
 
 
 def _truth(summary: Mapping[str, Any]) -> list[Section]:
-    keys = ("truth_auc", "truth_energy_auc", "truth_random_auc", "truth_average_precision", "truth_pointing_game")
-    rows = tuple((spoken(name), *(told(summary[key][name]) for key in keys)) for name in _known(summary["truth_auc"]))
-    text = (
-        "Clips with one planted change: how well the weights of the feature rank the cells that carry it. Beside the "
-        "area under the ROC curve stand those of the components' energy and of random weights."
+    found = summary["truth"]
+    rows = tuple(
+        (spoken(name), *(told(found[question][key][name]) for question in found for key in ("auc", "energy_auc")))
+        for name in _known(summary["truth_auc"])
     )
-    header = ("feature", "ROC area", "of energy", "of chance", "average precision", "pointing game")
-    return [Section("Does it find what was planted?", text, header, rows, "truth")]
+    text = (
+        "Where it is known what carries a feature: the area under the ROC curve of the explanation, beside that of the "
+        "components' energy; .5 is chance. Parts: the clip has one part that carries the feature, as its labels say, "
+        "and the components are the true stems (over time: in stretches of 2 s). Segments: the same clips, cut as an "
+        "explanation cuts a sound by default. Notes: clips in which notes of a part were changed (played staccato, "
+        "moved in time or in pitch), cut by default; that asks more than which component matters."
+    )
+    header = ("feature", *(f"{question}{of}" for question in found for of in ("", ", energy")))
+    return [Section("Does it find what is known to matter?", text, header, rows, "truth")]
 
 
 def _confounder(summary: Mapping[str, Any]) -> list[Section]:

@@ -13,6 +13,7 @@ from evaluation.truth import METRICS
 
 Tables = Mapping[str, Rows]
 SEED = 0  # of the bootstrap
+HEADLINE = "parts"  # the question of truth that is the headline
 BEATEN = 0.05  # p-value below which one version beats its controls
 
 
@@ -103,15 +104,15 @@ def _sanity(rows: Rows) -> dict[str, Any]:
 
 
 def _truth(rows: Rows) -> dict[str, Any]:
-    """By feature: the explanation's figures and those of energy and chance."""
+    """By question and feature: the explanation's figures, and those of energy and chance; "parts" is the headline."""
     found: dict[str, Any] = {}
-    for name in METRICS:
-        for prefix in ("", "energy_", "random_"):
-            by_feature = {
-                key: mean_with_interval(mine, f"{prefix}{name}") for key, mine in _by(rows, "feature").items()
-            }
-            found[f"truth_{prefix}{name.removeprefix('roc_')}"] = _nested(by_feature)
-    return found
+    for (question, feature), mine in _by(rows, "question", "feature").items():
+        by_name = found.setdefault(question, {})
+        for name in METRICS:
+            for prefix in ("", "energy_", "random_"):
+                key = f"{prefix}{name.removeprefix('roc_')}"
+                by_name.setdefault(key, {})[feature] = mean_with_interval(mine, f"{prefix}{name}")
+    return {"truth": found, "truth_auc": found[HEADLINE]["auc"]}
 
 
 def _confounder(rows: Rows) -> dict[str, Any]:

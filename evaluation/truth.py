@@ -2,14 +2,24 @@
 
 Conventions
 -----------
-Counterfactual pairs (emomod.corpus.pairs) are a clip in two versions with one planted change. The version in which the
-changed notes last longer is explained, the one after if they last as long in both (within a twentieth). Its signed
-values count for the change: in a version after a change that should raise a feature, what was changed speaks for the
-feature, in a version before it against it.
+Two kinds of clips have a known truth. Of a carrier (evaluation.carriers) one part alone carries the feature, as its
+labels say: what belongs to that part should have the highest values. A counterfactual pair (emomod.corpus.pairs) is a
+clip in two versions with one planted change of notes. The version in which the changed notes last longer is
+explained, the one after if they last as long in both (within a twentieth). Its signed values count for the change: in
+a version after a change that should raise a feature, what was changed speaks for the feature, in a version before it
+against it. A carrier's clip is the version before its part is taken away.
+
+The questions differ in what is ranked:
+
+- "parts": the true stems of a carrier's clip
+- "parts over time": the same in stretches of 2 s
+- "segments": the cells of a carrier's clip, cut as the default explanation cuts it
+- "notes": the cells of the explained version of a pair, cut likewise
 
 A cell of the spectrogram is changed where most of what sounds in both versions differs (``share`` above 1/2) and the
 explained version is the louder one there; it is unchanged where next to nothing differs (``share`` below 1/20). All
-others, and cells 60 dB below the loudest, are left out. A cell has the value of its component.
+others, and cells 60 dB below the loudest, are left out, as are stems 60 dB below the loudest. A cell has the value of
+its component.
 
 Metrics, of ``values`` [n] and ``changed`` [n]
 -------
@@ -28,17 +38,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from emomod.checks import check_rng
+from emomod.components.sources import SourceComponents
 from emomod.corpus.difference_cells import difference_cells
 from emomod.corpus.pair_clips import HeardPair
+from emomod.corpus.stems import Stems
 from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
+from evaluation.carriers import HeardCarrier
 from evaluation.checks import check_numbers
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 CHANGED, UNCHANGED = 0.5, 0.05  # share of what sounds
 LONGER = 1.05  # times as long
-AUDIBLE_DB = 60.0  # below the loudest cell
+AUDIBLE_DB = 60.0  # below the loudest cell or component
+QUESTIONS = ("parts", "parts over time", "segments", "notes")
 N_RANDOM = 100  # random weights that make a baseline
 
 
@@ -87,30 +101,43 @@ METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
 
 @dataclass(frozen=True, eq=False)
 class PlantedCells:
-    """The version of a pair to explain, and the cells in which it carries the planted change."""
+    """The version of a clip to explain, and the cells in which it has what the other version has not."""
 
     y: NDArray[np.float32]  # [n_samples]
-    version: str  # before or after
-    feature: str  # that the change is about
-    sign: int  # 1 where what was changed should speak for the feature, -1 against it
+    version: str  # before or after: which of the two it is
+    feature: str  # that the difference is about
+    sign: int  # 1 where what differs should speak for the feature, -1 against it
     changed: Flags  # [n_bands, n_frames]
     unchanged: Flags  # [n_bands, n_frames]
 
 
-def planted_cells(heard: HeardPair) -> PlantedCells:
-    """What a pair's stems say; see the conventions above."""
+def planted_cells(before: Stems, after: Stems, *, version: str, feature: str, direction: int) -> PlantedCells:
+    """What the stems of two versions say; the feature goes in ``direction`` (1 or -1) from before to after."""
+    explained, other = (before, after) if version == "before" else (after, before)
+    own, theirs = (_magnitudes(stems.mix) for stems in (explained, other))
+    share = difference_cells(before, after).share
+    audible = own > own.max() * 10 ** (-AUDIBLE_DB / 20)
+    sign = direction if version == "after" else -direction
+    changed, unchanged = audible & (share > CHANGED) & (own >= theirs), audible & (share < UNCHANGED)
+    return PlantedCells(explained.mix, version, feature, sign, changed, unchanged)
+
+
+def cells_of_pair(heard: HeardPair) -> PlantedCells:
+    """The cells of a pair's changed notes; see the conventions above."""
     pair = heard.drawn.pair
     lasting = dict.fromkeys(("before", "after"), 0.0)
     for note in pair.changed:
         lasting[note.version] += note.stop - note.start
     version = "before" if lasting["before"] > LONGER * lasting["after"] else "after"
-    explained, other = (heard.before, heard.after) if version == "before" else (heard.after, heard.before)
-    own, theirs = (_magnitudes(stems.mix) for stems in (explained, other))
-    share = difference_cells(heard.before, heard.after).share
-    audible = own > own.max() * 10 ** (-AUDIBLE_DB / 20)
-    sign = pair.direction if version == "after" else -pair.direction
-    changed, unchanged = audible & (share > CHANGED) & (own >= theirs), audible & (share < UNCHANGED)
-    return PlantedCells(explained.mix, version, pair.feature, sign, changed, unchanged)
+    return planted_cells(heard.before, heard.after, version=version, feature=pair.feature, direction=pair.direction)
+
+
+def cells_of_carrier(heard: HeardCarrier) -> PlantedCells:
+    """The cells of the part that carries the feature."""
+    carrier = heard.drawn.carrier
+    return planted_cells(
+        heard.stems, heard.without, version="before", feature=carrier.feature, direction=-carrier.direction
+    )
 
 
 def _magnitudes(y: NDArray[np.float32]) -> Array:
@@ -144,6 +171,20 @@ def unknown(planted: PlantedCells) -> dict[str, float | None]:
     names = [f"{prefix}{name}" for name in METRICS for prefix in ("", "energy_", "random_")]
     counts = {"n_changed": float(planted.changed.sum()), "n_items": float((planted.changed | planted.unchanged).sum())}
     return {**dict.fromkeys(names), **counts}
+
+
+def evaluate_parts(
+    heard: HeardCarrier, components: SourceComponents, weights: ArrayLike, *, seed: int = 0
+) -> dict[str, float]:
+    """All metrics, by name, of ``weights`` [K] of the feature for the ``components`` that a carrier's stems are.
+
+    InputError where the carrying part, or every other one, is 60 dB below the loudest component.
+    """
+    carrier, energies = heard.drawn.carrier, components.energies()
+    values = carrier.direction * check_numbers("weights", weights, ndim=1)
+    audible = energies > energies.max() * 10 ** (-AUDIBLE_DB / 10)
+    changed = np.arange(values.size) // components.n_segments == carrier.part
+    return evaluate(values[audible], energies[audible], changed[audible], seed=seed)
 
 
 def evaluate(

@@ -26,16 +26,18 @@ from evaluation.report import sections_of
 from evaluation.store import Store
 from evaluation.summary import mean_with_interval, smallest_counts, summarise
 from evaluation.sweep import SweepSettings
+from evaluation.truth import QUESTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::evaluation.checks.UndefinedWarning")  # a tiny network is often 0
 TINY = Preset(
-    n_clips=2, n_stability=2, counts=(32, 64), reference=128, n_repeats=2, n_pairs=1, n_sanity=1,
+    n_clips=2, n_stability=2, counts=(32, 64), reference=128, n_repeats=2, n_carriers=1, n_pairs=1, n_sanity=1,
     sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=3),
     confounder=ConfounderSettings(
         n_training=32, n_bad=4, seconds=2.0, synthesiser="numpy", epochs=1, n_segments=2,
         lime=LimeSettings(n_perturbations=64, n_held_out=16, off="silence"),
     ),
     lime=LimeSettings(n_perturbations=64, n_held_out=16), rule="top:4",
+    lime_of_parts=LimeSettings(n_perturbations=64, n_held_out=16, off="silence"),
 )  # fmt: skip
 
 
@@ -92,12 +94,15 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
 def test_truth_against_its_summary(job, monkeypatch):
     monkeypatch.setattr("evaluation.experiments.cut_segments", coarse)
     rows = EXPERIMENTS["truth"](job)
-    assert len(rows) == 7
+    assert len(rows) == 4 * 7
     found = summarise({"truth": rows})
-    assert set(found["truth_auc"]) == set(MIDLEVEL_NAMES)
-    for feature in MIDLEVEL_NAMES:
-        assert found["truth_random_auc"][feature]["value"] == pytest.approx(0.5, abs=0.1)
-        assert found["truth_auc"][feature]["low"] is None  # one pair alone
+    assert set(found["truth"]) == set(QUESTIONS)
+    assert found["truth_auc"] == found["truth"]["parts"]["auc"]
+    for question in QUESTIONS:
+        assert set(found["truth"][question]["auc"]) == set(MIDLEVEL_NAMES)
+        for feature in MIDLEVEL_NAMES:
+            assert found["truth"][question]["random_auc"][feature]["value"] == pytest.approx(0.5, abs=0.15)
+            assert found["truth"][question]["auc"][feature]["low"] is None  # one clip alone
     assert set(draw_all(found, [])) == {"truth"}
     assert len(sections_of(found)[0].rows) == 7
 

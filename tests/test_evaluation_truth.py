@@ -11,15 +11,28 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.components.segments import SegmentComponents
+from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_clips import draw_pairs, hear_pairs
 from emomod.corpus.pairs import KINDS
 from emomod.corpus.render import open_studio
+from emomod.corpus.score import Part
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.spectrogram import compute_spectrogram
 from evaluation import truth
-from evaluation.truth import average_precision, evaluate, evaluate_cells, planted_cells, pointing_game, roc_auc
+from evaluation.carriers import carriers_of, draw_carriers, effects_of_parts, hear_carriers
+from evaluation.cases import cut_stems
+from evaluation.truth import (
+    average_precision,
+    cells_of_carrier,
+    cells_of_pair,
+    evaluate,
+    evaluate_cells,
+    evaluate_parts,
+    pointing_game,
+    roc_auc,
+)
 
 SETTINGS = CorpusSettings(1, seed=11, synthesiser="numpy", seconds=4.0)
 
@@ -30,6 +43,14 @@ def heard():
     studio = open_studio(SETTINGS)
     drawn = draw_pairs(SETTINGS, studio=studio, kinds=tuple(KINDS), count=1)
     return {kind: next(iter(hear_pairs(pairs, studio=studio))) for kind, pairs in drawn.items()}
+
+
+@pytest.fixture(scope="module")
+def carried():
+    """A part that carries a feature, for each feature."""
+    studio = open_studio(SETTINGS)
+    drawn = draw_carriers(SETTINGS, studio=studio, count=1)
+    return {feature: next(iter(hear_carriers(carriers, studio=studio))) for feature, carriers in drawn.items()}
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
@@ -53,7 +74,7 @@ def test_rankings_against_theory(rng):
 @pytest.mark.parametrize("kind", KINDS)
 def test_planted_cells_against_the_stems(heard, kind):
     pair = heard[kind].drawn.pair
-    planted = planted_cells(heard[kind])
+    planted = cells_of_pair(heard[kind])
     assert planted.feature == pair.feature
     assert not (planted.changed & planted.unchanged).any()
     assert planted.changed.any()
@@ -68,8 +89,58 @@ def test_planted_cells_against_the_stems(heard, kind):
     assert amount[planted.changed].mean() > 3 * np.append(amount[planted.unchanged], 0.0).mean()
 
 
+@pytest.mark.parametrize("feature", MIDLEVEL_NAMES)
+def test_carriers_against_labels(carried, feature):
+    """Without the part the label goes back, without any other it hardly does; its stem alone is taken away."""
+    heard, carrier = carried[feature], carried[feature].drawn.carrier
+    column = MIDLEVEL_NAMES.index(feature)
+    whole = scaled_labels(raw_labels(carrier.score))[column]
+    for index, part in enumerate(carrier.score.parts):
+        rest = replace(carrier.score, parts=tuple(p for p in carrier.score.parts if p is not part))
+        fall = carrier.direction * (whole - scaled_labels(raw_labels(rest))[column]) if rest.has_pitch else 0.0
+        if index == carrier.part:
+            assert fall == pytest.approx(carrier.effect)
+            assert fall >= 0.1
+        else:
+            assert fall < 0.3 * carrier.effect
+    gone = heard.stems.mix.astype(np.float64) - heard.without.mix
+    assert np.abs(gone - heard.stems.parts[carrier.part]).max() < 1e-6
+    planted = cells_of_carrier(heard)
+    assert (planted.version, planted.sign) == ("before", carrier.direction)
+    assert np.array_equal(planted.y, heard.stems.mix)
+
+
+def test_carriers_against_scores_that_have_none(carried):
+    score = carried["melodiousness"].drawn.carrier.score
+    two = replace(score, parts=score.parts[:2])
+    assert len(effects_of_parts(two)) <= 2
+    assert carriers_of(two) == []
+    silent = Part("harmony", 0, ())
+    assert len(effects_of_parts(replace(score, parts=(*score.parts, silent)))) == len(effects_of_parts(score))
+
+
+@pytest.mark.parametrize("n_segments", [1, 4])
+def test_truth_of_parts_against_theory(carried, n_segments):
+    """A model that hears the carrying part is explained by it; one that hears another is not."""
+    for feature, heard in carried.items():
+        carrier = heard.drawn.carrier
+        components = cut_stems(heard.stems, n_segments=n_segments)
+        part = np.arange(components.n_components) // n_segments
+        found = evaluate_parts(heard, components, carrier.direction * (part == carrier.part))
+        assert found["roc_auc"] == found["average_precision"] == found["pointing_game"] == 1.0, feature
+        assert evaluate_parts(heard, components, -carrier.direction * (part == carrier.part))["roc_auc"] == 0.0
+        assert 1 <= found["n_changed"] < found["n_items"] <= components.n_components
+
+
+def test_random_weights_of_parts_against_chance(carried, rng):
+    heard = carried["dissonance"]
+    components = cut_stems(heard.stems, n_segments=4)
+    found = [evaluate_parts(heard, components, rng.random(components.n_components))["roc_auc"] for _ in range(60)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.1)  # a standard error is .02
+
+
 def test_signs_against_theory(heard):
-    told = {kind: (planted_cells(pair).version, planted_cells(pair).sign) for kind, pair in heard.items()}
+    told = {kind: (cells_of_pair(pair).version, cells_of_pair(pair).sign) for kind, pair in heard.items()}
     assert told["cluster"] == ("after", 1)  # the cluster speaks for dissonance
     assert told["melody"] == ("before", 1)  # the melody for melodiousness
     assert told["staccato"] == ("before", -1)  # held notes against articulation
@@ -80,7 +151,7 @@ def test_signs_against_theory(heard):
 
 def test_truth_against_theory_of_a_model_that_hears_the_cells(heard):
     """A linear model of the changed cells alone: its explanation finds them, but for what segments blur."""
-    planted = planted_cells(heard["cluster"])
+    planted = cells_of_pair(heard["cluster"])
     spectrogram = compute_spectrogram(planted.y)
     rows, columns = np.indices(spectrogram.shape)
     grid = rows // 10 * 12 + columns // 11  # 15 x 12 tiles
@@ -109,7 +180,7 @@ def test_evaluate_against_theory_of_components(rng):
 
 
 def test_a_clip_without_unchanged_cells_is_unknown(heard):
-    planted = planted_cells(heard["cluster"])
+    planted = cells_of_pair(heard["cluster"])
     found = truth.unknown(replace(planted, unchanged=np.zeros_like(planted.changed)))
     assert found["n_items"] == found["n_changed"] == planted.changed.sum()
     assert found["roc_auc"] is found["energy_roc_auc"] is None
@@ -124,4 +195,4 @@ def test_truth_iv(heard):
         pointing_game([np.nan, 2.0], [True, False])
     grid = grid_components(4.0)
     with pytest.raises(InputError, match=r"segments must be 3 over \(149, 125\), got 12"):
-        evaluate_cells(planted_cells(heard["mode"]), grid.segments, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+        evaluate_cells(cells_of_pair(heard["mode"]), grid.segments, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])

@@ -7,6 +7,7 @@ Gains act on the frames of each source's STFT, so that neighbouring stretches fa
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_count, check_gains, check_waveform
 from emomod.components.base import Location
 from emomod.errors import InputError
-from emomod.spectrogram import HOP_LENGTH, all_frames, band_frequencies, istft, log_magnitude, n_frames_of, stft
+from emomod.spectrogram import HOP_LENGTH, band_frequencies, istft, log_magnitude, n_frames_of, stft
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,23 +46,25 @@ class SourceComponents:
         """The stretch [n_frames] of each frame."""
         return torch.arange(self.n_frames, device=self.rest.device) * self.n_segments // self.n_frames
 
-    def _mixed(self, gains: torch.Tensor) -> torch.Tensor:
-        """STFT [n, n_fft // 2 + 1, n_stft_frames] of gains [n, K]."""
-        by_source = gains.to(self.rest.device, torch.float32).view(len(gains), len(self.names), self.n_segments)
-        by_frame = all_frames(by_source[:, :, self._segments], n_stft_frames=self.rest.shape[1])
-        mixed = self.rest.repeat(len(gains), 1, 1)
-        for source, transform in enumerate(self.transforms):
-            mixed += by_frame[:, source, None, :] * transform
+    def _mixed(self, gains: torch.Tensor, n_frames: int) -> torch.Tensor:
+        """STFT [n, n_fft // 2 + 1, n_frames] of gains [n, K]; one product of matrices for each stretch."""
+        by_source = gains.to(self.rest.device, torch.complex64).view(len(gains), len(self.names), self.n_segments)
+        ends = [*torch.bincount(self._segments).cumsum(0).tolist()[:-1], n_frames]  # the last stretch goes on
+        mixed = self.rest[:, :n_frames].repeat(len(gains), 1, 1)
+        for segment, (start, end) in enumerate(pairwise([0, *ends])):
+            part = self.transforms[..., start:end]
+            mixed[..., start:end] += (by_source[..., segment] @ part.flatten(1)).view(len(gains), *part.shape[1:])
         return mixed
 
     def mix(self, gains: torch.Tensor) -> torch.Tensor:
         """Return log spectrograms [n, n_bands, n_frames] of gains [n, K]."""
-        return log_magnitude(self._mixed(gains)[..., : self.n_frames])
+        return log_magnitude(self._mixed(gains, self.n_frames))
 
     def render(self, gains: ArrayLike) -> NDArray[np.float32]:
         """Return the waveform [n_samples] of gains [K]."""
         factors = torch.from_numpy(check_gains(gains, n_components=self.n_components))
-        y = istft(self._mixed(factors[None])[0].cpu(), n_samples=self.n_samples) * self.peak
+        mixed = self._mixed(factors[None], self.rest.shape[1])[0].cpu()
+        y = istft(mixed, n_samples=self.n_samples) * self.peak
         return np.asarray(y.numpy())
 
     def energies(self) -> NDArray[np.float64]:
