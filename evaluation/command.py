@@ -14,7 +14,7 @@ from emomod.corpus.store import COMPOSER_VERSION
 from emomod.errors import InputError
 from emomod.model.predictor import load_predictor
 from emomod.output import to_json, whole_file, write_csv
-from emomod.provenance import package_versions
+from emomod.provenance import machine, package_versions
 from emomod.report.words import number
 from emomod.training.sense import synthesiser_at_hand
 from evaluation.cases import file_cases, rendered_cases, settings_of_cases
@@ -62,8 +62,7 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
             left_out[name] = str(error)
             log(f"{name}: left out: {error}")
             continue
-        about = {**record, "command": command_of(arguments), "left_out": left_out}
-        write_results(arguments.out, name, rows, about)
+        write_results(arguments.out, name, rows, {**record, "left_out": left_out}, command=command_of(arguments))
     summary = _update(arguments.out, {"left_out": left_out})
     write_report(arguments.out)
     return summary
@@ -79,13 +78,18 @@ def command_of(arguments: argparse.Namespace) -> str:
     return shlex.join(str(word) for word in words)
 
 
-def write_results(folder: Path, experiment: str, rows: Rows, record: dict[str, Any]) -> dict[str, Any]:
-    """Write the CSV of an experiment into ``folder`` and its figures into summary.json; return the summary."""
+def write_results(folder: Path, experiment: str, rows: Rows, record: dict[str, Any], *, command: str) -> dict[str, Any]:
+    """Write the CSV of an experiment into ``folder`` and its figures into summary.json; return the summary.
+
+    ``runs`` in the summary tell by experiment when, by which command and on what machine it was finished.
+    """
     write_csv(folder / f"{experiment}.csv", _same_keys(rows))
     found = summarise({experiment: rows})
     if experiment == "stability":
         found["smallest_counts"] = smallest_counts(rows)
-    return _update(folder, {"made": datetime.now(UTC).date().isoformat(), **record, **found})
+    run = {"made": datetime.now(UTC).date().isoformat(), "command": command, "machine": machine()}
+    runs = read_summary(folder)["runs"] if (folder / SUMMARY).is_file() else {}
+    return _update(folder, {**record, **found, "runs": {**runs, experiment: run}})
 
 
 def _update(folder: Path, figures: dict[str, Any]) -> dict[str, Any]:

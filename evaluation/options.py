@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "experiment", choices=("all", *EXPERIMENTS, "report"), help="what is evaluated; report: the pages, again"
     )
-    parser.add_argument("--preset", choices=PRESETS, default="quick", help="half an hour (default), or many hours")
+    parser.add_argument("--preset", choices=PRESETS, default="quick", help="half an hour (default), or over night")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="results; a stopped run goes on there")
     parser.add_argument("--clip", type=Path, nargs="+", default=[], metavar="FILE", help="clips beside rendered ones")
     parser.add_argument("--scores", type=Path, metavar="DIR", help="MIDI files; clips come from songs kept for tests")

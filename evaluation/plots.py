@@ -127,7 +127,7 @@ def draw_selectivity(summary: Summary) -> Figure:
     """What else moves: mean shift of every score (columns) for each target (rows), positive components up by 6 dB."""
     rows = summary["selectivity"]
     targets, scores = (list(dict.fromkeys(row[key] for row in rows)) for key in ("target", "score"))
-    values = np.array([row["shift"] for row in rows]).reshape(len(targets), len(scores))
+    values = np.array([row["shift"]["value"] for row in rows]).reshape(len(targets), len(scores))
     figure = Figure(figsize=(WIDTH, 0.32 * len(targets) + 1.2), layout="constrained")
     axes, largest = figure.subplots(), max(float(np.abs(values).max()), 1e-9)
     axes.imshow(values, cmap=DIVERGING, norm=Normalize(-largest, largest), aspect="auto")

@@ -1,4 +1,4 @@
-"""How much is evaluated: "quick" in minutes, "paper" over some hours on two cores."""
+"""How much is evaluated: "quick" in minutes, "paper" over night on two cores."""
 
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ class Preset:
     offs: tuple[str, ...] = ("silence", "-12dB", "-6dB")
     lime: LimeSettings = field(default_factory=LimeSettings)  # of all other explanations
     lime_of_parts: LimeSettings = field(
-        default_factory=lambda: LimeSettings(n_perturbations=256, n_held_out=64, off="silence")
+        default_factory=lambda: LimeSettings(n_perturbations=128, n_held_out=32, off="silence")
     )  # where components are true stems
     rule: str = "bh:0.05"
 
@@ -52,14 +52,14 @@ PRESETS = {
     ),
     "paper": Preset(
         n_clips=20,
-        n_stability=4,
-        counts=(512, 1024, 2048, 4096, 8192),
-        reference=32768,
-        n_repeats=4,
-        n_carriers=30,
-        n_pairs=10,
+        n_stability=21,
+        counts=(1024, 2048, 4096),
+        reference=8192,
+        n_repeats=2,
+        n_carriers=20,
+        n_pairs=8,
         n_sanity=5,
-        sweep=SweepSettings(n_controls=199),
+        sweep=SweepSettings(n_controls=119),
         confounder=ConfounderSettings(n_training=800, n_bad=60, epochs=20),
     ),
 }

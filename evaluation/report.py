@@ -59,9 +59,9 @@ def _sweep(summary: Mapping[str, Any]) -> list[Section]:
         (
             f"{spoken(row['target'])}, {row['side']}",
             str(row["n_clips"]),
-            number(row["direction_rate"], 2),
-            number(row["monotonicity"], 2),
-            number(row["calibration"], 2),
+            told(row["direction_rate"]),
+            told(row["monotonicity"]),
+            told(row["calibration"]),
             number(row["control_p"], 3),
         )
         for row in summary["responses"]
@@ -75,9 +75,12 @@ def _sweep(summary: Mapping[str, Any]) -> list[Section]:
     )
     header = ("target, side", "clips", "right way", "monotonicity", "calibration", "p of all clips together")
     targets, scores = (list(dict.fromkeys(row[key] for row in summary["selectivity"])) for key in ("target", "score"))
-    shifts = {(row["target"], row["score"]): row["shift"] for row in summary["selectivity"]}
+    shifts = {(row["target"], row["score"]): row["shift"]["value"] for row in summary["selectivity"]}
     matrix = tuple((spoken(one), *(number(shifts[one, other], 2) for other in scores)) for one in targets)
-    also = "Mean shift of every score (columns) when the positive components of a target (rows) are turned up by 6 dB."
+    also = (
+        "Mean shift of every score (columns) when the positive components of a target (rows) are turned up by 6 dB. "
+        "summary.json has the intervals."
+    )
     return [
         Section("Does the score follow the gain?", text, header, rows, "responses"),
         Section("What else moves", also, ("target", *map(spoken, scores)), matrix, "selectivity"),
@@ -256,7 +259,8 @@ def _lead(summary: Mapping[str, Any]) -> str:
 
 
 def _content(summary: Mapping[str, Any], sections: Sequence[Section], pictures: Mapping[str, str]) -> dict[str, Any]:
-    tables = {key: summary[key.lower()] for key in ("Settings", "Versions", "Model", "Music")}
+    tables = {key: summary[key.lower()] for key in ("Runs", "Settings", "Versions", "Model", "Music")}
+    last = max(summary["runs"].values(), key=lambda run: run["made"])
     return {
         "title": "Evaluation of explanations",
         "left_out": [f"{name}: {why}" for name, why in summary["left_out"].items()],
@@ -271,9 +275,9 @@ def _content(summary: Mapping[str, Any], sections: Sequence[Section], pictures: 
             }
             for each in sections
         ],
-        "made": f"Made on {summary['made']}. Rendered clips come from instruments that no training corpus has.",
+        "made": f"Finished on {last['made']}. Rendered clips come from instruments that no training corpus has.",
         "card": {},
-        "command": summary["command"],
+        "command": last["command"],
         "details": [{"title": title, "rows": flatten(each)} for title, each in tables.items()],
         "files": FILES,
     }
@@ -281,9 +285,10 @@ def _content(summary: Mapping[str, Any], sections: Sequence[Section], pictures: 
 
 def markdown(summary: Mapping[str, Any], sections: Sequence[Section], *, drawn: Sequence[str] = ()) -> str:
     """The same tables as Markdown, with the pictures that were ``drawn``."""
-    made = f"Made on {summary['made']} by `{summary['command']}`."
-    pieces = ["# Evaluation of explanations", _lead(summary), made]
+    pieces = ["# Evaluation of explanations", _lead(summary)]
     for each in sections:
         picture = [f"![{each.title}](figures/{each.plot}.png)"] if each.plot in drawn else []
         pieces += [f"## {each.title}", each.text, *picture, table(each.header, each.rows)]
+    runs = [[name, run["made"], f"`{run['command']}`", run["machine"]] for name, run in summary["runs"].items()]
+    pieces += ["## How it was made", table(("experiment", "finished", "command", "machine"), runs)]
     return "\n\n".join(pieces) + "\n"

@@ -72,6 +72,12 @@ class Response:
             return undefined("monotonicity of a score that does not move", 0.0)
         return SIDES[self.side] * float(stats.spearmanr(gains, scores).statistic)
 
+    def products(self, gains_db: Sequence[float]) -> tuple[float, float]:
+        """Numerator and denominator of the slope of measured over predicted shifts at ``gains_db``."""
+        kept = np.isin(self.gains_db, gains_db)
+        told = self.predicted[kept]
+        return float(told @ self.own[kept]), float(told @ told)
+
     @property
     def control_p(self) -> dict[float, float]:
         """One-sided p-value of the shift at each gain with controls, the larger of the kinds'."""
@@ -177,12 +183,8 @@ def pooled_p(responses: Sequence[Response], *, gains_db: Sequence[float] | None 
 
 def calibration(responses: Sequence[Response], *, gains_db: Sequence[float]) -> float:
     """Slope through the origin of measured over predicted shifts at ``gains_db``; 0, with a warning, for none."""
-    kept = [np.isin(each.gains_db, gains_db) for each in _of_some(responses)]
-    told = np.concatenate([each.predicted[some] for each, some in zip(responses, kept, strict=True)])
-    if not told.any():
-        return undefined("calibration of predictions that are all 0", 0.0)
-    measured = np.concatenate([each.own[some] for each, some in zip(responses, kept, strict=True)])
-    return float(told @ measured / (told @ told))
+    measured, told = np.sum([each.products(gains_db) for each in _of_some(responses)], axis=0)
+    return float(measured / told) if told else undefined("calibration of predictions that are all 0", 0.0)
 
 
 def selectivity(responses: Sequence[Response], *, gain_db: float = 6.0) -> list[dict[str, Any]]:
@@ -210,7 +212,7 @@ def selectivity(responses: Sequence[Response], *, gain_db: float = 6.0) -> list[
 
 
 def evaluate(responses: Sequence[Response]) -> list[dict[str, Any]]:
-    """A row for each target and side with all metrics, at the gains with controls but for the monotonicity."""
+    """A row for each target and side; all but the monotonicity at ``gains_db``, those with controls."""
     rows = []
     for target, side in dict.fromkeys((each.target, each.side) for each in _of_some(responses)):
         mine = [each for each in responses if (each.target, each.side) == (target, side)]
@@ -221,6 +223,7 @@ def evaluate(responses: Sequence[Response]) -> list[dict[str, Any]]:
                 "target": target,
                 "side": side,
                 "n_clips": len(mine),
+                "gains_db": gains_db,
                 "direction_rate": direction_rate(mine, gains_db=gains_db),
                 "direction_rate_all_gains": direction_rate(mine),
                 "monotonicity": monotonicity(mine),

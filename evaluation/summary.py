@@ -14,6 +14,7 @@ from evaluation.truth import METRICS
 Tables = Mapping[str, Rows]
 SEED = 0  # of the bootstrap
 HEADLINE = "parts"  # the question of truth that is the headline
+GAIN_DB = 6.0  # of the selectivity
 BEATEN = 0.05  # p-value below which one version beats its controls
 
 
@@ -24,16 +25,21 @@ def mean_with_interval(rows: Sequence[Mapping[str, Any]], column: str, *, group:
     is the bootstrap's; for a column of yes and no Wilson's, with a group as one case: a rate of 1 is not certain.
     """
     kept = [(row[group], row[column]) for row in rows if row.get(column) is not None]
+    if kept and all(isinstance(value, bool) for _, value in kept):
+        return _rate([(str(name), bool(value)) for name, value in kept])
+    return _estimate([(str(name), float(value), 1.0) for name, value in kept])
+
+
+def _estimate(kept: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
+    """Sum over sum, with its interval, of (group, numerator, denominator)."""
     if not kept:
         return {"value": None, "low": None, "high": None, "n": 0}
-    if all(isinstance(value, bool) for _, value in kept):
-        return _rate([(str(name), bool(value)) for name, value in kept])
-    groups, values = [str(name) for name, _ in kept], np.array([float(value) for _, value in kept])
+    groups, above, below = [name for name, *_ in kept], *np.array([pair for _, *pair in kept]).T
     counts = draw_groups(groups, rng=SEED).astype(np.float64)
-    totals = counts.sum(axis=1)
-    draws = np.divide(counts @ values, totals, out=np.full(len(counts), np.nan), where=totals > 0)
+    totals = counts @ below
+    draws = np.divide(counts @ above, totals, out=np.full(len(counts), np.nan), where=totals != 0)
     n = len(set(groups))
-    found = estimate(float(values.mean()), draws)
+    found = estimate(float(above.sum() / below.sum()), draws)
     low, high = (found.low, found.high) if n > 1 else (None, None)
     return {"value": found.value, "low": low, "high": high, "n": n}
 
@@ -131,15 +137,49 @@ def _sweep(rows: Rows) -> dict[str, Any]:
     judged = [row for row in rows if row["control_p"] is not None]
     by_target = {key: mean_with_interval(mine, "right") for key, mine in _by(judged, "target").items()}
     one_by_one = [{**row, "beaten": row["control_p"] < BEATEN} for row in judged]
+    songs = {row["clip"]: row["song"] for row in rows}
     return {
         "direction_rate": mean_with_interval(judged, "right"),
         "direction_rate_by_target": _nested(by_target),
         "control_p": responses.pooled_p(found) if judged else None,
         "control_p_median": float(np.median([row["control_p"] for row in judged])) if judged else None,
         "controls_beaten": mean_with_interval(one_by_one, "beaten"),
-        "responses": responses.evaluate(found),
-        "selectivity": responses.selectivity(found),
+        "responses": _responses(found, songs),
+        "selectivity": _selectivity(found, songs),
     }
+
+
+def _responses(found: Sequence[responses.Response], songs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The figures of each target and side, those that are means over clips with intervals."""
+    table = []
+    for row in responses.evaluate(found):
+        mine = [each for each in found if (each.target, each.side) == (row["target"], row["side"])]
+        told = [each.products(row["gains_db"]) for each in mine]
+        names = [songs[each.clip] for each in mine]
+        moved = [(name, each.monotonicity, 1.0) for name, each in zip(names, mine, strict=True)]
+        right = [
+            (name, bool(value))
+            for name, each in zip(names, mine, strict=True)
+            for value in each.right[np.isin(each.gains_db, row["gains_db"])]
+        ]
+        slopes = [(name, above, below) for name, (above, below) in zip(names, told, strict=True) if below > 0.0]
+        figures = {"direction_rate": _rate(right), "monotonicity": _estimate(moved), "calibration": _estimate(slopes)}
+        table.append(row | figures)
+    return table
+
+
+def _selectivity(found: Sequence[responses.Response], songs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The selectivity, its shifts with intervals."""
+    table = []
+    for row in responses.selectivity(found, gain_db=GAIN_DB):
+        turned = [each for each in found if (each.target, each.side) == (row["target"], "positive")]
+        shifts = [
+            (songs[each.clip], float(each.shifts[each.gains_db == GAIN_DB][0, each.names.index(row["score"])]), 1.0)
+            for each in turned
+            if GAIN_DB in each.gains_db
+        ]
+        table.append(row | {"shift": _estimate(shifts)})
+    return table
 
 
 def _inputs(rows: Rows) -> dict[str, Any]:

@@ -149,7 +149,8 @@ def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypat
     assert {row["clip"] for row in rows} == {"clip.wav"}
     summary = json.loads((out / "summary.json").read_text())
     assert list(summary["clips"]) == ["clip.wav"]
-    assert summary["command"].startswith("emomod evaluate faithfulness --preset quick --out ")
+    assert list(summary["runs"]) == ["faithfulness"]
+    assert summary["runs"]["faithfulness"]["command"].startswith("emomod evaluate faithfulness --preset quick --out ")
     assert summary["left_out"] == {}
     assert set(summary["faithfulness"]["deletion_gap"]) == {row["target"] for row in rows}
     page = (out / "report.html").read_text()
