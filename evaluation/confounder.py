@@ -45,6 +45,7 @@ from evaluation.cases import cut_stems
 PIANOS, GUITARS = (0, 1, 4), (24, 25, 26)  # General MIDI programs
 CONFOUNDER = "drums"
 ROLES = ("harmony", "bass", CONFOUNDER)
+LEAD_LEVEL = 0.5  # beside drums at 1
 CLIPS_A_RUN = 16
 BATCH = 16  # clips of an optimiser step
 
@@ -122,18 +123,25 @@ def draw_clips(
 def _lined_up(
     rng: np.random.Generator, settings: ConfounderSettings, studio: Studio, *, guitar: bool, drums: bool
 ) -> Score:
-    """A composed score with a lead on a guitar or a piano, a bass, and drums or none."""
+    """A composed score with a lead on a guitar or a piano, a bass, and drums that play throughout, or none."""
     program = int(rng.choice(GUITARS if guitar else PIANOS))
     while True:
         score = compose(rng, seconds=settings.seconds)
         parts = {part.role: part for part in score.parts if part.notes}
         if not set(ROLES) <= set(parts):
             continue
-        lead = Part("harmony", program, parts["harmony"].notes, 1.0)
-        kept = [lead, parts["bass"], *([parts[CONFOUNDER]] if drums else [])]
-        ready = studio.prepare(replace(score, parts=tuple(kept)))
-        if all(any(note.onset < 0.8 * settings.seconds for note in part.notes) for part in ready.parts):
-            return ready
+        lead = Part("harmony", program, parts["harmony"].notes, LEAD_LEVEL)
+        beat = replace(parts[CONFOUNDER], level=1.0)
+        ready = studio.prepare(replace(score, parts=(lead, parts["bass"], beat)))
+        if all(_goes_on(part, settings) for part in ready.parts):
+            return ready if drums else replace(ready, parts=ready.parts[:2])
+
+
+def _goes_on(part: Part, settings: ConfounderSettings) -> bool:
+    """Whether a part has a note in most stretches of time; the bass may rest."""
+    onsets = np.array([note.onset for note in part.notes if note.onset < settings.seconds])
+    stretches = np.unique((onsets / settings.seconds * settings.n_segments).astype(int)).size
+    return stretches > (settings.n_segments / 2 if part.role == CONFOUNDER else 0)
 
 
 # ---- classifiers -----------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ PRESETS = {
         n_pairs=8,
         n_sanity=5,
         sweep=SweepSettings(n_controls=119),
-        confounder=ConfounderSettings(n_training=800, n_bad=60, epochs=20),
+        confounder=ConfounderSettings(n_bad=60),
     ),
 }
 
