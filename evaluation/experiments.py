@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from evaluation import confounder, faithfulness, fidelity, sanity, stability, sw
 from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
 from evaluation.cases import Case, cut_stems
 from evaluation.preset import Preset
+from evaluation.random_labels import train_on_permuted_labels
 from evaluation.store import Rows, Store
 
 N_RANDOM_MODELS = 3  # draws of weights at each depth
@@ -188,19 +189,24 @@ def faithfulness_of_weights(job: Job) -> Rows:
 
 
 def sanity_of_explanations(job: Job) -> Rows:
-    """Similarity to explanations of models with weights drawn anew, one layer deep and all."""
-    depths = {"head": 1, "all layers": None}
-    others = {
-        f"{name} drawn anew ({seed + 1})": sanity.randomise_weights(job.predictor, n_layers=n_layers, seed=seed)
-        for name, n_layers in depths.items()
-        for seed in range(N_RANDOM_MODELS)
-    }
+    """Similarity to explanations of models with weights drawn anew, one layer deep and all, and of random labels."""
+
+    @cache
+    def others() -> dict[str, Predictor]:
+        depths = {"head": 1, "all layers": None}
+        drawn = {
+            f"{name} drawn anew ({seed + 1})": sanity.randomise_weights(job.predictor, n_layers=n_layers, seed=seed)
+            for name, n_layers in depths.items()
+            for seed in range(N_RANDOM_MODELS)
+        }
+        job.log("sanity: training a model on labels that are dealt out at random")
+        return {**drawn, "labels dealt out at random": train_on_permuted_labels(job.predictor, job.corpus)}
 
     def make(case: Case) -> Rows:
         def explain(predict: Predict, seed: int) -> ComponentWeights:
             return explain_with_lime(predict, case.components, settings=replace(job.preset.lime, seed=seed))
 
-        return sanity.evaluate(explain, job.predictor, others, targets=job.targets)
+        return sanity.evaluate(explain, job.predictor, others(), targets=job.targets)
 
     return job.over("sanity", job.cases[: job.preset.n_sanity], make)
 

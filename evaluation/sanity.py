@@ -3,7 +3,8 @@
 Conventions
 -----------
 The same components are explained with the model and with models that have learned nothing of the kind: weights drawn
-anew from the last layer down to some depth, or trained on labels that were dealt out at random. An explanation that
+anew from the last layer down to some depth, or trained on labels that were dealt out at random
+(evaluation.random_labels). An explanation that
 stays the same speaks of the sound (where it is loud, how it is cut), not of the model (Adebayo, Gilmer, Muelly,
 Goodfellow, Hardt, Kim, Sanity Checks for Saliency Maps, NeurIPS 2018).
 
@@ -28,7 +29,6 @@ from torch import nn
 from emomod.checks import check_choice, check_count, check_rng
 from emomod.component_weights import ComponentWeights
 from emomod.errors import InputError
-from emomod.labelled_clips import LabelledClips
 from emomod.model.predictor import Predict, Predictor
 from evaluation.stability import TOP, jaccard, largest, spearman
 
@@ -59,12 +59,6 @@ def randomise_weights(predictor: Predictor, *, n_layers: int | None = None, seed
         for name in layers[len(layers) - count :]:
             network.get_submodule(name).reset_parameters()  # type: ignore[operator]
     return replace(predictor, checkpoint=replace(predictor.checkpoint, network=network.eval()))
-
-
-def permute_labels(clips: LabelledClips, *, seed: int = 0) -> LabelledClips:
-    """Return ``clips`` with the labels of others, for a model that learns nothing that is there to learn."""
-    order = check_rng(seed).permutation(len(clips))
-    return replace(clips, labels=clips.labels[order], couples=())
 
 
 def compare(first: ComponentWeights, second: ComponentWeights, *, target: str, k: int = TOP) -> dict[str, float]:

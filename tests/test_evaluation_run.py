@@ -16,7 +16,7 @@ from emomod.cli.main import main
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import load_predictor
-from evaluation import command, options
+from evaluation import command, options, random_labels
 from evaluation.cases import Case, file_cases, rendered_cases, settings_of_cases
 from evaluation.confounder import ConfounderSettings
 from evaluation.experiments import EXPERIMENTS, Job
@@ -60,6 +60,8 @@ def job(checkpoint, cases, tmp_path):
 
 def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
     """All but truth, whose clips are long, and confounder, which has a test of its own."""
+    monkeypatch.setattr(random_labels, "N_CLIPS", 24)
+    monkeypatch.setattr(random_labels, "N_PASSES", 1)
     names = sorted(set(EXPERIMENTS) - {"truth", "confounder"})
     tables = {name: EXPERIMENTS[name](job) for name in names}
     for rows in tables.values():

@@ -8,12 +8,14 @@ import torch
 from fakes import component_weights, grid_components, linear_predict, tiny_checkpoint
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import load_predictor
-from evaluation import sanity
-from evaluation.sanity import compare, permute_labels, randomise_weights, weighted_layers
+from evaluation import random_labels, sanity
+from evaluation.random_labels import permute_labels, train_on_permuted_labels
+from evaluation.sanity import compare, randomise_weights, weighted_layers
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,21 @@ def test_permuted_labels_against_theory(rng):
     assert (found.labels != labels).any(axis=1).mean() > 0.8
     assert set(found.couples) == {""}
     assert found.names == clips.names
+
+
+def test_a_model_of_permuted_labels_against_itself(predictor, monkeypatch):
+    monkeypatch.setattr(random_labels, "N_CLIPS", 24)
+    monkeypatch.setattr(random_labels, "N_PASSES", 2)
+    before = weights_of(predictor.checkpoint.network)
+    music = CorpusSettings(1, synthesiser="numpy", seconds=2.0)
+    first, again = (train_on_permuted_labels(predictor, music, seed=1) for _ in range(2))
+    drawn, same = (weights_of(each.checkpoint.network) for each in (first, again))
+    assert all(torch.equal(drawn[name], same[name]) for name in drawn)
+    assert all(torch.equal(before[name], tensor) for name, tensor in weights_of(predictor.checkpoint.network).items())
+    assert not torch.equal(drawn["head.weight"], before["head.weight"])
+    assert torch.equal(drawn["emotion.weight"], before["emotion.weight"])
+    assert first.names == predictor.names
+    assert not first.checkpoint.network.training
 
 
 def explain_with(components):
