@@ -1,0 +1,170 @@
+"""The plan of a study: one readable YAML file from which everything else follows.
+
+The file is flat, with fields of StudyPlan; what it leaves out has its default. Paths of clips are relative to the file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from emomod.checks import check_choice, check_count, check_number
+from emomod.component_weights import parse_rule
+from emomod.errors import InputError
+from emomod.output import whole_file
+from emomod.training.config import import_yaml
+from listening_study.conditions import Condition
+from listening_study.questions import question_about
+
+TRIAL_TYPES = ("pair", "ccr", "sliders", "scale", "abx")
+ASKED = ("own", "all")
+PAIRED = ("pair", "ccr")  # trial types in which a version stands beside the original
+HEADER = """# A listening study, made by `emomod study design`. Edit it, then: emomod study stimuli THIS_FILE --out DIR
+# docs/listening_studies.md says what every field means.
+"""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A clip that is heard in several versions."""
+
+    name: str
+    clip: str  # path
+    start: float = 0.0  # s, where the window begins
+    song: str = ""  # clips of one song are kept apart; by default the item's name
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.clip:
+            raise InputError(f"items must have a name and a clip, got {self.name!r} and {self.clip!r}")
+        check_number("start", self.start, low=0.0)
+        if not self.song:
+            object.__setattr__(self, "song", self.name)
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """All choices of a study."""
+
+    title: str
+    items: tuple[Item, ...]
+    targets: tuple[str, ...]  # scores that are manipulated
+    gains_db: tuple[float, ...] = (6.0,)
+    versions: tuple[str, ...] = ("enhanced", "weakened", "sham")
+    trial_type: str = "pair"
+    asked: str = "own"  # each target about itself alone, or "all" about all, for the selectivity matrix
+    lists: int = 4  # orders that listeners are dealt
+    conditions_per_item: int | None = None  # of each target, that one listener hears; None: all
+    distance: int = 1  # trials between two clips of one song
+    practice: int = 2  # trials before each pass that are not analysed
+    repeats: int = 2  # trials of a list that come twice, with sides changed
+    catch: int = 1  # identical pairs of a list, and as many in which one version is softer; only pairs have them
+    rule: str = "bh:0.05"  # which components stand out
+    language: str = "en"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("items", "targets", "gains_db", "versions"):
+            values = getattr(self, name)
+            keys = [item.name for item in self.items] if name == "items" else list(values)
+            if not values or len(set(keys)) != len(keys):
+                raise InputError(
+                    f"{name} must be at least one and none twice, got {', '.join(map(str, keys)) or 'none'}"
+                )
+        check_choice("trial_type", self.trial_type, TRIAL_TYPES)
+        check_choice("asked", self.asked, ASKED)
+        for name, low in {"lists": 1, "distance": 0, "practice": 0, "repeats": 0, "catch": 0, "seed": 0}.items():
+            check_count(name, getattr(self, name), low=low)
+        parse_rule(self.rule)
+        for target in self.targets:
+            self.conditions_of(target)
+            question_about(target, language=self.language)
+        n = len(self.gains_db) * len(self.versions)
+        if self.conditions_per_item is not None and check_count("conditions_per_item", self.conditions_per_item) > n:
+            raise InputError(
+                f"conditions_per_item must be at most the {n} that a target has, got {self.conditions_per_item}"
+            )
+
+    def conditions_of(self, target: str) -> tuple[Condition, ...]:
+        """The conditions of a target."""
+        return tuple(Condition(target, version, gain) for gain in self.gains_db for version in self.versions)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions of all targets."""
+        return tuple(condition for target in self.targets for condition in self.conditions_of(target))
+
+    def asked_about(self, attribute: str) -> tuple[Condition, ...]:
+        """The conditions that the pass about ``attribute`` has."""
+        return self.conditions if self.asked == "all" else self.conditions_of(attribute)
+
+    def item(self, name: str) -> Item:
+        """The item of a name."""
+        return next(item for item in self.items if item.name == name)
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def read_plan(path: str | Path) -> StudyPlan:
+    """Read a plan; InputError names the file, and the field that is not known, not of its kind or against a rule."""
+    source, yaml = Path(path), import_yaml()
+    try:
+        found = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"plan {source}: cannot be read ({error})") from None
+    if not isinstance(found, dict):
+        raise InputError(f"plan {source}: must hold lines of `field: value`")
+    try:
+        return _parsed(found, folder=source.parent)
+    except InputError as error:
+        raise InputError(f"plan {source}: {error}") from None
+
+
+def _parsed(found: dict[Any, Any], *, folder: Path) -> StudyPlan:
+    known = [field.name for field in fields(StudyPlan)]
+    if unknown := [str(key) for key in found if key not in known]:
+        raise InputError(f"{unknown[0]} is not a field; there are {', '.join(known)}")
+    if missing := [name for name in ("title", "items", "targets") if name not in found]:
+        raise InputError(f"{missing[0]} must be there")
+    for name in ("items", "targets", "gains_db", "versions"):
+        if name in found and not isinstance(found[name], list):
+            raise InputError(f"{name} must be a list, got {found[name]!r}")
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    given["gains_db"] = tuple(check_number("gains_db", gain) for gain in given.get("gains_db", (6.0,)))
+    given["items"] = tuple(_item(place, each, folder) for place, each in enumerate(given["items"], 1))
+    return StudyPlan(**given | {"title": str(given["title"])})
+
+
+def _item(place: int, found: Any, folder: Path) -> Item:
+    if not isinstance(found, dict) or set(found) - {field.name for field in fields(Item)}:
+        raise InputError(f"items: number {place} must have name, clip, start, song and nothing else, got {found!r}")
+    try:
+        item = Item(**{"name": "", "clip": "", **found})
+    except (InputError, TypeError) as error:
+        raise InputError(f"items: number {place}: {error}") from None
+    return replace(item, clip=str(folder / item.clip))
+
+
+def write_plan(path: str | Path, plan: StudyPlan) -> Path:
+    """Write a plan that ``read_plan`` gives back; clips below the file's folder are told relative to it."""
+    target, yaml = Path(path), import_yaml()
+    told: dict[str, Any] = {name: _plain(value) for name, value in asdict(plan).items()}
+    told["items"] = [{**asdict(item), "clip": _relative(item.clip, target.parent)} for item in plan.items]
+    with whole_file(target) as partial:
+        text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
+        partial.write_text(HEADER + text, encoding="utf-8")
+    return target
+
+
+def _relative(clip: str, folder: Path) -> str:
+    path, root = Path(clip).resolve(), folder.resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def items_of(clips: Sequence[str | Path]) -> tuple[Item, ...]:
+    """An item for each clip, named after its file."""
+    return tuple(Item(Path(clip).stem, str(clip)) for clip in clips)
