@@ -1,0 +1,168 @@
+"""A study on disk: what participants receive, and apart from it the key to what it is.
+
+stimuli/TOKEN.wav     every version under an opaque name
+private/study.yaml    the plan
+private/key.csv       every token: item, condition, hash, levels, the model's scores, and its shifts from the original
+private/lists.csv     every trial of every list
+private/study.json    model, versions of the software, settings, hash of the plan
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emomod.attribution.lime import LimeSettings
+from emomod.audio import file_sha256
+from emomod.errors import InputError
+from emomod.labels import SCORE_NAMES
+from emomod.model.predictor import Predictor
+from emomod.output import check_output, new_folder, to_json, write_csv
+from emomod.pipeline import model_record
+from emomod.provenance import package_versions
+from emomod.stages import Stages
+from listening_study.conditions import ORIGINAL
+from listening_study.plan import StudyPlan, read_plan, write_plan
+from listening_study.stimuli import Stimulus, make_stimuli
+from listening_study.trials import Trial, draw_lists
+
+STIMULI, PRIVATE = "stimuli", "private"
+PLAN, KEY, LISTS, RECORD = "study.yaml", "key.csv", "lists.csv", "study.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study that can be run, exported and analysed."""
+
+    folder: Path
+    plan: StudyPlan
+    lists: tuple[tuple[Trial, ...], ...]
+    stimuli: dict[str, Stimulus]  # by token
+    names: tuple[str, ...]  # of the stimuli's scores
+    record: dict[str, Any]
+
+    def stimulus(self, item: str, condition: str) -> Stimulus:
+        """A version of an item."""
+        return next(each for each in self.stimuli.values() if (each.item, each.condition) == (item, condition))
+
+    def path(self, stimulus: Stimulus) -> Path:
+        """The delivered file."""
+        return self.folder / STIMULI / f"{stimulus.token}.wav"
+
+    def predicted(self, item: str, condition: str, attribute: str, *, other: str = ORIGINAL) -> float:
+        """The model's shift of ``attribute`` from ``other`` to ``condition``, on the delivered files."""
+        column = self.names.index(attribute)
+        after, before = (self.stimulus(item, name).scores[column] for name in (condition, other))
+        return float(after - before)
+
+
+def make_study(
+    plan: StudyPlan,
+    out: str | Path,
+    *,
+    predictor: Predictor,
+    lime: LimeSettings | None = None,
+    stages: Stages | None = None,
+) -> Study:
+    """Draw the lists, write all stimuli and the key into the new folder ``out``, whole or not at all."""
+    check_output(out, inputs=[item.clip for item in plan.items])
+    for target in plan.targets:
+        predictor.check_name(target)
+    lists = draw_lists(plan)
+    with new_folder(out, inputs=[item.clip for item in plan.items]) as folder:
+        (folder / STIMULI).mkdir()
+        (folder / PRIVATE).mkdir()
+        made = make_stimuli(plan, folder / STIMULI, predictor=predictor, lime=lime, stages=stages)
+        stimuli = {each.token: each for each in made}
+        resolved = tuple(replace(item, clip=str(Path(item.clip).resolve())) for item in plan.items)
+        write_plan(folder / PRIVATE / PLAN, replace(plan, items=resolved))
+        record = {
+            "plan_sha256": file_sha256(folder / PRIVATE / PLAN),
+            "lime": asdict(lime or LimeSettings()),
+            "model": model_record(predictor.checkpoint),
+            "versions": package_versions(),
+        }
+        study = Study(Path(out), plan, lists, stimuli, predictor.names, record)
+        write_csv(folder / PRIVATE / KEY, key_rows(study))
+        write_csv(folder / PRIVATE / LISTS, list_rows(study))
+        (folder / PRIVATE / RECORD).write_text(to_json(record) + "\n", encoding="utf-8")
+    return study
+
+
+def key_rows(study: Study) -> list[dict[str, Any]]:
+    """A row for each stimulus: what it is, how loud, what the model hears in it, and its shift from the original."""
+    rows = []
+    for each in study.stimuli.values():
+        told = {name: getattr(each, name) for name in KEY_FIELDS}
+        scores = {f"score_{name}": float(score) for name, score in zip(study.names, each.scores, strict=True)}
+        shifts = {f"shift_{name}": study.predicted(each.item, each.condition, name) for name in study.names}
+        rows.append({**told, **scores, **shifts})
+    return rows
+
+
+KEY_FIELDS = ("token", "item", "condition", "sha256", "n_changed", "static_gain_db", "lufs", "true_peak_db")
+NUMBERS = {"n_changed": int, "static_gain_db": float, "lufs": float, "true_peak_db": float}
+
+
+def list_rows(study: Study) -> list[dict[str, Any]]:
+    """A row for each trial of each list, with the tokens that are heard in it, in their order."""
+    return [
+        {
+            **{name: value for name, value in asdict(trial).items() if name != "heard"},
+            "position": trial.position,
+            "heard": " ".join(study.stimulus(trial.item, name).token for name in trial.heard),
+        }
+        for trials in study.lists
+        for trial in trials
+    ]
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_study(folder: str | Path) -> Study:
+    """Read a study; InputError where a file is missing, changed or not of one."""
+    source = Path(folder)
+    if not (source / PRIVATE / RECORD).is_file():
+        raise InputError(f"study: {source} holds no study; `emomod study stimuli` makes one")
+    plan = read_plan(source / PRIVATE / PLAN)
+    rows = _rows(source / PRIVATE / KEY)
+    try:
+        record = json.loads((source / PRIVATE / RECORD).read_text(encoding="utf-8"))
+        names = tuple(name for name in SCORE_NAMES if f"score_{name}" in rows[0])
+        stimuli = {row["token"]: _stimulus(row, names) for row in rows}
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise InputError(f"study: {source / PRIVATE} cannot be read ({error!r})") from None
+    study = Study(source, plan, draw_lists(plan), stimuli, names, record)
+    _check(study)
+    return study
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"study: {path} cannot be read ({error})") from None
+
+
+def _stimulus(row: dict[str, str], names: Sequence[str]) -> Stimulus:
+    told: dict[str, Any] = {name: NUMBERS.get(name, str)(row[name]) for name in KEY_FIELDS}
+    return Stimulus(**told, scores=np.array([float(row[f"score_{name}"]) for name in names]))
+
+
+def _check(study: Study) -> None:
+    """The plan and all stimuli must be those that were made."""
+    private = study.folder / PRIVATE
+    if file_sha256(private / PLAN) != study.record.get("plan_sha256"):
+        raise InputError(f"study: {private / PLAN} was changed after the stimuli were made; make the study again")
+    for each in study.stimuli.values():
+        path = study.path(each)
+        if not path.is_file():
+            raise InputError(f"study: {path} is missing ({each.item}, {each.condition})")
+        if file_sha256(path) != each.sha256:
+            raise InputError(f"study: {path} was changed after it was made ({each.item}, {each.condition})")

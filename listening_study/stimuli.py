@@ -1,0 +1,187 @@
+"""Stimuli: the versions of each item as delivered files that differ in nothing but the manipulation.
+
+All versions of an item are brought to one loudness (ITU-R BS.1770) by one static gain each, and attenuated together
+until none exceeds the true peak; nothing is limited. They have equal length and fades, and are dithered to 16 bit. What
+was written is read back and measured: the gate fails closed, before anything is delivered, and names the version. The
+model's prediction is that of the delivered file.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.attribution.lime import LimeSettings
+from emomod.audio import file_sha256, read_clip, write_wav
+from emomod.component_weights import Selection, select_components
+from emomod.components.segments import SegmentComponents
+from emomod.errors import InputError
+from emomod.explanation import Explanation
+from emomod.model.predictor import Predictor
+from emomod.modification import amplitude
+from emomod.pipeline import explain
+from emomod.report.loudness import MAX_GAIN_DB, loudness
+from emomod.rescoring import draw_control, score_file
+from emomod.spectrogram import compute_spectrogram
+from emomod.stages import Stages
+from listening_study.conditions import ORIGINAL, SOFTER, SOFTER_DB, Condition
+from listening_study.levels import BITS, dithered, faded, true_peak_db
+from listening_study.plan import PAIRED, Item, StudyPlan
+
+LUFS = -23.0  # of every item whose peaks allow it (EBU R 128)
+MAX_TRUE_PEAK_DB = -1.0
+MARGIN_DB = 0.05  # kept below that for dither and rounding
+TOLERANCE_LU = 0.1
+LEAST_LUFS = -60.0  # below which a version counts as silent
+Wave = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """A delivered version of an item."""
+
+    token: str  # its opaque name
+    item: str
+    condition: str
+    sha256: str  # of the file
+    n_changed: int  # components whose gain was changed
+    static_gain_db: float  # of the whole version, for loudness and peaks
+    lufs: float  # as delivered
+    true_peak_db: float  # dBTP, as delivered
+    scores: NDArray[np.float64]  # [n_names], the model's, of the delivered file
+
+
+def token_of(plan: StudyPlan, item: str, condition: str) -> str:
+    """The opaque name of a version; it follows from the plan's title and seed."""
+    told = "\n".join([plan.title, str(plan.seed), item, condition])
+    return "s" + hashlib.sha256(told.encode()).hexdigest()[:14]
+
+
+def make_stimuli(
+    plan: StudyPlan,
+    folder: Path,
+    *,
+    predictor: Predictor,
+    lime: LimeSettings | None = None,
+    stages: Stages | None = None,
+) -> list[Stimulus]:
+    """Write every version of every item as ``folder``/TOKEN.wav; InputError names the version that fails the gate."""
+    found: list[Stimulus] = []
+    for number, item in enumerate(plan.items):
+        try:
+            found += _versions_of(plan, item, number, folder, predictor, lime, stages or Stages())
+        except InputError as error:
+            raise InputError(f"item {item.name}: {error}") from None
+    return found
+
+
+def _versions_of(
+    plan: StudyPlan,
+    item: Item,
+    number: int,
+    folder: Path,
+    predictor: Predictor,
+    lime: LimeSettings | None,
+    stages: Stages,
+) -> list[Stimulus]:
+    clip = read_clip(item.clip, start=item.start, seconds=predictor.window_seconds)
+    explanation = explain(item.clip, start=item.start, settings=lime, predictor=predictor, stages=stages)
+    components = SegmentComponents(compute_spectrogram(clip.y), explanation.segments, predictor.device)
+    gains = dict(_gains(plan, explanation, components, number))
+    with stages.stage(f"writing the versions of {item.name}"):
+        waveforms = {name: faded(components.render(each)) for name, each in gains.items()}
+        levels = matched_levels(waveforms)
+        delivered = []
+        for place, (name, y) in enumerate(waveforms.items()):
+            rng = np.random.default_rng([plan.seed, number, place])
+            path = folder / f"{token_of(plan, item.name, name)}.wav"
+            write_wav(path, dithered(y * amplitude(levels[name]), rng=rng), bits=BITS)
+            n_changed = int((gains[name] != 1.0).sum())
+            delivered.append(_delivered(path, item.name, name, levels[name], n_changed, predictor))
+    check_delivered(delivered)
+    return delivered
+
+
+def _gains(
+    plan: StudyPlan, explanation: Explanation, components: SegmentComponents, number: int
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Gains [K] of every condition, by name; the original first."""
+    whole = np.ones(components.n_components)
+    yield ORIGINAL, whole
+    if plan.catch and plan.trial_type in PAIRED:
+        yield SOFTER, whole
+    energies = components.energies()
+    for place, target in enumerate(plan.targets):
+        selection = select_components(explanation.weights, target=target, rule=plan.rule)
+        for condition in plan.conditions_of(target):
+            rng = np.random.default_rng([plan.seed, number, place, 1])
+            yield condition.name, _gains_of(condition, selection, energies, rng)
+
+
+def _gains_of(
+    condition: Condition, selection: Selection, energies: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Gains [K] of one condition; InputError where no component speaks for (or against) its target."""
+    side = "negative" if condition.version == "opposite" else "positive"
+    chosen = getattr(selection, side)
+    if not chosen.size:
+        raise InputError(f"{condition.name}: no {side} component stands out by the rule {selection.rule}")
+    gains = np.ones(energies.size)
+    gains[chosen] = amplitude(-condition.gain_db if condition.version == "weakened" else condition.gain_db)
+    return draw_control(gains, energies, kind="energy", rng=rng) if condition.version == "sham" else gains
+
+
+def matched_levels(waveforms: dict[str, Wave]) -> dict[str, float]:
+    """Static gains (dB) by name at which versions [n_samples] are at ``LUFS`` and none exceeds the true peak.
+
+    ``softer`` lies 12 dB below. InputError where a version is silent, or more than 20 dB softer than the original.
+    """
+    levels = {name: loudness(y) for name, y in waveforms.items()}
+    if silent := [name for name, level in levels.items() if not level > LEAST_LUFS]:
+        raise InputError(f"{silent[0]}: is silent ({levels[silent[0]]:.1f} LUFS)")
+    for name, level in levels.items():
+        if levels[ORIGINAL] - level > MAX_GAIN_DB:
+            raise InputError(
+                f"{name}: is {levels[ORIGINAL] - level:.1f} dB softer than the original; at most 20 allowed"
+            )
+    gains = {name: LUFS - level for name, level in levels.items()}
+    over = max(true_peak_db(y) + gains[name] for name, y in waveforms.items()) - (MAX_TRUE_PEAK_DB - MARGIN_DB)
+    attenuated = {name: gain - max(0.0, over) for name, gain in gains.items()}
+    return {name: gain + (SOFTER_DB if name == SOFTER else 0.0) for name, gain in attenuated.items()}
+
+
+def _delivered(path: Path, item: str, condition: str, gain_db: float, n_changed: int, predictor: Predictor) -> Stimulus:
+    """What a written file is, measured as it is read back."""
+    y = read_clip(path, seconds=predictor.window_seconds).y
+    return Stimulus(
+        token=path.stem,
+        item=item,
+        condition=condition,
+        sha256=file_sha256(path),
+        n_changed=n_changed,
+        static_gain_db=gain_db,
+        lufs=loudness(y),
+        true_peak_db=true_peak_db(y),
+        scores=score_file(predictor, path, seconds=predictor.window_seconds),
+    )
+
+
+def check_delivered(versions: list[Stimulus]) -> None:
+    """The gate for the versions of an item; InputError names the version that is not as it must be."""
+    original = next(each for each in versions if each.condition == ORIGINAL)
+    for each in versions:
+        wanted = original.lufs + (SOFTER_DB if each.condition == SOFTER else 0.0)
+        if abs(each.lufs - wanted) > TOLERANCE_LU:
+            raise InputError(
+                f"{each.condition}: lies {each.lufs - wanted:+.2f} LU from where it should beside the original; "
+                f"allowed are {TOLERANCE_LU:g}"
+            )
+        if each.true_peak_db > MAX_TRUE_PEAK_DB:
+            raise InputError(
+                f"{each.condition}: has a true peak of {each.true_peak_db:.2f} dBTP; at most -1 is allowed"
+            )
+    if twice := [each.condition for each in versions if [v.sha256 for v in versions].count(each.sha256) > 1]:
+        raise InputError(f"{', '.join(twice)}: are the same file; they would be told apart by chance alone")
