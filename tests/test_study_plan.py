@@ -132,7 +132,8 @@ def test_songs_are_apart_in_whole_lists():
 def test_each_round_is_balanced_against_theory():
     """Over items and lists each version stands in each round, and follows each other version, equally often."""
     plan = replace(PLAN, targets=("articulation",), lists=12, repeats=0, catch=0, practice=0)
-    follows, rounds = Counter(), Counter()
+    follows: Counter[tuple[str, str]] = Counter()
+    rounds: Counter[tuple[int, str]] = Counter()
     for trials in draw_lists(plan):
         for item in {trial.item for trial in trials}:
             versions = [trial.condition.split()[1] for trial in trials if trial.item == item]
@@ -143,7 +144,7 @@ def test_each_round_is_balanced_against_theory():
 
 def test_some_conditions_of_each_item_are_balanced_against_theory():
     plan = replace(PLAN, targets=("articulation",), conditions_per_item=2, lists=6, repeats=0, catch=0)
-    heard = Counter()
+    heard: Counter[tuple[str, str]] = Counter()
     for trials in draw_lists(plan):
         main = of_phase(trials, "main")
         assert len(main) == 12

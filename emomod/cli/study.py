@@ -1,0 +1,129 @@
+"""emomod study: from modified clips to what listeners heard."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from emomod.cli.options import (
+    add_lime,
+    add_model,
+    announcer,
+    clip_path,
+    finish_progress,
+    lime_settings,
+    print_json,
+    score_name,
+)
+from emomod.errors import InputError
+
+SECONDS_TO_ANSWER = 5  # beside what is heard of a trial, for the estimate of how long a list takes
+
+
+def add(commands: Any) -> None:
+    """Plan a listening study and make its stimuli."""
+    parser = commands.add_parser("study", help=add.__doc__, description=add.__doc__)
+    jobs = parser.add_subparsers(required=True, metavar="JOB")
+    design = jobs.add_parser("design", help="write the plan of a study, a file to look at and to edit")
+    add_design_arguments(design)
+    design.set_defaults(run=execute_design)
+    stimuli = jobs.add_parser("stimuli", help="render all versions of a plan's clips behind a gate of checks")
+    add_stimuli_arguments(stimuli)
+    stimuli.set_defaults(run=execute_stimuli)
+
+
+def add_design_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``emomod study design``; what is left out has the plan's default."""
+    parser.add_argument(
+        "clips", nargs="+", type=clip_path, metavar="CLIP", help='sound files; "demo" is the bundled one'
+    )
+    parser.add_argument(
+        "--target",
+        nargs="+",
+        required=True,
+        type=score_name,
+        metavar="NAME",
+        help="what is manipulated and asked about",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the plan, a new YAML file")
+    parser.add_argument("--title", default="A listening study", help="told to participants")
+    parser.add_argument("--gain-db", nargs="+", type=float, metavar="DB", help="default: 6")
+    parser.add_argument("--versions", nargs="+", metavar="NAME", help="enhanced weakened sham (default), opposite")
+    parser.add_argument("--trial-type", help="pair (default), ccr, sliders, scale, abx")
+    parser.add_argument("--asked", help="own (default): a target about itself; all: about all targets")
+    parser.add_argument("--lists", type=int, metavar="N", help="orders that listeners are dealt (default 4)")
+    parser.add_argument("--language", help="en (default) or de")
+    parser.add_argument("--seed", type=int, help="default: 0")
+
+
+def add_stimuli_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``emomod study stimuli``."""
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="the YAML file of `emomod study design`")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the study")
+    parser.add_argument("--seed", type=int, default=0, help="of the masks of explanations (default 0)")
+    parser.add_argument("--json", action="store_true", help="print the key as JSON on standard output")
+    add_lime(parser)
+    add_model(parser)
+
+
+def execute_design(arguments: argparse.Namespace) -> int:
+    """Write the plan and say what it comes to."""
+    from listening_study.plan import StudyPlan, items_of, write_plan
+    from listening_study.trials import draw_lists
+
+    if arguments.out.exists():
+        raise InputError(f"out: {arguments.out} is there already; name a new file, or edit that one")
+    for clip in arguments.clips:
+        if not clip.is_file():
+            raise InputError(f"clips: {clip} is not a file")
+    items = items_of(arguments.clips)
+    given = {
+        "gains_db": arguments.gain_db and tuple(arguments.gain_db),
+        "versions": arguments.versions and tuple(arguments.versions),
+        "distance": 1 if len(items) > 2 else 0,
+        **{name: getattr(arguments, name) for name in ("trial_type", "asked", "lists", "language", "seed")},
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    plan = StudyPlan(arguments.title, items, tuple(arguments.target), **chosen)
+    trials = draw_lists(plan)[0]
+    write_plan(arguments.out, plan)
+    seconds = sum(10 * len(trial.heard) + SECONDS_TO_ANSWER for trial in trials)
+    print(
+        f"{len(items)} clips, {len(plan.conditions)} versions of each beside the original; {plan.lists} lists of "
+        f"{len(trials)} trials, about {round(seconds / 60)} minutes for a listener who hears all of every sound once\n"
+        f"{arguments.out}: look at it, edit it, then: emomod study stimuli {arguments.out} --out study"
+    )
+    return 0
+
+
+def execute_stimuli(arguments: argparse.Namespace) -> int:
+    """Make the study; print what the model predicts."""
+    from emomod.model.predictor import load_predictor
+    from emomod.stages import Stages
+    from listening_study.package import key_rows, make_study
+    from listening_study.plan import read_plan
+
+    plan = read_plan(arguments.plan)
+    study = make_study(
+        plan,
+        arguments.out,
+        predictor=load_predictor(arguments.checkpoint, device=arguments.device),
+        lime=lime_settings(arguments),
+        stages=Stages(announcer()),
+    )
+    finish_progress()
+    print_json(key_rows(study)) if arguments.json else print(predictions(study))
+    return 0
+
+
+def predictions(study: Any) -> str:
+    """What the model predicts that listeners hear, by condition, as a table for a terminal."""
+    width = max(len(condition.name) for condition in study.plan.conditions)
+    lines = [f"{'version':{width}}  predicted shift of its target, mean over clips (least, most)"]
+    for condition in study.plan.conditions:
+        shifts = [study.predicted(item.name, condition.name, condition.target) for item in study.plan.items]
+        mean = sum(shifts) / len(shifts)
+        lines.append(f"{condition.name:{width}}  {mean:+.3f} ({min(shifts):+.3f}, {max(shifts):+.3f})")
+    lines.append(
+        f"{len(study.stimuli)} sounds in {study.folder / 'stimuli'}; keep {study.folder / 'private'} to yourself"
+    )
+    return "\n".join(lines)

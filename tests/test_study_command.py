@@ -1,0 +1,51 @@
+"""emomod study: plans and stimuli on the command line."""
+
+import json
+
+import pytest
+from fakes import sound_file, tiny_checkpoint
+
+from emomod.cli.main import main
+from listening_study.package import read_study
+from listening_study.plan import read_plan
+
+
+def test_design_and_stimuli_against_themselves(tmp_path, capsys):
+    clips = [str(sound_file(tmp_path, name=f"{name}.wav", seed=seed)) for seed, name in enumerate("abc")]
+    plan = tmp_path / "study.yaml"
+    words = ["study", "design", *clips, "--target", "energy", "tonal stability", "--out", str(plan)]
+    assert main([*words, "--versions", "enhanced", "weakened", "--lists", "2", "--seed", "3"]) == 0
+    told = capsys.readouterr().out
+    assert "3 clips, 4 versions of each beside the original; 2 lists of " in told
+    found = read_plan(plan)
+    assert found.targets == ("energy", "tonal_stability")
+    assert (found.lists, found.seed, found.distance) == (2, 3, 1)
+    checkpoint = str(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+    make = ["study", "stimuli", str(plan), "--checkpoint", checkpoint, "--device", "cpu", "--masks", "1200"]
+    assert main([*make, "--out", str(tmp_path / "study")]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[1].startswith("energy enhanced 6 dB           ")
+    assert f"18 sounds in {tmp_path / 'study' / 'stimuli'}" in told
+    study = read_study(tmp_path / "study")
+    assert study.plan.items[0].clip == clips[0]
+    assert main([*make, "--out", str(tmp_path / "again"), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["token"]: row["sha256"] for row in rows} == {t: e.sha256 for t, e in study.stimuli.items()}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["design", "demo", "--target", "groove", "--out", "{}/new.yaml"], "targets must be one of melodiousness"),
+        (["design", "none.wav", "--target", "sad", "--out", "{}/new.yaml"], "clips: none.wav is not a file"),
+        (["design", "demo", "--target", "sad", "--out", "{}/old.yaml"], "is there already; name a new file"),
+        (["design", "demo", "demo", "--target", "sad", "--out", "{}/new.yaml"], "items must be at least one and none"),
+        (["design", "demo", "--target", "sad", "--language", "fr", "--out", "{}/new.yaml"], "language must be one of"),
+        (["stimuli", "{}/old.yaml", "--out", "{}/study"], "must hold lines of `field: value`"),
+    ],
+)
+def test_commands_iv(tmp_path, capsys, words, says):
+    (tmp_path / "old.yaml").write_text("- 1\n")
+    assert main(["study", *(word.format(tmp_path) for word in words)]) == 1
+    assert says in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.yaml"]
