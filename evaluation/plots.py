@@ -13,7 +13,8 @@ from emomod.labels import MIDLEVEL_NAMES, spoken
 
 Summary = Mapping[str, Any]
 DESIGN_STYLES = {"iid": (GREY, "o"), "paired": (BLUE, "s"), "hadamard": (ORANGE, "^")}
-INK = "#1d1d1f"
+INK, AMBER = "#1d1d1f", "#f2c14e"
+NOTHING = {"value": None, "low": None, "high": None}
 
 
 def _tidy(axes: Axes) -> None:
@@ -88,7 +89,9 @@ def draw_truth(summary: Summary) -> Figure:
     """Area under the ROC curve of what is known to carry a feature, by question."""
     questions = summary["truth"]
     groups = {question: found["auc"] for question, found in questions.items()}
-    figure = _bars(groups, (ORANGE, BLUE, GREY, INK)[: len(groups)], label="ROC area")
+    names = list(summary["truth_auc"])
+    groups = {question: {name: found.get(name, NOTHING) for name in names} for question, found in groups.items()}
+    figure = _bars(groups, (ORANGE, BLUE, GREY, INK, AMBER)[: len(groups)], label="ROC area")
     figure.axes[0].axhline(0.5, color=INK, linewidth=0.8)
     figure.axes[0].set_ylim(0, 1)
     return figure

@@ -90,13 +90,14 @@ def _sweep(summary: Mapping[str, Any]) -> list[Section]:
 def _truth(summary: Mapping[str, Any]) -> list[Section]:
     found = summary["truth"]
     rows = tuple(
-        (spoken(name), *(told(found[question][key][name]) for question in found for key in ("auc", "energy_auc")))
+        (spoken(name), *(told(found[question][key].get(name)) for question in found for key in ("auc", "energy_auc")))
         for name in _known(summary["truth_auc"])
     )
     text = (
         "Where it is known what carries a feature: the area under the ROC curve of the explanation, beside that of the "
         "components' energy; .5 is chance. Parts: the clip has one part that carries the feature, as its labels say, "
-        "and the components are the true stems (over time: in stretches of 2 s). Segments: the same clips, cut as an "
+        "and the components are the true stems (over time: in stretches of 2 s; large effects: those of .2 or more on "
+        "the label, which goes from .1 to .9). Segments: the same clips, cut as an "
         "explanation cuts a sound by default. Notes: clips in which notes of a part were changed (played staccato, "
         "moved in time or in pitch), cut by default; that asks more than which component matters."
     )

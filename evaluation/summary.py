@@ -14,6 +14,8 @@ from evaluation.truth import METRICS
 Tables = Mapping[str, Rows]
 SEED = 0  # of the bootstrap
 HEADLINE = "parts"  # the question of truth that is the headline
+LARGE_EFFECT = 0.2  # of the label: a quarter of its range
+LARGE = "parts, large effects"
 GAIN_DB = 6.0  # of the selectivity
 BEATEN = 0.05  # p-value below which one version beats its controls
 
@@ -110,9 +112,15 @@ def _sanity(rows: Rows) -> dict[str, Any]:
 
 
 def _truth(rows: Rows) -> dict[str, Any]:
-    """By question and feature: the explanation's figures, and those of energy and chance; "parts" is the headline."""
+    """By question and feature: the explanation's figures, and those of energy and chance; ``HEADLINE`` is "parts".
+
+    Parts whose effect is large are told apart once more.
+    """
+    large = [
+        {**row, "question": LARGE} for row in rows if row["question"] == HEADLINE and row["effect"] >= LARGE_EFFECT
+    ]
     found: dict[str, Any] = {}
-    for (question, feature), mine in _by(rows, "question", "feature").items():
+    for (question, feature), mine in _by([*rows, *large], "question", "feature").items():
         by_name = found.setdefault(question, {})
         for name in METRICS:
             for prefix in ("", "energy_", "random_"):
