@@ -13,7 +13,7 @@ EXTRAS := dev,train,separation
 DEMO := demo-out
 ONE_THREAD_EACH := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 OMP_NUM_THREADS=1
 
-.PHONY: setup demo test check format results constraints clean
+.PHONY: setup demo test check format bench results constraints clean
 
 setup: $(READY)
 	$(BIN)/emomod doctor
@@ -34,6 +34,11 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Speed: stages of an explanation by time, and explanations beside lime. Nothing else should run on the machine.
+bench: $(READY)
+	$(BIN)/python -m pytest benchmarks/stages.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
+	$(BIN)/python benchmarks/against_lime.py --out docs/results/against_lime.md
 
 # The figures and pictures in docs/, measured again; a real clip is used where it is at hand. Rated phrases are looked at
 # only with a reason, which docs/phrase_looks.csv keeps: make results WHY="the new default checkpoint"

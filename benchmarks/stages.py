@@ -97,7 +97,7 @@ def test_10_a_whole_explanation(
     benchmark: BenchmarkFixture, components: SegmentComponents, predictor: Predictor
 ) -> None:
     settings = LimeSettings(n_perturbations=N_MASKS)
-    benchmark.pedantic(lambda: explain_with_lime(predictor, components, settings=settings), rounds=3, iterations=1)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(lambda: explain_with_lime(predictor, components, settings=settings), rounds=1, iterations=1)  # type: ignore[no-untyped-call]
 
 
 def test_11_render_a_version(benchmark: BenchmarkFixture, components: SegmentComponents) -> None:
