@@ -166,8 +166,10 @@ def _identical(plan: StudyPlan, rng: np.random.Generator) -> Trial:
 
 
 def _obvious(plan: StudyPlan, rng: np.random.Generator) -> Trial:
+    """Which is louder? The answer speaks of the original, which everybody must hear."""
     item = str(rng.choice([i.name for i in plan.items]))
-    return replace(_sided(_trial(plan, LOUDNESS, item, SOFTER), bool(rng.integers(2)), rng), phase="catch")
+    drawn = _sided(_trial(plan, LOUDNESS, item, SOFTER), bool(rng.integers(2)), rng)
+    return replace(drawn, phase="catch", condition=ORIGINAL, other=SOFTER)
 
 
 def _inserted(

@@ -1,0 +1,108 @@
+"""Exclusions: rules fixed beforehand, and a ledger of whom they left out."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emomod.errors import InputError
+from listening_study.analysis.exclusions import Rules, catch_share, repeat_share, screen
+
+COLUMNS = [
+    "participant", "phase", "trial_type", "item", "attribute", "condition", "other", "response", "rt_ms", "listened_ms",
+    "headphone_pass",
+]  # fmt: skip
+OFF = Rules(least_catch_share=None, least_repeat_share=None, least_answers_share=None)
+
+
+def row(who="a", phase="main", item="x", response=1.0, *, kind="pair", other="original", rt=4000.0, listened=9000.0,
+        passed=True):  # fmt: skip
+    return who, phase, kind, item, "articulation", "up", other, response, rt, listened, passed
+
+
+OTHERS = row("z"), row("z", item="y", response=-1.0)
+
+
+def table(*rows):
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def ledger(answers, **rules):
+    told = screen(table(*answers, *OTHERS), rules=dataclasses.replace(OFF, **rules)).ledger
+    return told[told["participant"] != "z"].to_dict("records")
+
+
+def test_nobody_is_dropped_without_a_rule_and_practice_never_counts():
+    found = screen(table(row(), row(phase="practice"), row("b", "catch")), rules=OFF)
+    assert found.kept["phase"].tolist() == ["main", "catch"]
+    assert (found.n_participants, found.n_excluded, found.n_practice) == (2, 0, 1)
+    assert found.ledger.empty
+    assert list(found.ledger) == ["participant", "rule", "figure", "limit", "excluded"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "rules", "figure"),
+    [
+        ([row(), *[row(phase="catch", response=r) for r in (1, 1, -1, 0)]], {"least_catch_share": 0.75}, 0.5),
+        ([row(), row(item="y"), row(phase="repeat"), row(phase="repeat", item="y", response=0)],
+         {"least_repeat_share": 0.75}, 0.5),
+        ([row(listened=1000.0), row(listened=2000.0), row(listened=9000.0)],
+         {"least_listened_share": 0.5, "trial_ms": 8000.0}, 0.25),
+        ([row(rt=100.0), row(rt=300.0), row(phase="catch", rt=9e9)], {"fastest_median_ms": 500.0}, 200.0),
+        ([row(passed=False)], {"headphones": True}, 0.0),
+        ([row(), row(response=np.nan), row(response=np.nan)], {"least_answers_share": 0.5}, 1 / 3),
+        ([row(), row(), row(), row(response=-1)], {"most_same_share": 0.7}, 0.75),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_each_rule_against_theory(answers, rules, figure):
+    """Broken with the figure told; and not broken where the limit is the figure itself."""
+    name, limit = next(iter(rules.items()))
+    wanted = {"participant": "a", "rule": name, "figure": pytest.approx(figure), "limit": float(limit)}
+    assert ledger(answers, **rules) == [wanted | {"excluded": True}]
+    if name != "headphones":
+        assert ledger(answers, **rules | {name: figure}) == []
+
+
+def test_all_broken_rules_are_in_the_ledger():
+    answers = [row(rt=10.0, passed=False), row("b"), row("b", phase="practice")]
+    found = screen(table(*answers), rules=dataclasses.replace(OFF, headphones=True, fastest_median_ms=500.0))
+    assert found.ledger["rule"].tolist() == ["fastest_median_ms", "headphones"]
+    assert found.n_excluded == 1
+    assert found.kept["participant"].tolist() == ["b"]
+
+
+def test_what_is_not_known_is_told_and_excludes_only_if_asked():
+    answers = [row(rt=np.nan, passed=None)]
+    rules = {"fastest_median_ms": 500.0, "headphones": True, "least_catch_share": 0.5, "least_repeat_share": 0.5}
+    told = ledger(answers, **rules)
+    assert {each["rule"] for each in told} == set(rules)
+    assert all(np.isnan(each["figure"]) and not each["excluded"] for each in told)
+    lone = dataclasses.replace(OFF, fastest_median_ms=500.0, exclude_unknown=True)
+    assert screen(table(*answers, row("z")), rules=lone).n_excluded == 1
+
+
+def test_catch_share_against_theory_identical_pairs_have_no_right_answer():
+    assert np.isnan(catch_share(table(row(phase="catch", other="up"))))
+    assert catch_share(table(row(phase="catch"), row(phase="catch", response=np.nan))) == 0.5
+
+
+def test_repeat_share_against_theory_of_scales():
+    answers = table(
+        row(kind="scale", other=np.nan, response=5.0), row(phase="repeat", kind="scale", other=np.nan, response=6.0),
+        row(phase="repeat", kind="scale", other=np.nan, response=7.0), row(phase="repeat", kind="scale", item="new"),
+    )  # fmt: skip
+    assert repeat_share(answers, tolerance=1.0) == 0.5
+    assert repeat_share(answers, tolerance=2.0) == 1.0
+
+
+def test_exclusions_iv():
+    with pytest.raises(InputError, match="rules must leave some answers, got 1 of 1 participants excluded"):
+        screen(table(row(passed=False)), rules=dataclasses.replace(OFF, headphones=True))
+    with pytest.raises(InputError, match="missing: rt_ms"):
+        screen(table(row()).drop(columns="rt_ms"), rules=OFF)
+    with pytest.raises(InputError, match=r"least_catch_share must be a finite number in 0..1, got 75"):
+        Rules(least_catch_share=75)
+    with pytest.raises(InputError, match="trial_ms must be above 0 for least_listened_share, got None"):
+        Rules(least_listened_share=0.5)
