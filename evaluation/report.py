@@ -3,38 +3,22 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES, spoken
-from emomod.report.content import flatten
-from emomod.report.page import read_part, render_template
 from emomod.report.pictures import write_figures
+from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.report.words import number
 from emomod.training.markdown import table
 from evaluation.plots import draw_all
 from evaluation.store import Rows
 from evaluation.summary import BEATEN
 
-SUMMARY, TEMPLATE = "summary.json", "evaluation.html.j2"
+SUMMARY = "summary.json"
 FILES = ("summary.json", "*.csv", "report.md", "figures/")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report."""
-
-    title: str
-    text: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    plot: str = ""  # name of the figure that belongs to it
 
 
 def told(estimate: Mapping[str, Any] | None, digits: int = 2) -> str:
@@ -234,62 +218,29 @@ def write_report(folder: Path) -> Path:
         raise InputError(f"{folder / SUMMARY}: has no figures to report")
     shutil.rmtree(folder / "figures", ignore_errors=True)
     pictures = write_figures(draw_all(summary, _sweep_rows(folder)), folder / "figures")
-    (folder / "report.md").write_text(markdown(summary, sections, drawn=tuple(pictures)), encoding="utf-8")
-    page = render_template(
-        TEMPLATE,
-        read=_read_template,
-        **_content(summary, sections, pictures),
-        style=Markup(read_part("report.css") + read_part("many.css")),
-    )
+    about = _about(summary)
+    told_runs = [[name, run["made"], f"`{run['command']}`", run["machine"]] for name, run in summary["runs"].items()]
+    made = table(("experiment", "finished", "command", "machine"), told_runs)
+    text = f"{markdown(about, sections, drawn=tuple(pictures))}\n## How it was made\n\n{made}\n"
+    (folder / "report.md").write_text(text, encoding="utf-8")
     target = folder / "report.html"
-    target.write_text(page, encoding="utf-8")
+    target.write_text(render_sections(about, sections, pictures=pictures), encoding="utf-8")
     return target
 
 
-def _read_template(name: str) -> str:
-    return files("evaluation").joinpath(name).read_text(encoding="utf-8") if name == TEMPLATE else read_part(name)
-
-
-def _lead(summary: Mapping[str, Any]) -> str:
+def _about(summary: Mapping[str, Any]) -> About:
     given = f", and {', '.join(summary['clips'])}" if summary["clips"] else ""
-    return (
-        f"Whether explanations of the model {summary['model']['name']} are stable, faithful and true. Preset "
-        f"{summary['preset']}, rendered clips{given}. "
-        "Brackets are 95 % intervals over songs, of which a composed clip is one."
-    )
-
-
-def _content(summary: Mapping[str, Any], sections: Sequence[Section], pictures: Mapping[str, str]) -> dict[str, Any]:
-    tables = {key: summary[key.lower()] for key in ("Runs", "Settings", "Versions", "Model", "Music")}
     last = max(summary["runs"].values(), key=lambda run: run["made"])
-    return {
-        "title": "Evaluation of explanations",
-        "left_out": [f"{name}: {why}" for name, why in summary["left_out"].items()],
-        "lead": _lead(summary),
-        "sections": [
-            {
-                "title": each.title,
-                "text": each.text,
-                "header": each.header,
-                "rows": each.rows,
-                "picture": pictures.get(each.plot),
-            }
-            for each in sections
-        ],
-        "made": f"Finished on {last['made']}. Rendered clips come from instruments that no training corpus has.",
-        "card": {},
-        "command": last["command"],
-        "details": [{"title": title, "rows": flatten(each)} for title, each in tables.items()],
-        "files": FILES,
-    }
-
-
-def markdown(summary: Mapping[str, Any], sections: Sequence[Section], *, drawn: Sequence[str] = ()) -> str:
-    """The same tables as Markdown, with the pictures that were ``drawn``."""
-    pieces = ["# Evaluation of explanations", _lead(summary)]
-    for each in sections:
-        picture = [f"![{each.title}](figures/{each.plot}.png)"] if each.plot in drawn else []
-        pieces += [f"## {each.title}", each.text, *picture, table(each.header, each.rows)]
-    runs = [[name, run["made"], f"`{run['command']}`", run["machine"]] for name, run in summary["runs"].items()]
-    pieces += ["## How it was made", table(("experiment", "finished", "command", "machine"), runs)]
-    return "\n\n".join(pieces) + "\n"
+    return About(
+        title="Evaluation of explanations",
+        lead=(
+            f"Whether explanations of the model {summary['model']['name']} are stable, faithful and true. Preset "
+            f"{summary['preset']}, rendered clips{given}. "
+            "Brackets are 95 % intervals over songs, of which a composed clip is one."
+        ),
+        made=f"Finished on {last['made']}. Rendered clips come from instruments that no training corpus has.",
+        command=last["command"],
+        details={key: summary[key.lower()] for key in ("Runs", "Settings", "Versions", "Model", "Music")},
+        files=FILES,
+        warnings=tuple(f"{name}: {why}" for name, why in summary["left_out"].items()),
+    )
