@@ -14,11 +14,12 @@ from typing import Any
 from emomod.errors import InputError
 
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
-RECORDS = frozenset({"run.json", "explanation.json", "modification.json", "effects.json", "compare.json"})
+RECORDS = frozenset({"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json"})
 OURS = (
     RECORDS
     | {f"{name}.wav" for name in VERSIONS}
     | {"explanation.npz", "shifts.csv", "components.csv", "figures", "report.html"}
+    | {"report.md", "agreement.csv", "versions.csv", "ledger.csv"}
     | {"effects.csv", "scores.csv", "correlations.csv", "effects.html", "compare.csv", "compare.html"}
 )
 

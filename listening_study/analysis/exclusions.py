@@ -7,7 +7,7 @@ A rule that is None is not applied. Practice answers are never analysed; all oth
 - ``least_catch_share``: of catch trials whose condition is another than its other, share passed: a response above 0
   (``condition`` is the obviously right answer)
 - ``least_repeat_share``: of repeat trials, share whose response is within ``repeat_tolerance`` of that, or the mean of
-  those, to the same trial in the main phase; of pairs, whose response must be the same
+  those, to the same trial in the main phase; of pairs and abx, whose response must be the same
 - ``least_listened_share``: median, over main trials, of listened_ms over ``trial_ms``, the length of what there is
 - ``fastest_median_ms``: median of rt_ms over main trials, at least
 - ``headphones``: the check must have been passed
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["participant", "phase", "trial_type", *STIMULUS, "response", "rt_ms", "listened_ms", "headphone_pass"]
 LEDGER = ["participant", "rule", "figure", "limit", "excluded"]
+STEPS = {"pair": 0.0, "abx": 0.0, "ccr": 1.0, "scale": 1.0, "sliders": 10.0}  # what a step is, by trial type
 MOST = ("most_same_share",)  # rules whose limit is an upper one
 
 
@@ -41,8 +42,8 @@ class Rules:
     """What leaves a participant out; None: not applied."""
 
     least_catch_share: float | None = 0.75
-    least_repeat_share: float | None = 0.5
-    repeat_tolerance: float = 1.0  # steps of the scale
+    least_repeat_share: float | None = None  # what cannot be heard is answered by chance
+    repeat_tolerance: float = 1.0  # steps of the scale; a step of sliders is 10
     least_listened_share: float | None = None
     trial_ms: float | None = None
     fastest_median_ms: float | None = None
@@ -148,5 +149,5 @@ def repeat_share(answers: "pd.DataFrame", *, tolerance: float) -> float:
     both = answered[answered["phase"] == "repeat"].merge(before, on=keys, how="inner")
     if not len(both):
         return float("nan")
-    allowed = np.where(both["trial_type"] == "pair", 0.0, tolerance)
+    allowed = tolerance * both["trial_type"].map(STEPS).to_numpy(dtype=np.float64)
     return float((np.abs(both["response"] - both["before"]) <= allowed + 1e-9).mean())

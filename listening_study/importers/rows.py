@@ -1,0 +1,86 @@
+"""Rows of CSV files with their numbers, and cells that a spreadsheet does not take for a formula."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emomod.checks import check_number
+from emomod.errors import InputError
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row below the header."""
+
+    place: str  # file and row, for errors
+    cells: dict[str, str]  # by column
+    line: tuple[str, ...]  # the cells as they stand
+
+
+def read_rows(path: str | Path, *, columns: Sequence[str] = (), ragged: bool = False) -> tuple[list[str], list[Row]]:
+    """The header and the rows that are not empty of a CSV file in UTF-8, with or without byte order mark.
+
+    InputError names the file, and the row that has not as many cells as the header, unless rows may be ``ragged``: such
+    a row has no ``cells`` by column. InputError also where one of ``columns`` is missing or a column comes twice.
+    """
+    source = Path(path)
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            lines = list(_lines(source, file.read()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: cannot be read as CSV in UTF-8 ({error})") from None
+    if not lines:
+        raise InputError(f"{source}: is empty")
+    (first, header), below = lines[0], lines[1:]
+    if missing := [name for name in columns if name not in header]:
+        raise InputError(
+            f"{first}: must have the columns {', '.join(missing)}; the header is {', '.join(header)[:300]}"
+        )
+    if twice := [name for name in header if name and header.count(name) > 1]:
+        raise InputError(f"{first}: has more than one column {twice[0]}")
+    rows = []
+    for place, cells in below:
+        if not (fits := len(cells) == len(header)) and not ragged:
+            raise InputError(f"{place}: must have {len(header)} cells as the header has, got {len(cells)}")
+        rows.append(Row(place, dict(zip(header, cells, strict=True)) if fits else {}, tuple(cells)))
+    return header, rows
+
+
+def _lines(source: Path, text: str) -> Iterator[tuple[str, list[str]]]:
+    """The place of each row that is not empty, by the line on which it begins, and its cells."""
+    reader, begin = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    try:
+        for cells in reader:
+            if any(cells):
+                yield f"{source}, row {begin}", cells
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{source}, row {begin}: cannot be read as CSV from here on ({error})") from None
+
+
+def escaped(text: str) -> str:
+    """The text as a cell that no spreadsheet runs as a formula.
+
+    >>> escaped("=1+1"), escaped("'tis"), escaped("a=1")
+    ("'=1+1", "''tis", 'a=1')
+    """
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def unescaped(cell: str) -> str:
+    """The text that ``escaped`` made a cell of.
+
+    >>> unescaped("'=1+1"), unescaped("''tis"), unescaped("a=1")
+    ('=1+1', "'tis", 'a=1')
+    """
+    return cell.removeprefix("'")
+
+
+def optional_number(name: str, cell: str, *, scale: float = 1.0) -> float | None:
+    """A cell that may be empty as a number times ``scale``; InputError where it is none."""
+    text = cell.strip()
+    return None if text in ("", "NA", "null", "None") else check_number(name, text) * scale  # type: ignore[arg-type]
