@@ -30,10 +30,10 @@ from emomod.audio import read_clip
 from emomod.cli.options import clip_path
 from emomod.components.segments import SegmentComponents, cut_segments
 from emomod.labels import MIDLEVEL_NAMES
+from emomod.markdown import table
 from emomod.mixtures import BATCH_SIZE
 from emomod.model.predictor import Predictor, load_predictor
 from emomod.spectrogram import compute_spectrogram
-from emomod.training.markdown import table
 from evaluation.stability import TOP, jaccard, largest, over_pairs
 
 N_SCORES = len(MIDLEVEL_NAMES)

@@ -21,9 +21,9 @@ from emomod.corpus.render import render_corpus
 from emomod.corpus.store import CorpusSettings
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import SCORE_NAMES
+from emomod.markdown import table
 from emomod.spectrogram import N_BANDS
 from emomod.training.fit import fit_network
-from emomod.training.markdown import table
 from emomod.training.sense import synthesiser_at_hand
 from emomod.training.settings import TrainingSettings
 

@@ -14,7 +14,9 @@ from typing import Any
 from emomod.errors import InputError
 
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
-RECORDS = frozenset({"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json"})
+RECORDS = frozenset(
+    {"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json"}
+)
 OURS = (
     RECORDS
     | {f"{name}.wav" for name in VERSIONS}

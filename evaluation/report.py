@@ -9,10 +9,10 @@ from typing import Any
 
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES, spoken
+from emomod.markdown import table
 from emomod.report.pictures import write_figures
 from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.report.words import number
-from emomod.training.markdown import table
 from evaluation.plots import draw_all
 from evaluation.store import Rows
 from evaluation.summary import BEATEN

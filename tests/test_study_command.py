@@ -4,6 +4,7 @@ import json
 
 import pytest
 from fakes import sound_file, tiny_checkpoint
+from small_studies import small_study
 
 from emomod.cli.main import main
 from listening_study.package import read_study
@@ -49,3 +50,22 @@ def test_commands_iv(tmp_path, capsys, words, says):
     assert main(["study", *(word.format(tmp_path) for word in words)]) == 1
     assert says in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.yaml"]
+
+
+@pytest.mark.parametrize("tool", ["jspsych", "webmushra", "psychopy", "label-studio", "csv"])
+def test_exports_and_imports_against_their_modules(tmp_path, capsys, tool):
+    study = small_study(tmp_path)
+    out = tmp_path / "export"
+    assert main(["study", "export", str(study.folder), "--to", tool, "--out", str(out)]) == 0
+    assert f"{out}: see README there" in capsys.readouterr().out
+    assert any(path.name.startswith("README") for path in out.iterdir())
+    (tmp_path / "empty.csv").write_text("nothing\n")
+    words = ["study", "import", str(study.folder), str(tmp_path / "empty.csv"), "--from", tool]
+    assert main([*words, "--out", str(tmp_path / "answers.csv")]) == 1
+    assert "empty.csv" in capsys.readouterr().err
+    assert not (tmp_path / "answers.csv").exists()
+    assert main([*words, "--out", str(tmp_path / "empty.csv")]) == 1
+    assert "is there already; name a new file" in capsys.readouterr().err
+    if tool != "jspsych":
+        assert main(["study", "export", str(study.folder), "--to", tool, "--out", "x", "--jspsych", "y"]) == 1
+        assert f"--jspsych belongs to --to jspsych, got --to {tool}" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from emomod.cli import study_analysis, study_tools
 from emomod.cli.options import (
     add_lime,
     add_model,
@@ -29,12 +30,8 @@ def add(commands: Any) -> None:
     stimuli = jobs.add_parser("stimuli", help="render all versions of a plan's clips behind a gate of checks")
     add_stimuli_arguments(stimuli)
     stimuli.set_defaults(run=execute_stimuli)
-    analyse = jobs.add_parser("analyse", help="whether listeners heard what the model predicted: report and tables")
-    add_analyse_arguments(analyse)
-    analyse.set_defaults(run=execute_analyse)
-    power = jobs.add_parser("power", help="how often a study of a size would find the agreement that is there")
-    add_power_arguments(power)
-    power.set_defaults(run=execute_power)
+    study_tools.add(jobs)
+    study_analysis.add(jobs)
 
 
 def add_design_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,36 +66,6 @@ def add_stimuli_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the key as JSON on standard output")
     add_lime(parser)
     add_model(parser)
-
-
-def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``emomod study analyse``."""
-    parser.add_argument("study", type=Path, metavar="STUDY", help="the folder of `emomod study stimuli`")
-    parser.add_argument("answers", type=Path, nargs="+", metavar="TABLE", help="tables of answers (CSV)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report, made anew")
-    parser.add_argument("--catch", type=float, default=0.75, metavar="P", help="least share of catch trials passed")
-    parser.add_argument(
-        "--repeat", type=float, metavar="P", help="least share of repeats answered alike (default: none)"
-    )
-    parser.add_argument("--headphones", action="store_true", help="the headphone check must have been passed")
-    parser.add_argument("--seed", type=int, default=0, help="of bootstrap and permutations (default 0)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
-
-
-def add_power_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``emomod study power``."""
-    parser.add_argument("--listeners", type=int, required=True, metavar="N")
-    parser.add_argument("--clips", type=int, required=True, metavar="N", help="each enhanced and weakened")
-    parser.add_argument("--trial-type", choices=("pair", "ccr"), default="pair", help="default: pair")
-    parser.add_argument(
-        "--sensitivity",
-        type=float,
-        default=0.5,
-        metavar="S",
-        help="how far an enhanced version is heard to move, over the spread of answers to one version (default .5)",
-    )
-    parser.add_argument("--studies", type=int, default=500, metavar="N", help="simulated studies (default 500)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
 
 
 def execute_design(arguments: argparse.Namespace) -> int:
@@ -163,60 +130,3 @@ def predictions(study: Any) -> str:
         f"{len(study.stimuli)} sounds in {study.folder / 'stimuli'}; keep {study.folder / 'private'} to yourself"
     )
     return "\n".join(lines)
-
-
-def execute_analyse(arguments: argparse.Namespace) -> int:
-    """Analyse and say where the report is."""
-    import shlex
-
-    from listening_study.analysis.exclusions import Rules
-    from listening_study.analysis.findings import analyse
-    from listening_study.analysis.report import write_analysis
-    from listening_study.package import read_study
-    from listening_study.table import read_table
-
-    study = read_study(arguments.study)
-    answers = [answer for path in arguments.answers for answer in read_table(path, study=study)]
-    rules = Rules(
-        least_catch_share=arguments.catch, least_repeat_share=arguments.repeat, headphones=arguments.headphones
-    )
-    found = analyse(study, answers, rules=rules, rng=arguments.seed)
-    command = shlex.join(
-        ["emomod", "study", "analyse", *map(str, [arguments.study, *arguments.answers, "--out", arguments.out])]
-    )
-    figures = write_analysis(
-        arguments.out, study, found, rules=rules, command=command, inputs=[arguments.study, *arguments.answers]
-    )
-    print_json(figures) if arguments.json else print(findings(figures, arguments.out))
-    return 0
-
-
-def findings(figures: dict[str, Any], out: Path) -> str:
-    """What was found, in a line for each attribute."""
-    lines = [f"{figures['n_participants']} took part, {figures['n_excluded']} were left out by the rules"]
-    lines += [
-        f"{row['attribute']}: {row['sign_agreement']:.2f} [{row['sign_agreement_low']:.2f}, "
-        f"{row['sign_agreement_high']:.2f}] of the answers go the predicted way, p = {row['p_value']:.4f}"
-        for row in figures["agreement"]
-    ]
-    lines += [
-        f"{row['condition']}: told from the original in {row['share']:.2f}, p = {row['p_value']:.4f}"
-        for row in figures["detected"]
-    ]
-    lines += [f"not known: {name}: {why}" for name, why in figures["unknown"].items()]
-    return "\n".join([*lines, f"{out}/report.html"])
-
-
-def execute_power(arguments: argparse.Namespace) -> int:
-    """Simulate studies and print how many find the agreement."""
-    from listening_study.analysis.power import StudySize, power
-    from listening_study.analysis.simulate import ListenerModel
-
-    size = StudySize(arguments.listeners, arguments.clips, trial_type=arguments.trial_type)
-    model = ListenerModel(sensitivity=arguments.sensitivity)
-    found = power(size, model=model, rng=arguments.seed, n_studies=arguments.studies)
-    print(
-        f"{arguments.listeners} listeners, {arguments.clips} clips: {found.value:.2f} [{found.low:.2f}, "
-        f"{found.high:.2f}] of {found.n_studies} simulated studies find the agreement (permutation test, p <= .05)"
-    )
-    return 0

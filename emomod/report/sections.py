@@ -6,9 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from emomod.markdown import table
 from emomod.report.content import flatten
 from emomod.report.page import read_part, render_template
-from emomod.training.markdown import table
 
 TEMPLATE = "sections.html.j2"
 

@@ -16,10 +16,10 @@ from emomod.corpus.store import COMPOSER_VERSION
 from emomod.datasets.splits import PROTOCOLS
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
+from emomod.markdown import table
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
 from emomod.model.predictor import load_predictor
 from emomod.training.check_sections import check_sections
-from emomod.training.markdown import table
 from emomod.training.model_checks import (
     RESULTS,
     check_clip,

@@ -9,7 +9,7 @@ from emomod.bootstrap import N_DRAWS, Estimate
 from emomod.corpus.command import rendering_command
 from emomod.corpus.pairs import LEAST_SHIFT
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES, spoken
-from emomod.training.markdown import table
+from emomod.markdown import table
 from emomod.training.model_checks import ModelChecks
 from emomod.training.robustness import PEAK, SNR_DB
 

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from emomod import markdown
 from emomod.datasets.splits import PROTOCOLS
 from emomod.figures import WIDTH, png_bytes
 from emomod.labels import EMOTION_NAMES
 from emomod.output import whole_file, write_csv
-from emomod.training import markdown
 from emomod.training.cost_of_explainability import MODELS, PUBLISHED, TWO_LEVELS, CostTable
 
 COLUMNS = (*EMOTION_NAMES, "mean")

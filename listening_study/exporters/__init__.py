@@ -1,0 +1,1 @@
+"""A study as a folder for the tool that runs it; a file for each tool, and what they share."""

@@ -1,0 +1,80 @@
+"""What all importers share: from records of a file with their places to answers checked against a study."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from emomod.errors import InputError
+from listening_study.exporters.presented import sounds_of
+from listening_study.package import Study
+from listening_study.table import Answer, Given, Session, answers_of, check_answers, study_id
+from listening_study.trials import Trial
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answered trial of a file."""
+
+    place: str  # file and row, or record
+    trial: Trial
+    session: Session
+    given: Given
+
+
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """Name the ``place`` in every InputError from within, and refuse numbers that no float can hold."""
+    try:
+        yield
+    except (InputError, OverflowError) as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+def collected(study: Study, found: Iterable[Found]) -> tuple[Answer, ...]:
+    """The answers of all that was found, checked together; InputError names the place that is refused."""
+    answers: list[Answer] = []
+    places: list[str] = []
+    for each in found:
+        with at(each.place):
+            rows = answers_of(study, each.trial, session=each.session, given=each.given)
+        answers += rows
+        places += [each.place] * len(rows)
+    if not answers:
+        raise InputError("files: hold no answer")
+    return check_answers(study, answers, places=places)
+
+
+def trial_told(study: Study, trial_id: str, *, told_study: str | None = None) -> Trial:
+    """The trial of an id; InputError where the file tells of another study, or the study has no such trial."""
+    if told_study is not None and told_study != study_id(study):
+        raise InputError(f"study must be {study_id(study)}, got {told_study!r}, another study's")
+    found = next((trial for trials in study.lists for trial in trials if trial.trial_id == trial_id), None)
+    if found is None:
+        raise InputError(f"trial_id must be one of the study's, got {trial_id!r}")
+    return found
+
+
+def check_sounds(study: Study, trial: Trial, told: Sequence[str]) -> None:
+    """InputError where ``told``, names or paths of sounds in the order presented, are not the trial's."""
+    names = tuple(PurePosixPath(str(each).replace("\\", "/")).stem for each in told)
+    if names != sounds_of(study, trial):
+        raise InputError(f"stimuli of {trial.trial_id} must be {' '.join(sounds_of(study, trial))}, got {told!r}")
+
+
+def text_of(record: dict[str, Any], name: str) -> str:
+    """A field of a record as text without blanks around; InputError where it is missing or empty."""
+    found = record.get(name)
+    if found is None or isinstance(found, (dict, list)) or not str(found).strip():
+        raise InputError(f"{name} must be there and not empty, got {found!r}")
+    return str(found).strip()
+
+
+def files_of(files: Sequence[Any]) -> list[Any]:
+    """``files`` if there is at least one; InputError where there is none or one comes twice."""
+    if not files:
+        raise InputError("files must be at least one, got none")
+    if len({str(file) for file in files}) < len(files):
+        raise InputError(f"files must be named once each, got {', '.join(map(str, files))}")
+    return list(files)

@@ -1,0 +1,41 @@
+"""Plain tables of a study."""
+
+import csv
+
+import pytest
+from test_study_export_jspsych import told_of_the_key
+from test_study_table import KINDS, study_of
+
+from emomod.errors import InputError
+from listening_study.exporters.plain_csv import FILLED, KNOWN, export_plain_csv
+from listening_study.exporters.presented import sounds_of
+from listening_study.exporters.psychopy import sound_columns
+from listening_study.exporters.words import WORDS, words_of
+from listening_study.questions import languages
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_against_the_study(kind, tmp_path):
+    study = study_of(kind)
+    folder = export_plain_csv(study, tmp_path / "out")
+    assert told_of_the_key(study, folder) == []
+    for number, trials in enumerate(study.lists):
+        with (folder / f"list_{number:02d}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["trial_id"] for row in rows] == [trial.trial_id for trial in trials]
+        for row, trial in zip(rows, trials, strict=True):
+            columns = sound_columns(kind, len(trial.heard))
+            assert [row[name] for name in columns] == [f"stimuli/{name}.wav" for name in sounds_of(study, trial)]
+            assert {row[name] for name in (*FILLED, *KNOWN)} == {""}
+
+
+def test_every_language_of_questions_has_words():
+    assert set(WORDS) >= set(languages())
+    with pytest.raises(InputError, match="language must be one of en, de for an export, got 'fr'"):
+        words_of("fr")
+
+
+def test_an_export_is_the_same_again(tmp_path):
+    first, second = (export_plain_csv(study_of("pair"), tmp_path / name) for name in ("a", "b"))
+    for path in first.rglob("*.*"):
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()

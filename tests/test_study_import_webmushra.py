@@ -1,0 +1,147 @@
+"""Results as webMUSHRA's write.php appends them, with its quirks: they come back, or are refused by name."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from test_study_table import KINDS, drawn_value, study_of, told, truth
+
+from emomod.errors import InputError
+from listening_study.exporters.presented import sounds_of
+from listening_study.exporters.sequences import sequence_name
+from listening_study.importers.webmushra import import_webmushra
+from listening_study.table import study_id
+
+
+def rows_of(study, number: int, code: str, rng, *, questionnaire=()) -> tuple[list[list[str]], dict]:
+    """The rows of a session, versions of a page shuffled as webMUSHRA does, and what they must come back as."""
+    test_id = f"{study_id(study)}_l{number:02d}_{code}"
+    rows = [[test_id, *questionnaire, "check", "yes", sounds_of(study, study.lists[number][0])[0], "4000"]]
+    wanted: dict = {}
+    participant = questionnaire[0] if questionnaire and questionnaire[0] else code
+    for trial in study.lists[number]:
+        value = drawn_value(trial, rng)
+        if trial.trial_type == "sliders":
+            value = [round(each / 10) * 10.0 for each in value]
+            shuffled = rng.permutation(len(value)).tolist()
+            answers = [(f" {value[place]:g} ", sounds_of(study, trial)[place]) for place in shuffled]
+        else:
+            text = value if isinstance(value, str) else f"{value:g}"
+            sound = sounds_of(study, trial)[0] if trial.trial_type == "scale" else sequence_name(study, trial)
+            answers = [(text, sound)]
+        rows += [[test_id, *questionnaire, trial.trial_id, text, sound, "5321"] for text, sound in answers]
+        wanted |= {(participant, trial.trial_id, name): each for name, each in truth(trial, value).items()}
+    return rows, wanted
+
+
+def write_rows(path: Path, sessions: list[list[list[str]]], *, names=("participant_id",)) -> Path:
+    """As write.php does: the header of the first session alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["session_test_id", *names, "trial_id", "stimuli_rating", "stimuli", "rating_time"])
+        writer.writerows(row for rows in sessions for row in rows)
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_come_back(kind, rng, tmp_path):
+    study, name = study_of(kind), "lms.csv" if kind == "sliders" else "lss.csv"
+    wanted: dict = {}
+    for number, code, own in ((0, "p0001", ""), (1, "p0002", "ann"), (0, "p0003", "")):
+        rows, found = rows_of(study, number, code, rng, questionnaire=(own,))
+        wanted |= found
+        write_rows(tmp_path / "results" / rows[0][0] / name, [rows])
+    write_rows(tmp_path / "results" / "some_other_test" / name, [])
+    answers = import_webmushra(study, [tmp_path / "results"])
+    assert told(answers) == wanted
+    assert {each.participant for each in answers} == {"p0001", "ann", "p0003"}
+    assert {(each.rt_ms, each.source_format) for each in answers} == {(5321.0, "webmushra")}
+    files = sorted((tmp_path / "results").glob("study_*/*.csv"))
+    assert import_webmushra(study, files) == answers
+
+
+def test_positions_of_sliders_are_those_of_the_rows(rng, tmp_path):
+    study = study_of("sliders")
+    rows, _ = rows_of(study, 0, "p0001", rng, questionnaire=("",))
+    answers = import_webmushra(study, [write_rows(tmp_path / "lms.csv", [rows])])
+    by_trial = {trial.trial_id: [row[4] for row in rows if row[2] == trial.trial_id] for trial in study.lists[0]}
+    assert all(by_trial[each.trial_id][each.position - 1] == each.stimulus for each in answers)
+
+
+def test_two_listeners_of_one_config_are_told_apart_by_their_codes(rng, tmp_path):
+    study = study_of("pair")
+    sessions: list = []
+    wanted: dict = {}
+    for own in ("ann", "ben"):
+        rows, found = rows_of(study, 0, "p0001", rng, questionnaire=(own,))
+        sessions.append(rows)
+        wanted |= found
+    path = write_rows(tmp_path / "lss.csv", sessions)
+    assert told(import_webmushra(study, [path])) == wanted
+    rows, _ = rows_of(study, 0, "p0001", rng, questionnaire=("ann",))
+    write_rows(path, [*sessions, rows])
+    last = sum(map(len, sessions)) + 3
+    with pytest.raises(InputError, match=rf"lss\.csv, row {last}: session '.*/ann' has answered l00t000 already"):
+        import_webmushra(study, [path])
+
+
+def test_ragged_rows_are_read_from_their_end(rng, tmp_path):
+    """The questionnaire was changed between two sessions: a header for two columns, rows with one."""
+    study = study_of("pair")
+    first, wanted = rows_of(study, 0, "p0001", rng, questionnaire=("ann", "37, tired"))
+    second, more = rows_of(study, 0, "p0001", rng, questionnaire=("",))
+    path = write_rows(tmp_path / "lss.csv", [first, second], names=("participant_id", "age"))
+    assert told(import_webmushra(study, [path])) == wanted | more
+
+
+def test_no_answer_is_an_empty_response(rng, tmp_path):
+    for kind, name in (("pair", "lss.csv"), ("sliders", "lms.csv")):
+        study = study_of(kind)
+        rows, _ = rows_of(study, 0, "p0001", rng)
+        rows[1][2] = "NA" if kind == "pair" else " NA "
+        answers = import_webmushra(study, [write_rows(tmp_path / name, [rows], names=())])
+        assert [each.response for each in answers].count(None) == 1
+
+
+REFUSED = [
+    (0, "study_0000000000_l00_p0001", "study must be"),
+    (0, "some_test", "session_test_id must be one of this export, got 'some_test'"),
+    (1, "l09t000", "trial_id must be one of the study's"),
+    (1, "l01t000", "trial_id must be of the list that session_test_id names"),
+    (2, "third", "response must be one of first, same, second"),
+    (3, "q00000000000000", "stimuli of l00t000 must be q"),
+    (4, "long", "rating_time must be a number"),
+]
+
+
+@pytest.mark.parametrize(("column", "cell", "match"), REFUSED, ids=lambda each: str(each)[:30])
+def test_rows_iv(column, cell, match, rng, tmp_path):
+    study = study_of("pair")
+    rows, _ = rows_of(study, 0, "p0001", rng)
+    rows[1][column] = cell
+    with pytest.raises(InputError, match=rf"lss\.csv, row 3: {match}"):
+        import_webmushra(study, [write_rows(tmp_path / "lss.csv", [rows], names=())])
+
+
+def test_files_iv(rng, tmp_path):
+    study, sliders = study_of("pair"), study_of("sliders")
+    (tmp_path / "mushra.csv").write_text(
+        "session_test_id,session_uuid,trial_id,rating_stimulus,rating_score,rating_time\n"
+    )
+    with pytest.raises(
+        InputError, match=r"mushra\.csv, row 1: must have the columns session_test_id, \.\.\., trial_id"
+    ):
+        import_webmushra(study, [tmp_path / "mushra.csv"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: must have folders study_"):
+        import_webmushra(study, [tmp_path / "empty"])
+    path = write_rows(tmp_path / "lss.csv", [[["a", "b"]]])
+    with pytest.raises(InputError, match=r"row 2: must have at least 5 cells, got 2"):
+        import_webmushra(study, [path])
+    rows, _ = rows_of(study, 0, "p0001", rng, questionnaire=("",))
+    with pytest.raises(InputError, match="files: hold no answer"):
+        import_webmushra(study, [write_rows(path, [rows[:1]])])
+    rows, _ = rows_of(sliders, 0, "p0001", rng, questionnaire=("",))
+    with pytest.raises(InputError, match=r"row 3: l00t000 must have a row for each of its versions"):
+        import_webmushra(sliders, [write_rows(path, [[*rows[:4], *rows[5:]]])])
