@@ -15,6 +15,7 @@ from emomod.bootstrap import Estimate
 from emomod.corpus.store import COMPOSER_VERSION, CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
+from emomod.markdown import table
 from emomod.model.checkpoint import Checkpoint, load_checkpoint
 from emomod.model.predictor import load_predictor
 from emomod.pipeline import predict
@@ -22,7 +23,6 @@ from emomod.training import card as card_module
 from emomod.training import model_checks
 from emomod.training.card import main, model_card
 from emomod.training.check_sections import TITLES, check_sections, weaknesses
-from emomod.training.markdown import table
 from emomod.training.model_checks import (
     ModelChecks,
     check_clip,
