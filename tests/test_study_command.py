@@ -1,6 +1,10 @@
 """emomod study: plans and stimuli on the command line."""
 
 import json
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 from fakes import sound_file, tiny_checkpoint
@@ -69,3 +73,29 @@ def test_exports_and_imports_against_their_modules(tmp_path, capsys, tool):
     if tool != "jspsych":
         assert main(["study", "export", str(study.folder), "--to", tool, "--out", "x", "--jspsych", "y"]) == 1
         assert f"--jspsych belongs to --to jspsych, got --to {tool}" in capsys.readouterr().err
+
+
+def test_a_served_study_is_there_and_ends(tmp_path):
+    study = small_study(tmp_path)
+    words = [sys.executable, "-m", "emomod", "study", "serve", str(study.folder), "--port", "0"]
+    command = [*words, "--db", f"sqlite:///{tmp_path / 'study.db'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        lines = [running.stdout.readline() for _ in range(4)]
+        address = lines[0].split()[1]
+        with urllib.request.urlopen(f"{address}api/study", timeout=30) as answer:
+            assert json.load(answer)["language"] == "en"
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=30)
+    assert lines[2].startswith("token:")
+    assert (tmp_path / "study.db").is_file()
+
+
+def test_serving_iv(tmp_path, capsys):
+    assert main(["study", "serve", str(tmp_path), "--db", f"sqlite:///{tmp_path / 'study.db'}"]) == 1
+    told = capsys.readouterr()
+    assert "holds no study" in told.err
+    assert told.out == ""
+    assert main(["study", "serve", str(tmp_path), "--consent", str(tmp_path / "none.txt")]) == 1
+    assert "consent: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from emomod.cli import study_analysis, study_tools
+from emomod.cli import study_analysis, study_serve, study_tools
 from emomod.cli.options import (
     add_lime,
     add_model,
@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
     stimuli = jobs.add_parser("stimuli", help="render all versions of a plan's clips behind a gate of checks")
     add_stimuli_arguments(stimuli)
     stimuli.set_defaults(run=execute_stimuli)
+    study_serve.add(jobs)
     study_tools.add(jobs)
     study_analysis.add(jobs)
 

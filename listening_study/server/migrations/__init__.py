@@ -1,0 +1,1 @@
+"""Changes of the tables, in the form of alembic; database.py applies them."""

@@ -1,0 +1,60 @@
+"""What a participant is sent: trials without a word of what they are, and sounds under names of their own.
+
+Every sound of every trial has another name for every participant. From names it cannot be seen which sounds are the
+same file, nor be asked for anybody else's; whether a trial is a catch trial or a repeat is not told.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from listening_study.package import Study
+from listening_study.plan import PAIRED
+from listening_study.questions import LOUDNESS, question_about
+from listening_study.server.codes import sound_id
+from listening_study.server.models import Participant
+from listening_study.trials import Trial
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """Turns trials into what is presented."""
+
+    study: Study
+    key: str  # from which the names of sounds follow
+
+    def trials_of(self, person: Participant) -> tuple[Trial, ...]:
+        """The list of a participant."""
+        return self.study.lists[person.list]
+
+    def presented(self, person: Participant) -> list[dict[str, Any]]:
+        """The trials of a participant, as the page gets them; with one that ``begins`` a pass, its question is new."""
+        found, asked = [], ""
+        for trial in self.trials_of(person):
+            begins = trial.attribute not in (asked, LOUDNESS)
+            asked = trial.attribute if begins else asked
+            found.append({**self._trial(person, trial), "begins": begins})
+        return found
+
+    def _trial(self, person: Participant, trial: Trial) -> dict[str, Any]:
+        question = question_about(trial.attribute, language=self.study.plan.language)
+        return {
+            "kind": trial.trial_type,
+            "practice": trial.phase == "practice",
+            "question": question.pair if trial.trial_type in PAIRED else question.scale,
+            "low": question.low,
+            "high": question.high,
+            "explained": question.explained,
+            "sounds": [self._name(person, trial, place) for place in range(len(trial.heard))],
+        }
+
+    def _name(self, person: Participant, trial: Trial, place: int) -> str:
+        return sound_id(self.key, person.id, trial.trial_id, place)
+
+    def sound(self, person: Participant, name: str) -> Path | None:
+        """The file behind the name of a sound, if it is one of this participant's."""
+        for trial in self.trials_of(person):
+            for place, condition in enumerate(trial.heard):
+                if self._name(person, trial, place) == name:
+                    return self.study.path(self.study.stimulus(trial.item, condition))
+        return None
