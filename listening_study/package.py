@@ -11,6 +11,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ class Study:
 
     def stimulus(self, item: str, condition: str) -> Stimulus:
         """A version of an item."""
-        return next(each for each in self.stimuli.values() if (each.item, each.condition) == (item, condition))
+        return self._by_version[item, condition]
+
+    @cached_property
+    def _by_version(self) -> dict[tuple[str, str], Stimulus]:
+        return {(each.item, each.condition): each for each in self.stimuli.values()}
 
     def path(self, stimulus: Stimulus) -> Path:
         """The delivered file."""

@@ -89,6 +89,11 @@ class StudyPlan:
         return tuple(Condition(target, version, gain) for gain in self.gains_db for version in self.versions)
 
     @property
+    def has_catch_trials(self) -> bool:
+        """Whether lists have identical and softer pairs."""
+        return bool(self.catch) and self.trial_type in PAIRED
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions of all targets."""
         return tuple(condition for target in self.targets for condition in self.conditions_of(target))
@@ -130,7 +135,8 @@ def _parsed(found: dict[Any, Any], *, folder: Path) -> StudyPlan:
         if name in found and not isinstance(found[name], list):
             raise InputError(f"{name} must be a list, got {found[name]!r}")
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
-    given["gains_db"] = tuple(check_number("gains_db", gain) for gain in given.get("gains_db", (6.0,)))
+    if "gains_db" in given:
+        given["gains_db"] = tuple(check_number("gains_db", gain) for gain in given["gains_db"])
     given["items"] = tuple(_item(place, each, folder) for place, each in enumerate(given["items"], 1))
     return StudyPlan(**given | {"title": str(given["title"])})
 

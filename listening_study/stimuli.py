@@ -14,27 +14,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.attribution.lime import LimeSettings
+from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.audio import file_sha256, read_clip, write_wav
-from emomod.component_weights import Selection, select_components
-from emomod.components.segments import SegmentComponents
+from emomod.component_weights import ComponentWeights, Selection, select_components
+from emomod.components.segments import SegmentComponents, cut_segments
 from emomod.errors import InputError
-from emomod.explanation import Explanation
 from emomod.model.predictor import Predictor
 from emomod.modification import amplitude
-from emomod.pipeline import explain
-from emomod.report.loudness import MAX_GAIN_DB, loudness
+from emomod.report.loudness import loudness
 from emomod.rescoring import draw_control, score_file
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
 from listening_study.conditions import ORIGINAL, SOFTER, SOFTER_DB, Condition
 from listening_study.levels import BITS, dithered, faded, true_peak_db
-from listening_study.plan import PAIRED, Item, StudyPlan
+from listening_study.plan import Item, StudyPlan
 
 LUFS = -23.0  # of every item whose peaks allow it (EBU R 128)
 MAX_TRUE_PEAK_DB = -1.0
 MARGIN_DB = 0.05  # kept below that for dither and rounding
 TOLERANCE_LU = 0.1
+MAX_MATCHING_DB = 20.0  # by which a version may be softer than the original; more would bring up noise
 LEAST_LUFS = -60.0  # below which a version counts as silent
 Wave = NDArray[np.float64]
 
@@ -88,9 +87,10 @@ def _versions_of(
     stages: Stages,
 ) -> list[Stimulus]:
     clip = read_clip(item.clip, start=item.start, seconds=predictor.window_seconds)
-    explanation = explain(item.clip, start=item.start, settings=lime, predictor=predictor, stages=stages)
-    components = SegmentComponents(compute_spectrogram(clip.y), explanation.segments, predictor.device)
-    gains = dict(_gains(plan, explanation, components, number))
+    components = cut_segments(compute_spectrogram(clip.y), device=predictor.device)
+    with stages.stage(f"explaining {item.name}"):
+        weights = explain_with_lime(predictor, components, settings=lime or LimeSettings(), progress=stages.progress)
+    gains = dict(_gains(plan, weights, components, number))
     with stages.stage(f"writing the versions of {item.name}"):
         waveforms = {name: faded(components.render(each)) for name, each in gains.items()}
         levels = matched_levels(waveforms)
@@ -106,16 +106,16 @@ def _versions_of(
 
 
 def _gains(
-    plan: StudyPlan, explanation: Explanation, components: SegmentComponents, number: int
+    plan: StudyPlan, weights: ComponentWeights, components: SegmentComponents, number: int
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Gains [K] of every condition, by name; the original first."""
     whole = np.ones(components.n_components)
     yield ORIGINAL, whole
-    if plan.catch and plan.trial_type in PAIRED:
+    if plan.has_catch_trials:
         yield SOFTER, whole
     energies = components.energies()
     for place, target in enumerate(plan.targets):
-        selection = select_components(explanation.weights, target=target, rule=plan.rule)
+        selection = select_components(weights, target=target, rule=plan.rule)
         for condition in plan.conditions_of(target):
             rng = np.random.default_rng([plan.seed, number, place, 1])
             yield condition.name, _gains_of(condition, selection, energies, rng)
@@ -143,10 +143,9 @@ def matched_levels(waveforms: dict[str, Wave]) -> dict[str, float]:
     if silent := [name for name, level in levels.items() if not level > LEAST_LUFS]:
         raise InputError(f"{silent[0]}: is silent ({levels[silent[0]]:.1f} LUFS)")
     for name, level in levels.items():
-        if levels[ORIGINAL] - level > MAX_GAIN_DB:
-            raise InputError(
-                f"{name}: is {levels[ORIGINAL] - level:.1f} dB softer than the original; at most 20 allowed"
-            )
+        if levels[ORIGINAL] - level > MAX_MATCHING_DB:
+            softer = f"{levels[ORIGINAL] - level:.1f} dB softer than the original"
+            raise InputError(f"{name}: is {softer}; at most {MAX_MATCHING_DB:g} are allowed")
     gains = {name: LUFS - level for name, level in levels.items()}
     over = max(true_peak_db(y) + gains[name] for name, y in waveforms.items()) - (MAX_TRUE_PEAK_DB - MARGIN_DB)
     attenuated = {name: gain - max(0.0, over) for name, gain in gains.items()}
@@ -180,8 +179,7 @@ def check_delivered(versions: list[Stimulus]) -> None:
                 f"allowed are {TOLERANCE_LU:g}"
             )
         if each.true_peak_db > MAX_TRUE_PEAK_DB:
-            raise InputError(
-                f"{each.condition}: has a true peak of {each.true_peak_db:.2f} dBTP; at most -1 is allowed"
-            )
+            peak = f"{each.true_peak_db:.2f} dBTP"
+            raise InputError(f"{each.condition}: has a true peak of {peak}; at most {MAX_TRUE_PEAK_DB:g} is allowed")
     if twice := [each.condition for each in versions if [v.sha256 for v in versions].count(each.sha256) > 1]:
         raise InputError(f"{', '.join(twice)}: are the same file; they would be told apart by chance alone")

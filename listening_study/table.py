@@ -288,13 +288,10 @@ def predicted_of(study: Study, answers: Sequence[Answer]) -> NDArray[np.float64]
 
     On the delivered files, on the scale 0..1 of scores. NaN for catch trials about loudness, which no score predicts.
     """
-    stimuli = {(each.item, each.condition): each for each in study.stimuli.values()}
-    places = {name: place for place, name in enumerate(study.names)}
 
     def shift(answer: Answer) -> float:
         if answer.attribute == LOUDNESS:
             return math.nan
-        after, before = (stimuli[answer.item, name].scores for name in (answer.condition, answer.other or ORIGINAL))
-        return float((after - before)[places[answer.attribute]])
+        return study.predicted(answer.item, answer.condition, answer.attribute, other=answer.other or ORIGINAL)
 
     return np.array([shift(answer) for answer in answers], dtype=np.float64)

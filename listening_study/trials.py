@@ -3,8 +3,8 @@
 A list is a sequence of passes, one attribute each, since two questions on one screen collapse into one. Within a pass
 items come in rounds; from round to round an item goes through its conditions in the order of a row of a Williams
 square, other rows for other items and lists. Where a listener hears only some conditions of an item, lists and items
-take turns in all balanced choices. Lists come in twins (0 and 1, 2 and 3, ...), which differ in sides alone: in a pair
-the version is heard first in half of the trials of a list, and where one twin has it first, the other has it second.
+take turns in all balanced choices. In a pair the version is heard first in half of the trials of a list; such lists
+come in twins (0 and 1, 2 and 3, ...) that differ in sides alone: where one has it first, the other has it second.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from listening_study.orders import balanced_choices, balanced_sides, kept_apart,
 from listening_study.plan import PAIRED, StudyPlan
 from listening_study.questions import LOUDNESS
 
-PHASES = ("practice", "main", "repeat", "catch")
+SIDED = (*PAIRED, "abx")  # trial types in which a version is heard first or second
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Trial:
     trial_id: str
     list: int
     place: int  # in the list, from 0
-    phase: str  # one of PHASES
+    phase: str  # practice, main, repeat or catch
     trial_type: str
     attribute: str  # that is asked about
     item: str
@@ -57,22 +57,22 @@ def _numbered(trials: list[Trial], number: int) -> tuple[Trial, ...]:
 
 def _drawn(plan: StudyPlan, number: int) -> list[Trial]:
     """One list, its trials not yet numbered."""
-    twins, mirrored = divmod(number, 2)
-    rng = np.random.default_rng([plan.seed, twins])
+    turn, mirrored = divmod(number, 2) if plan.trial_type in SIDED else (number, 0)
+    rng = np.random.default_rng([plan.seed, turn])
     passes = williams_square(len(plan.targets))
     found: list[Trial] = []
-    for attribute in (plan.targets[place] for place in passes[twins % len(passes)]):
+    for attribute in (plan.targets[place] for place in passes[turn % len(passes)]):
         songs = [trial.song for trial in found]
-        found += _pass(plan, attribute, twins, bool(mirrored), rng, songs)
+        found += _pass(plan, attribute, turn, bool(mirrored), rng, songs)
     return _with_extras(plan, found, rng)
 
 
 def _pass(
-    plan: StudyPlan, attribute: str, twins: int, mirrored: bool, rng: np.random.Generator, before: list[str]
+    plan: StudyPlan, attribute: str, turn: int, mirrored: bool, rng: np.random.Generator, before: list[str]
 ) -> list[Trial]:
     """Practice and main trials about one attribute."""
     main: list[Trial] = []
-    for conditions in _rounds(plan, attribute, twins):
+    for conditions in _rounds(plan, attribute, turn):
         heard = [*before, *(trial.song for trial in main)]
         order = kept_apart([item.song for item in plan.items], distance=plan.distance, rng=rng, before=heard)
         main += [_trial(plan, attribute, plan.items[place].name, conditions[place]) for place in order]
@@ -83,21 +83,25 @@ def _pass(
     return [*(replace(trial, phase="practice") for trial in drawn[: plan.practice]), *main]
 
 
-def _rounds(plan: StudyPlan, attribute: str, twins: int) -> Iterator[list[str]]:
+def _rounds(plan: StudyPlan, attribute: str, turn: int) -> Iterator[list[str]]:
     """Conditions by item, round by round; for sliders, which have all at once, one round."""
-    names = [condition.name for condition in plan.asked_about(attribute)]
     if plan.trial_type == "sliders":
         yield [""] * len(plan.items)
         return
-    if plan.trial_type == "scale":
-        names = [ORIGINAL, *names]
-    choices = balanced_choices(len(names), min(plan.conditions_per_item or len(names), len(names)))
-    square = williams_square(choices.shape[1])
-    for turn in range(choices.shape[1]):
-        yield [
-            names[choices[(place + twins) % len(choices)][square[(place + twins) % len(square)][turn]]]
-            for place in range(len(plan.items))
-        ]
+    dealt = [_dealt(plan, attribute, place + turn) for place in range(len(plan.items))]
+    square = williams_square(len(dealt[0]))
+    for each in range(len(dealt[0])):
+        yield [names[square[(place + turn) % len(square)][each]] for place, names in enumerate(dealt)]
+
+
+def _dealt(plan: StudyPlan, attribute: str, turn: int) -> list[str]:
+    """What one listener hears of an item: of each target as many versions as the plan says, of ratings the original."""
+    found = [ORIGINAL] if plan.trial_type == "scale" else []
+    for target in plan.targets if plan.asked == "all" else (attribute,):
+        names = [condition.name for condition in plan.conditions_of(target)]
+        choices = balanced_choices(len(names), plan.conditions_per_item or len(names))
+        found += [names[place] for place in choices[turn % len(choices)]]
+    return found
 
 
 def _trial(plan: StudyPlan, attribute: str, item: str, condition: str) -> Trial:

@@ -153,6 +153,27 @@ def test_some_conditions_of_each_item_are_balanced_against_theory():
     assert set(heard.values()) == {4}  # of the six lists, each item and version in as many
 
 
+def test_some_conditions_of_each_target_against_theory():
+    plan = replace(PLAN, asked="all", conditions_per_item=1, lists=6, repeats=0, catch=0)
+    for trials in draw_lists(plan):
+        heard = Counter((t.attribute, t.item, t.condition.split()[0]) for t in of_phase(trials, "main"))
+        assert heard == dict.fromkeys([(a, i.name, b) for a in PLAN.targets for i in ITEMS for b in PLAN.targets], 1)
+
+
+def test_ratings_always_have_the_original_against_theory():
+    plan = replace(PLAN, trial_type="scale", conditions_per_item=1, lists=6, repeats=0)
+    for trials in draw_lists(plan):
+        heard = Counter((t.attribute, t.item, t.condition == ORIGINAL) for t in of_phase(trials, "main"))
+        assert heard == dict.fromkeys([(a, i.name, o) for a in PLAN.targets for i in ITEMS for o in (True, False)], 1)
+
+
+@pytest.mark.parametrize("trial_type", ["scale", "sliders"])
+def test_lists_without_sides_all_differ(trial_type):
+    lists = draw_lists(replace(PLAN, trial_type=trial_type))
+    orders = {tuple((t.attribute, t.item, t.condition, t.heard) for t in trials) for trials in lists}
+    assert len(orders) == len(lists)
+
+
 def test_repeats_and_catch_trials_against_theory():
     for trials in draw_lists(replace(PLAN, repeats=5, catch=2, asked="all")):
         for trial in of_phase(trials, "repeat"):
