@@ -8,6 +8,7 @@ private/study.json    model, versions of the software, settings, hash of the pla
 """
 
 import csv
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -49,6 +50,12 @@ class Study:
     def stimulus(self, item: str, condition: str) -> Stimulus:
         """A version of an item."""
         return self._by_version[item, condition]
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash of all that was heard and asked: trials of all lists and sounds; answers belong to it."""
+        heard = [list_rows(self), sorted((each.token, each.sha256) for each in self.stimuli.values())]
+        return hashlib.sha256(to_json(heard).encode()).hexdigest()
 
     @cached_property
     def _by_version(self) -> dict[tuple[str, str], Stimulus]:

@@ -56,7 +56,7 @@ class Stimulus:
 def token_of(plan: StudyPlan, item: str, condition: str) -> str:
     """The opaque name of a version; it follows from the plan's title and seed."""
     told = "\n".join([plan.title, str(plan.seed), item, condition])
-    return "s" + hashlib.sha256(told.encode()).hexdigest()[:14]
+    return "x" + hashlib.sha256(told.encode()).hexdigest()[:14]
 
 
 def make_stimuli(

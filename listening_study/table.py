@@ -27,10 +27,10 @@ from emomod.checks import check_number
 from emomod.errors import InputError
 from emomod.output import whole_file
 from listening_study.conditions import ORIGINAL
-from listening_study.importers.responses import CHOICES, RANGES, Value, responses_of
-from listening_study.importers.rows import escaped, optional_number, read_rows, unescaped
+from listening_study.csv_rows import escaped, optional_number, read_rows, unescaped
 from listening_study.package import Study
 from listening_study.questions import LOUDNESS
+from listening_study.responses import CHOICES, RANGES, Value, responses_of
 from listening_study.trials import Trial
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Answer:
 COLUMNS = tuple(field.name for field in fields(Answer))
 TEXT = tuple(field.name for field in fields(Answer) if field.type is str)
 WHOLE_NUMBERS = ("list", "trial_index", "position")
+WHOLE = (*CHOICES, "ccr", "scale")  # trial types whose responses are whole numbers
 NUMBERS = ("response", "confidence", "rt_ms", "listened_ms", "n_plays", "n_switches")
 
 
@@ -93,7 +94,7 @@ class Session:
 class Given:
     """What a listener did in a trial, in terms of what was presented."""
 
-    value: Value  # as listening_study.importers.responses says
+    value: Value  # as listening_study.responses says
     confidence: float | None = None
     rt_ms: float | None = None
     listened_ms: float | None = None
@@ -103,8 +104,8 @@ class Given:
 
 
 def study_id(study: Study) -> str:
-    """The name by which results know their study; it follows from the plan and tells nothing about it."""
-    return f"study_{study.record['plan_sha256'][:10]}"
+    """The name by which results know their study; it follows from its trials and sounds and tells nothing of them."""
+    return f"study_{study.identity[:10]}"
 
 
 # ---- from a trial to rows --------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def check_answers(
     """Return ``answers`` if all are of ``study``; InputError names the place (by default "answer 1", ...) that is not.
 
     Refused: another study's answers, unknown trials, what is not as the trial has it, responses out of range, a session
-    of two participants or lists, a trial that a session answers twice, sliders that lack versions.
+    of two participants or lists, a trial that a participant answers twice, sliders that lack versions.
     """
     trials = {trial.trial_id: trial for trials in study.lists for trial in trials}
     owners: dict[str, tuple[str, int]] = {}
@@ -167,9 +168,10 @@ def check_answers(
             if owners.setdefault(answer.session, owner) != owner:
                 who, which = owners[answer.session]
                 raise InputError(f"session {answer.session!r} is already that of participant {who!r}, list {which}")
-            key = (answer.session, answer.trial_id, answer.condition)
+            key = (answer.participant, answer.trial_id, answer.condition)
             if key in seen:
-                raise InputError(f"session {answer.session!r} has answered {answer.trial_id} already ({seen[key]})")
+                told = f"participant {answer.participant!r} has answered {answer.trial_id} already"
+                raise InputError(f"{told} ({seen[key]})")
             seen[key] = place
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
@@ -206,15 +208,17 @@ def _check_numbers(answer: Answer) -> None:
         low, high = ranges.get(name, (0.0, math.inf))
         if (value := getattr(answer, name)) is not None:
             check_number(name, value, low=low, high=high)
-    if answer.trial_type in CHOICES and answer.response is not None and answer.response != round(answer.response):
+    if answer.trial_type in WHOLE and answer.response is not None and answer.response != round(answer.response):
         raise InputError(f"response must be a whole number, got {answer.response!r}")
 
 
 def _check_sliders(trials: dict[str, Trial], seen: dict[tuple[str, str, str], str]) -> None:
-    for (session, trial_id, _), place in seen.items():
-        missing = [name for name in trials[trial_id].heard if (session, trial_id, name) not in seen]
+    for (participant, trial_id, _), place in seen.items():
+        missing = [name for name in trials[trial_id].heard if (participant, trial_id, name) not in seen]
         if trials[trial_id].trial_type == "sliders" and missing:
-            raise InputError(f"{place}: {trial_id} must have a row for each version; session {session!r} lacks some")
+            raise InputError(
+                f"{place}: {trial_id} must have a row for each version; participant {participant!r} lacks some"
+            )
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from fakes import sound_file
 from small_runs import SECONDS, small_predictor
 
 from emomod.attribution.lime import LimeSettings
-from listening_study.importers.responses import Value
 from listening_study.package import Study, make_study
 from listening_study.plan import StudyPlan, items_of
+from listening_study.responses import Value
 from listening_study.table import Answer, Given, Session, answers_of
 from listening_study.trials import Trial
 

@@ -96,7 +96,7 @@ def test_files_iv(rng, tmp_path):
     records = records_of(study, 0, rng, "ann")
     path, again = write_records(tmp_path / "a.csv", records), write_records(tmp_path / "b.csv", records)
     with pytest.raises(
-        InputError, match=r"b\.csv, row 3: session 'ann0' has answered l00t000 already \(.*a\.csv, row 3"
+        InputError, match=r"b\.csv, row 3: participant 'ann' has answered l00t000 already \(.*a\.csv, row 3"
     ):
         import_jspsych(study, [path, again])
     with pytest.raises(InputError, match="files must be at least one"):

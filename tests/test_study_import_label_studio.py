@@ -166,7 +166,7 @@ def test_files_iv(annotated, tmp_path):
     tasks, _ = annotated("pair", 0)
     path = tmp_path / "tasks.json"
     path.write_text(json.dumps(tasks + tasks[:1]))
-    last = rf"record {len(tasks) + 1}, annotation 1: session 'annotator7_l00' has answered l00t000 already"
+    last = rf"record {len(tasks) + 1}, annotation 1: participant 'annotator7' has answered l00t000 already"
     with pytest.raises(InputError, match=last):
         import_label_studio(study_of("pair"), [path])
     for text, match in {

@@ -119,7 +119,7 @@ def test_rows_iv(changes, match, session_of, tmp_path):
 def test_a_session_twice_iv(session_of, tmp_path):
     rows, _ = session_of("pair", 0, "ann")
     files = [write_rows(tmp_path / f"{name}.csv", rows) for name in ("a", "b")]
-    with pytest.raises(InputError, match=r"b\.csv, row 3: session 'ann_001.* has answered l00t000 already"):
+    with pytest.raises(InputError, match=r"b\.csv, row 3: participant 'ann' has answered l00t000 already"):
         import_psychopy(study_of("pair"), files)
 
 

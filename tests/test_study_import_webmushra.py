@@ -66,7 +66,10 @@ def test_positions_of_sliders_are_those_of_the_rows(rng, tmp_path):
     rows, _ = rows_of(study, 0, "p0001", rng, questionnaire=("",))
     answers = import_webmushra(study, [write_rows(tmp_path / "lms.csv", [rows])])
     by_trial = {trial.trial_id: [row[4] for row in rows if row[2] == trial.trial_id] for trial in study.lists[0]}
-    assert all(by_trial[each.trial_id][each.position - 1] == each.stimulus for each in answers)
+    trials = {trial.trial_id: trial for trial in study.lists[0]}
+    for each in answers:
+        heard = dict(zip(trials[each.trial_id].heard, sounds_of(study, trials[each.trial_id]), strict=True))
+        assert by_trial[each.trial_id][each.position - 1] == heard[each.condition]
 
 
 def test_two_listeners_of_one_config_are_told_apart_by_their_codes(rng, tmp_path):
@@ -82,7 +85,7 @@ def test_two_listeners_of_one_config_are_told_apart_by_their_codes(rng, tmp_path
     rows, _ = rows_of(study, 0, "p0001", rng, questionnaire=("ann",))
     write_rows(path, [*sessions, rows])
     last = sum(map(len, sessions)) + 3
-    with pytest.raises(InputError, match=rf"lss\.csv, row {last}: session '.*/ann' has answered l00t000 already"):
+    with pytest.raises(InputError, match=rf"lss\.csv, row {last}: participant 'ann' has answered l00t000 already"):
         import_webmushra(study, [path])
 
 

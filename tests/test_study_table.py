@@ -15,7 +15,7 @@ from small_studies import small_study
 
 from emomod.errors import InputError
 from listening_study.conditions import ORIGINAL
-from listening_study.importers.rows import escaped, read_rows, unescaped
+from listening_study.csv_rows import escaped, read_rows, unescaped
 from listening_study.package import Study
 from listening_study.questions import LOUDNESS
 from listening_study.table import (
@@ -231,7 +231,7 @@ CHANGES = [
     ({"study": "study_0000000000"}, "study must be study_.*, got 'study_0000000000', another study's"),
     ({"trial_id": "l09t000"}, "trial_id must be one of the study's, got 'l09t000'"),
     ({"list": "1"}, "list must be 0 in l00t000, got 1"),
-    ({"stimulus": "s00000000000000"}, "stimulus must be 's.*' in l00t000, got 's00000000000000'"),
+    ({"stimulus": "s00000000000000"}, "stimulus must be 'x.*' in l00t000, got 's00000000000000'"),
     ({"condition": "unknown"}, "condition must be"),
     ({"position": "7"}, "position must be"),
     ({"attribute": "sad"}, "attribute must be 'articulation'"),
@@ -270,7 +270,7 @@ def test_tables_iv(pair, rng, tmp_path, changes, match):
 
 def test_doubled_answers_iv(pair, rng):
     answers = all_answers(pair, rng)
-    with pytest.raises(InputError, match=rf"answer {len(answers) + 1}: session 'session0' has .* \(answer 1\)"):
+    with pytest.raises(InputError, match=rf"answer {len(answers) + 1}: participant 'p0' has .* \(answer 1\)"):
         check_answers(pair, [*answers, answers[0]])
     stolen = [replace(each, session="session0") for each in answers]
     with pytest.raises(InputError, match="session 'session0' is already that of participant 'p0', list 0"):

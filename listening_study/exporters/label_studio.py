@@ -21,8 +21,8 @@ from listening_study.exporters.jspsych import options_of
 from listening_study.exporters.presented import Screen, copy_sounds, screens_of
 from listening_study.exporters.psychopy import sound_columns
 from listening_study.exporters.words import Words, words_of
-from listening_study.importers.responses import CHOICES, RANGES
 from listening_study.package import STIMULI, Study
+from listening_study.responses import CHOICES, RANGES
 from listening_study.table import study_id
 
 ANSWER = "answer"  # name of the control; of sliders answer_1, answer_2, ...

@@ -1,13 +1,15 @@
 """What participants receive of a trial: opaque sounds in their order, a question and the ends of its scale; no key.
 
-A sound that comes twice in a trial (X of an ABX, an identical pair) has a second name the second time, since equal
-names in a page's source would give the answer away.
+A sound has another name each time that a list has it, since equal names would give away which sounds are the same: X of
+an ABX, an identical pair, and by its frequency the original.
 """
 
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from listening_study.package import STIMULI, Study
@@ -31,14 +33,29 @@ class Screen:
 
 def sounds_of(study: Study, trial: Trial) -> tuple[str, ...]:
     """Names of the sounds of a trial in the order presented."""
-    tokens = [study.stimulus(trial.item, condition).token for condition in trial.heard]
-    return tuple(second_name(study, token) if token in tokens[:place] else token for place, token in enumerate(tokens))
+    return _names(study)[trial.trial_id]
 
 
-def second_name(study: Study, token: str) -> str:
-    """The other name of a sound; without the study's record it cannot be told from the first."""
-    told = f"{study.record['plan_sha256']}\n{token}"
-    return "s" + hashlib.sha256(told.encode()).hexdigest()[:14]
+@lru_cache(maxsize=8)
+def _names(study: Study) -> dict[str, tuple[str, ...]]:
+    """Names of the sounds of all trials: the n-th time that a list has a sound, it has the sound's n-th name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for trials in study.lists:
+        heard: Counter[str] = Counter()
+        for trial in trials:
+            names = []
+            for condition in trial.heard:
+                token = study.stimulus(trial.item, condition).token
+                heard[token] += 1
+                names.append(_name(study, token, heard[token]))
+            found[trial.trial_id] = tuple(names)
+    return found
+
+
+def _name(study: Study, token: str, number: int) -> str:
+    """A name of a sound; without the study it cannot be told which others are names of the same."""
+    told = "\n".join([study.identity, token, str(number)])
+    return "x" + hashlib.sha256(told.encode()).hexdigest()[:14]
 
 
 def screens_of(study: Study, trials: Sequence[Trial]) -> Iterator[Screen]:
@@ -68,9 +85,9 @@ def _screen(study: Study, trial: Trial, about: Question, explained: str) -> Scre
 def copy_sounds(study: Study, folder: Path) -> None:
     """Copy every sound that a trial of ``study`` has into the new folder ``folder``/stimuli."""
     (folder / STIMULI).mkdir()
-    first = {token: token for token in study.stimuli}
-    second = {second_name(study, token): token for token in study.stimuli}
-    used = {name for trials in study.lists for trial in trials for name in sounds_of(study, trial)}
-    for name in sorted(used):
-        source = study.path(study.stimuli[{**second, **first}[name]])
-        shutil.copyfile(source, folder / STIMULI / f"{name}.wav")
+    for trials in study.lists:
+        for trial in trials:
+            for name, condition in zip(sounds_of(study, trial), trial.heard, strict=True):
+                target = folder / STIMULI / f"{name}.wav"
+                if not target.exists():
+                    shutil.copyfile(study.path(study.stimulus(trial.item, condition)), target)

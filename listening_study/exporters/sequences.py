@@ -13,7 +13,7 @@ PAUSE_SECONDS = 0.5
 
 def sequence_name(study: Study, trial: Trial) -> str:
     """The opaque name of the sound that holds what is heard in ``trial``."""
-    told = "\n".join([study.record["plan_sha256"], *sounds_of(study, trial)])
+    told = "\n".join([study.identity, *sounds_of(study, trial)])
     return "q" + hashlib.sha256(told.encode()).hexdigest()[:14]
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from emomod.checks import check_number
 from emomod.errors import InputError
+from listening_study.csv_rows import read_rows
 from listening_study.importers.collect import Found, at, check_sounds, collected, files_of, text_of, trial_told
-from listening_study.importers.responses import said
-from listening_study.importers.rows import read_rows
 from listening_study.package import Study
+from listening_study.responses import said
 from listening_study.table import Answer, Given, Session
 
 PLUGIN = "emomod-compare"

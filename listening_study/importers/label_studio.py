@@ -17,8 +17,8 @@ from emomod.errors import InputError
 from listening_study.exporters.label_studio import answer_names
 from listening_study.exporters.psychopy import sound_columns
 from listening_study.importers.collect import Found, at, check_sounds, collected, files_of, text_of, trial_told
-from listening_study.importers.responses import said
 from listening_study.package import Study
+from listening_study.responses import said
 from listening_study.table import Answer, Given, Session
 from listening_study.trials import Trial
 
@@ -91,7 +91,7 @@ def _annotator(study: Study, found: Any) -> str:
     if isinstance(number, int) and not isinstance(number, bool):
         return f"annotator{number}"
     if isinstance(number, str) and number.strip():
-        told = f"{study.record['plan_sha256']}\n{number.strip().casefold()}"
+        told = f"{study.identity}\n{number.strip().casefold()}"
         return f"annotator_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
     raise InputError(f"annotator (completed_by) must be told by number or address, got {type(found).__name__}")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from emomod.errors import InputError
+from listening_study.csv_rows import Row, optional_number, read_rows
 from listening_study.exporters.psychopy import sound_columns
 from listening_study.importers.collect import Found, at, check_sounds, collected, files_of, text_of, trial_told
-from listening_study.importers.responses import CHOICES, MISSING, said
-from listening_study.importers.rows import Row, optional_number, read_rows
 from listening_study.package import Study
+from listening_study.responses import CHOICES, MISSING, said
 from listening_study.table import Answer, Given, Session
 from listening_study.trials import Trial
 

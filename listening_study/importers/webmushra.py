@@ -14,13 +14,13 @@ from itertools import groupby
 from pathlib import Path
 
 from emomod.errors import InputError
+from listening_study.csv_rows import Row, optional_number, read_rows
 from listening_study.exporters.presented import sounds_of
 from listening_study.exporters.sequences import sequence_name
 from listening_study.exporters.webmushra import CHECK, CODE, IN_SEQUENCE
 from listening_study.importers.collect import Found, at, collected, files_of, trial_told
-from listening_study.importers.responses import said
-from listening_study.importers.rows import Row, optional_number, read_rows
 from listening_study.package import Study
+from listening_study.responses import said
 from listening_study.table import Answer, Given, Session, study_id
 
 HEAD = "session_test_id"

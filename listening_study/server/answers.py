@@ -1,6 +1,6 @@
 """What a page may send: events, checked against the trials of their participant.
 
-A response is told by what was presented, since the page knows no more, as listening_study.importers.responses says:
+A response is told by what was presented, since the page knows no more, as listening_study.responses says:
 pair "first", "same" or "second"; abx "first" or "second"; ccr -3..3; scale 1..9; sliders 0..100 for each version.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emomod.errors import InputError
-from listening_study.importers.responses import CHOICES, RANGES
+from listening_study.responses import CHOICES, RANGES
 from listening_study.server.store import ANSWER, FINISH, NewEvent
 from listening_study.trials import Trial
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from listening_study.conditions import SOFTER
-from listening_study.importers.responses import responses_of
 from listening_study.package import Study
+from listening_study.responses import responses_of
 from listening_study.server.models import Event, Participant
 from listening_study.server.rows import first_answers, headphone_pass
 from listening_study.server.store import FINISH, Store

@@ -20,11 +20,13 @@ def answer_rows(study: Study, person: Participant, events: Sequence[Event]) -> I
     """The rows of one participant, in the order of the list."""
     answers = first_answers(events)
     passed = headphone_pass(events)
+    visits = list(dict.fromkeys(each.session for each in events))  # what a browser calls them is not ours to repeat
     for trial in study.lists[person.list]:
         if trial.trial_id in answers:
             event = answers[trial.trial_id]
             given, listened = given_of(event.payload), event.payload["listened_ms"]
-            session = Session(person.pseudonym, event.session, person.device, passed, SOURCE, emomod.__version__)
+            visit = f"{person.pseudonym}-{1 + visits.index(event.session)}"
+            session = Session(person.pseudonym, visit, person.device, passed, SOURCE, emomod.__version__)
             for row in answers_of(study, trial, session=session, given=given):
                 alone = trial.trial_type == "sliders"
                 yield replace(row, listened_ms=float(listened[row.position - 1])) if alone else row

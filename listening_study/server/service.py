@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emomod.errors import InputError
-from emomod.output import to_json
-from listening_study.package import Study, list_rows
+from listening_study.package import Study
 from listening_study.server.codes import new_key
 from listening_study.server.limits import Limit
 from listening_study.server.presented import Presenter
 from listening_study.server.settings import ServeSettings
 from listening_study.server.store import Store
-from listening_study.server.texts import consent_text, page_texts, text_sha256
+from listening_study.server.texts import consent_text, page_texts
 
 LEAST_TOKEN = 16  # letters
 
@@ -47,11 +46,6 @@ class Service:
         return page_texts(self.study.plan.language)
 
 
-def study_sha256(study: Study) -> str:
-    """What answers belong to: the trials of all lists with what was heard in them."""
-    return text_sha256(to_json([{"plan": study.record.get("plan_sha256")}, *list_rows(study)]))
-
-
 def make_service(
     study: Study, store: Store, *, token: str, settings: ServeSettings | None = None, limits: Limits | None = None
 ) -> Service:
@@ -61,7 +55,7 @@ def make_service(
     settings = settings or ServeSettings()
     n_trials = max(map(len, study.lists))
     consent = consent_text(study.plan, settings, n_trials=n_trials)
-    store.belong_to(study_sha256(study))
+    store.belong_to(study.identity)
     presenter = Presenter(study, store.sound_key())
     cookie_key = store.setting("cookie_key", new_key())
     return Service(study, store, presenter, settings, token, cookie_key, consent, limits or Limits())
