@@ -7,7 +7,7 @@ take turns in all balanced choices. In a pair the version is heard first in half
 come in twins (0 and 1, 2 and 3, ...) that differ in sides alone: where one has it first, the other has it second.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from listening_study.orders import balanced_choices, balanced_sides, kept_apart,
 from listening_study.plan import PAIRED, StudyPlan
 from listening_study.questions import LOUDNESS
 
+SECONDS_A_SOUND, SECONDS_TO_ANSWER = 10, 5
 SIDED = (*PAIRED, "abx")  # trial types in which a version is heard first or second
 
 
@@ -38,9 +39,19 @@ class Trial:
     heard: tuple[str, ...]  # conditions in the order in which they are presented; of ABX: A, B and X
 
     @property
+    def has_right_answer(self) -> bool:
+        """Whether it is a catch trial that everybody must get right; with identical pairs nobody can be wrong."""
+        return self.phase == "catch" and self.condition != self.other
+
+    @property
     def position(self) -> int:
         """1 or 2: place of ``condition`` among what is heard; 1 where it stands alone."""
         return 1 + self.heard.index(self.condition) if self.condition else 1
+
+
+def minutes_of(trials: Sequence[Trial]) -> float:
+    """About how long a listener needs who hears all of every sound once; most hear less, and some again."""
+    return sum(SECONDS_A_SOUND * len(trial.heard) + SECONDS_TO_ANSWER for trial in trials) / 60
 
 
 def draw_lists(plan: StudyPlan) -> tuple[tuple[Trial, ...], ...]:

@@ -158,6 +158,35 @@ def test_a_part_is_looped_exactly(page, rng):
     np.testing.assert_allclose(got[WHEN:], np.resize(sound[2205:6615], got.size - WHEN), atol=1e-6)
 
 
+SLOW = """async () => {
+  const { Player } = await import("/page/player.js");
+  const context = new AudioContext(), resume = context.resume.bind(context);
+  context.resume = () => new Promise((done) => setTimeout(() => resume().then(done), 150));
+  const buffer = new AudioBuffer({ length: 44100, sampleRate: 44100 });
+  const player = new Player(context, context.destination, [buffer, buffer]);
+  const first = player.play();
+  player.choose(1);
+  const early = player.listenedMs;
+  player.pause();
+  const second = player.play(), third = player.play();
+  await Promise.all([first, second, third]);
+  await new Promise((done) => setTimeout(done, 300));
+  const found = { early, heard: player.listenedMs, now: player.now, plays: player.nPlays };
+  player.pause();
+  return { ...found, sounding: player.sounding };
+}"""
+
+
+def test_presses_while_the_sound_is_starting_lose_and_double_nothing(page):
+    found = page.evaluate(SLOW)
+    assert found["early"] == [0, 0]
+    assert found["plays"] == 1
+    assert found["heard"][0] == 0
+    assert 100 <= found["heard"][1] <= 600
+    assert 0.05 < found["now"] < 0.6
+    assert found["sounding"] is False
+
+
 def test_without_a_loop_it_ends(page, rng):
     sound = rng.uniform(-0.9, 0.9, 4410).astype(np.float32)
     got = rendered(page, [sound, sound], switches=[[1, 0.05]], loop=False)

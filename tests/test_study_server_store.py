@@ -210,8 +210,9 @@ def test_a_batch_is_stored_whole_or_not_at_all(store):
 
 def test_what_webmushra_sends_is_kept_once_as_it_came(store):
     for body in ('sessionJSON={"a": "& + ü"}', 'sessionJSON={"a": "& + ü"}', "sessionJSON=broken"):
-        store.add_raw(body)
+        assert store.add_raw(body, most=2)
     assert [each.body for each in store.raw_posts()] == ['sessionJSON={"a": "& + ü"}', "sessionJSON=broken"]
+    assert not store.add_raw("sessionJSON=one too many", most=2)
 
 
 # ---- places ----------------------------------------------------------------------------------------------------------

@@ -17,8 +17,6 @@ from emomod.cli.options import (
 )
 from emomod.errors import InputError
 
-SECONDS_TO_ANSWER = 5  # beside what is heard of a trial, for the estimate of how long a list takes
-
 
 def add(commands: Any) -> None:
     """Plan a listening study and make its stimuli."""
@@ -49,7 +47,7 @@ def add_design_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is manipulated and asked about",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the plan, a new YAML file")
-    parser.add_argument("--title", default="A listening study", help="told to participants")
+    parser.add_argument("--title", default="A listening study", help="for you: participants see a neutral heading")
     parser.add_argument("--gain-db", nargs="+", type=float, metavar="DB", help="default: 6")
     parser.add_argument("--versions", nargs="+", metavar="NAME", help="enhanced weakened sham (default), opposite")
     parser.add_argument("--trial-type", help="pair (default), ccr, sliders, scale, abx")
@@ -72,7 +70,7 @@ def add_stimuli_arguments(parser: argparse.ArgumentParser) -> None:
 def execute_design(arguments: argparse.Namespace) -> int:
     """Write the plan and say what it comes to."""
     from listening_study.plan import StudyPlan, items_of, write_plan
-    from listening_study.trials import draw_lists
+    from listening_study.trials import draw_lists, minutes_of
 
     if arguments.out.exists():
         raise InputError(f"out: {arguments.out} is there already; name a new file, or edit that one")
@@ -90,10 +88,10 @@ def execute_design(arguments: argparse.Namespace) -> int:
     plan = StudyPlan(arguments.title, items, tuple(arguments.target), **chosen)
     trials = draw_lists(plan)[0]
     write_plan(arguments.out, plan)
-    seconds = sum(10 * len(trial.heard) + SECONDS_TO_ANSWER for trial in trials)
     print(
         f"{len(items)} clips, {len(plan.conditions)} versions of each beside the original; {plan.lists} lists of "
-        f"{len(trials)} trials, about {round(seconds / 60)} minutes for a listener who hears all of every sound once\n"
+        f"{len(trials)} trials, about {round(minutes_of(trials))} minutes for a listener who hears all of every sound "
+        f"once\n"
         f"{arguments.out}: look at it, edit it, then: emomod study stimuli {arguments.out} --out study"
     )
     return 0

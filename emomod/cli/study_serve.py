@@ -31,6 +31,10 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heading", default="", help="of the page (default: a neutral one)")
     parser.add_argument("--consent", type=Path, metavar="FILE", help="text that participants agree to")
     parser.add_argument("--contact", default="", metavar="TEXT", help="whom the default consent names for questions")
+    parser.add_argument(
+        "--resume-hours", type=float, default=168.0, metavar="H", help="how long one may stay away (default: a week)"
+    )
+    parser.add_argument("--webmushra", action="store_true", help="also keep what webMUSHRA pages send")
     parser.add_argument("--no-headphone-check", action="store_true", help="do not test for headphones")
 
 
@@ -44,6 +48,8 @@ def execute_serve(arguments: argparse.Namespace) -> int:
         heading=arguments.heading,
         consent=_text(arguments.consent),
         contact=arguments.contact,
+        resume_hours=arguments.resume_hours,
+        webmushra=arguments.webmushra,
         headphone_trials=0 if arguments.no_headphone_check else ServeSettings.headphone_trials,
     )
 

@@ -1,9 +1,10 @@
 // Asks the server. A lost connection is waited out; a refusal is told by its status.
 
 export class Refused extends Error {
-  constructor(status, message, wait) {
-    super(message);
+  constructor(status, told, wait) {
+    super(told.error ?? String(status));
     this.status = status;
+    this.told = told; // what the server says beside the status
     this.wait = wait; // s, where the server says how long
   }
 }
@@ -20,7 +21,7 @@ export async function ask(path, { body, kind = "json" } = {}) {
   const response = await fetch(path, { ...options, credentials: "omit" });
   if (!response.ok) {
     const told = await response.json().catch(() => ({}));
-    throw new Refused(response.status, told.error ?? String(response.status), Number(response.headers.get("Retry-After")));
+    throw new Refused(response.status, told, Number(response.headers.get("Retry-After")));
   }
   return kind === "bytes" ? response.arrayBuffer() : response.json();
 }

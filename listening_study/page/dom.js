@@ -13,6 +13,9 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+// After a screen that is the last one nothing comes.
+export const ended = () => new Promise(() => {});
+
 export function show(...children) {
   find("main").replaceChildren(...children);
   const heading = find("main").querySelector("h1");

@@ -1,7 +1,7 @@
 // Which screen comes when. Every screen is a function that shows itself and resolves once it is done.
 
 import { askUntil, randomName } from "./api.js";
-import { element, filled, own, show, tell } from "./dom.js";
+import { element, ended, filled, own, show, tell } from "./dom.js";
 import { remember, remembered } from "./memory.js";
 import { Queue } from "./queue.js";
 import { Sounds } from "./sounds.js";
@@ -15,7 +15,6 @@ import { trialScreen } from "./screens/trial.js";
 import { ownPart, withdrawScreen } from "./screens/withdraw.js";
 
 const me = randomName();
-const ended = () => new Promise(() => {}); // after this screen nothing comes
 
 async function main() {
   const about = await askUntil("/api/study");
@@ -65,6 +64,7 @@ function output() {
 }
 
 function leave(study, title, text, button) {
+  study.ended = true;
   study.context.close();
   own();
   const again = element("button", { class: "main", onclick: () => location.reload() }, button);
@@ -72,6 +72,7 @@ function leave(study, title, text, button) {
 }
 
 function gone(study) {
+  study.ended = true;
   remember(null);
   own();
   study.context.close();
@@ -94,7 +95,7 @@ async function stateOf(study) {
       return await askUntil(`/api/p/${study.participant}/state`, { onwait: () => tell(texts.waiting) });
     } catch (error) {
       if (error.status === 410) { gone(study); return ended(); }
-      if (error.status === 409) { remember(null); message(texts.closed_title, texts.closed); return ended(); }
+      if (error.status === 409) { remember(null); message(texts.closed_title, texts.closed, element("p", { class: "code" }, error.told.code ?? "")); return ended(); }
       await choice(texts.failed_title, filled(texts.failed, { reason: error.message }), [texts.try_again]);
     }
   }
@@ -104,6 +105,7 @@ async function allTrials(study) {
   const { about, texts, queue } = study;
   const state = await stateOf(study);
   const kept = await queue.waiting();
+  if (study.ended) return ended();
   const has = (kind) => state.steps.includes(kind) || kept.some((event) => event.kind === kind);
   study.sounds = new Sounds(study.participant, study.context, () => tell(texts.waiting));
   study.setVolume(state.volume ?? kept.find((event) => event.kind === "level")?.payload.volume ?? 50);
@@ -138,7 +140,11 @@ async function finish(study) {
   message(texts.sending_title, texts.sending);
   await queue.add({ key: "finish", kind: "finish", payload: {} });
   await queue.empty();
-  if (queue.refused.finish) location.reload(); // trials are left: the server says which
+  if (study.ended) return ended();
+  if (queue.refused.finish) { // trials are left: the server says which
+    location.reload();
+    return ended();
+  }
   tell(texts.all_sent);
 }
 

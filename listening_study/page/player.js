@@ -13,8 +13,13 @@ export class Player {
     this.onchange = () => {};
   }
 
+  // Whether voices run; between the press and a context that resumes nothing does yet.
+  get sounding() {
+    return this.voices.length > 0;
+  }
+
   get now() {
-    if (!this.playing) return this.position;
+    if (!this.sounding) return this.position;
     const [from, to] = this.range;
     const passed = this.position + Math.max(0, this.context.currentTime - this.startedAt);
     if (!this.loop) return Math.min(passed, to);
@@ -29,7 +34,7 @@ export class Player {
   // Add the time since the last count to what is heard.
   count() {
     const time = this.context.currentTime;
-    if (this.playing) this.heard[this.chosen] += Math.max(0, time - Math.max(this.since, this.startedAt));
+    if (this.sounding) this.heard[this.chosen] += Math.max(0, time - Math.max(this.since, this.startedAt));
     this.since = time;
   }
 
@@ -37,7 +42,7 @@ export class Player {
     if (this.playing) return;
     this.playing = true;
     await this.context.resume();
-    if (!this.playing) return;
+    if (!this.playing || this.sounding) return; // meanwhile it was paused, or started by another press
     const [from, to] = this.range;
     if (this.position < from || this.position >= to - 0.01) this.position = from;
     this.start();
@@ -101,7 +106,7 @@ export class Player {
 
   // Change how it runs; where it runs already, it goes on from the same place.
   change(work) {
-    const wasPlaying = this.playing && this.voices.length > 0;
+    const wasPlaying = this.sounding;
     if (wasPlaying) {
       this.count();
       this.position = this.now;

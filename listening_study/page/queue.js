@@ -1,9 +1,9 @@
 // Sends events in their order until the server has them; what is sent twice is stored once, since each has a key.
 
-import { ask, isPassing, waitFor } from "./api.js";
+import { ask, isPassing, pause, waitFor } from "./api.js";
 import { openBox } from "./outbox.js";
 
-const AT_ONCE = 50;
+const AT_ONCE = 50, AFTER_REFUSAL = 10; // s
 
 export class Queue {
   constructor(box, participant, session) {
@@ -12,7 +12,7 @@ export class Queue {
     this.ongone = () => {};
     this.onfailed = () => {};
     this.refused = {};
-    this.done = [];
+    this.failed = false; // the last answer of the server will not pass by itself
   }
 
   static async open(participant, session) {
@@ -49,9 +49,10 @@ export class Queue {
         try {
           await this.sendSome(events.filter((event) => event.session === events[0].session));
           tries = -1;
+          this.failed = false;
         } catch (error) {
           if (error.status === 410) { await this.clear(); this.ongone(); break; }
-          if (!isPassing(error)) { this.onfailed(error); break; }
+          if (!isPassing(error)) { this.failed = true; this.onfailed(error); break; }
           this.onchange();
           await waitFor(error, tries);
         }
@@ -67,7 +68,6 @@ export class Queue {
     const answer = await ask(`/api/p/${this.participant}/events`, { body });
     await this.box.remove([...answer.stored, ...Object.keys(answer.refused)]);
     Object.assign(this.refused, answer.refused);
-    this.done = answer.done;
     this.n = (await this.box.all()).length;
     this.onchange();
   }
@@ -76,7 +76,7 @@ export class Queue {
   async empty() {
     while ((await this.box.all()).length) {
       this.send();
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await pause(this.failed ? AFTER_REFUSAL : 0.2);
     }
   }
 }

@@ -13,6 +13,11 @@ def new_participant_id() -> str:
     return secrets.token_hex(16)
 
 
+def is_participant_id(text: str) -> bool:
+    """Whether a text can be one."""
+    return len(text) == 32 and set(text) <= set("0123456789abcdef")
+
+
 def new_pseudonym() -> str:
     """What a participant is called in tables; the id does not follow from it."""
     return "p" + secrets.token_hex(6)

@@ -16,6 +16,7 @@ from listening_study.server.service import Service
 from listening_study.server.store import FINISH
 from listening_study.server.texts import text_sha256
 
+MAX_EVENTS_A_TRIAL = 20  # of a participant's list; a page sends about one
 SOUND_HEADERS = {"Cache-Control": "private, max-age=86400, immutable"}  # the same for every sound, and no tag of one
 
 
@@ -31,7 +32,6 @@ async def about(request: Request) -> Response:
             "consent": {"text": service.consent, "sha256": text_sha256(service.consent)},
             "headphone_trials": settings.headphone_trials,
             "least_listened_ms": round(1000 * settings.least_listened_s),
-            "confidence": settings.confidence,
         }
     )
 
@@ -54,7 +54,7 @@ async def state(request: Request) -> Response:
     events = await in_thread(service.store.events_of, person.id)
     finished = any(each.kind == FINISH for each in events)
     if not finished and is_closed(service, events):
-        raise HTTPException(409, "too long ago to go on")
+        return JSONResponse({"error": "too long ago to go on", "code": person.withdrawal_code}, 409)
     volumes = [each.payload["volume"] for each in events if each.kind == "level"]
     return JSONResponse(
         {
@@ -105,6 +105,8 @@ def take_events(service: Service, person: Participant, found: Any) -> dict[str, 
     good, refused = parsed_events(found, service.presenter.trials_of(person))
     finishing = [each for each in good if each.kind == FINISH]
     kept = [each for each in good if each.kind != FINISH]
+    if len(service.store.events_of(person.id)) > MAX_EVENTS_A_TRIAL * len(service.presenter.trials_of(person)):
+        raise HTTPException(413, "more events than a participant can have")
     if kept and not service.store.add_events(person.id, kept):
         raise HTTPException(410, "withdrew")
     done = done_places(service, person, service.store.events_of(person.id))

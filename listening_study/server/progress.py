@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from listening_study.conditions import SOFTER
 from listening_study.package import Study
 from listening_study.responses import responses_of
 from listening_study.server.models import Event, Participant
@@ -68,7 +67,7 @@ def _person(store: Store, study: Study, person: Participant, events: Sequence[Ev
     active = last_ms >= store.now_ms() - 1000 * store.reserved_s
     finished = any(each.kind == FINISH for each in events)
     answered = [(trial, answers[trial.trial_id]) for trial in trials if trial.trial_id in answers]
-    caught = [catch_passed(trial, event) for trial, event in answered if trial.phase == "catch"]
+    caught = [catch_passed(trial, event) for trial, event in answered if trial.has_right_answer]
     return PersonProgress(
         pseudonym=person.pseudonym,
         list=person.list,
@@ -85,11 +84,8 @@ def _person(store: Store, study: Study, person: Participant, events: Sequence[Ev
 
 
 def catch_passed(trial: Trial, event: Event) -> bool:
-    """Whether an identical pair was heard as one, and a version 12 dB softer as the softer."""
-    response = responses_of(trial, event.payload["response"])[0] or 0.0
-    if len(set(trial.heard)) == 1:
-        return response == 0.0
-    return response > 0.0 if trial.other == SOFTER else response < 0.0
+    """Whether the right answer was given: as for the analysis, ``condition`` is the louder version."""
+    return (responses_of(trial, event.payload["response"])[0] or 0.0) > 0.0
 
 
 def _seconds(found: Sequence[int]) -> float | None:

@@ -9,11 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from emomod.errors import InputError
+from listening_study.server.codes import is_participant_id
 from listening_study.server.limits import Limit
 from listening_study.server.models import Participant
 from listening_study.server.service import Service
 
 MAX_BODY = 256 * 1024  # bytes
+UNKNOWN = "nobody takes part under this address, or they withdrew"
 Result = TypeVar("Result")
 
 
@@ -64,8 +66,10 @@ async def in_thread(work: Callable[..., Result], *given: Any, **named: Any) -> R
 async def participant_of(request: Request, limit: Limit) -> Participant:
     """Whose page asks, within the limit; refused where nobody has that id."""
     name = request.path_params["participant"]
+    if not is_participant_id(name):
+        raise HTTPException(410, UNKNOWN)
     take_turn(limit, name)
     person = await in_thread(service_of(request).store.participant, name)
     if person is None:
-        raise HTTPException(410, "nobody takes part under this address, or they withdrew")
+        raise HTTPException(410, UNKNOWN)
     return person

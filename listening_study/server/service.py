@@ -22,8 +22,8 @@ class Limits:
     joining: Limit = field(default_factory=lambda: Limit(rate=5, burst=100))  # of all together
     asking: Limit = field(default_factory=lambda: Limit(rate=20, burst=100))  # of each participant
     hearing: Limit = field(default_factory=lambda: Limit(rate=20, burst=300))  # of each participant
-    withdrawing: Limit = field(default_factory=lambda: Limit(rate=1, burst=20))  # of all together
-    entering: Limit = field(default_factory=lambda: Limit(rate=1, burst=20))  # with the experimenter's token
+    withdrawing: Limit = field(default_factory=lambda: Limit(rate=20, burst=200))  # of all together
+    entering: Limit = field(default_factory=lambda: Limit(rate=5, burst=100))  # with the experimenter's token
     posting: Limit = field(default_factory=lambda: Limit(rate=5, burst=100))  # results of webMUSHRA
 
 
@@ -53,8 +53,7 @@ def make_service(
     if len(token) < LEAST_TOKEN:
         raise InputError(f"token must have at least {LEAST_TOKEN} letters, got {len(token)}")
     settings = settings or ServeSettings()
-    n_trials = max(map(len, study.lists))
-    consent = consent_text(study.plan, settings, n_trials=n_trials)
+    consent = consent_text(study, settings)
     store.belong_to(study.identity)
     presenter = Presenter(study, store.sound_key())
     cookie_key = store.setting("cookie_key", new_key())

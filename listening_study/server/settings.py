@@ -13,11 +13,10 @@ class ServeSettings:
     consent: str = ""  # what participants agree to, in paragraphs; by default the one of page/texts
     contact: str = ""  # whom the default consent names for questions
     headphone_trials: int = 6  # of each of the two tests; 0 leaves them out
-    confidence: bool = True  # whether it is asked for, after pairs
     least_listened_s: float = 1.0  # of each version, before an answer is taken
     reserved_hours: float = 2.0  # without activity, after which a place in a list is given to somebody else
     resume_hours: float = 168.0  # without activity, after which one cannot go on; 0 forbids a reload
-    webmushra: bool = True  # whether results that webMUSHRA pages send are kept
+    webmushra: bool = False  # whether results that webMUSHRA pages send are kept
 
     def __post_init__(self) -> None:
         check_count("headphone_trials", self.headphone_trials, low=0)

@@ -155,11 +155,14 @@ class Store:
 
     # ---- what webMUSHRA pages send -----------------------------------------------------------------------------------
 
-    def add_raw(self, body: str) -> None:
-        """Keep a body as it came, once."""
+    def add_raw(self, body: str, *, most: int) -> bool:
+        """Keep a body as it came, once; False, and nothing kept, where there are ``most`` of them already."""
         sha256 = hashlib.sha256(body.encode()).hexdigest()
         with self.database.writing() as session:
+            if (session.scalar(select(func.count()).select_from(RawPost)) or 0) >= most:
+                return False
             session.execute(_once(session, RawPost, {"sha256": sha256, "body": body, "at_ms": self.now_ms()}))
+        return True
 
     def raw_posts(self) -> list[RawPost]:
         """All of them, in the order in which they came."""

@@ -8,10 +8,11 @@ from importlib.resources import files
 from typing import Any
 
 from emomod.errors import InputError
-from listening_study.plan import StudyPlan
+from listening_study.package import Study
 from listening_study.server.settings import ServeSettings
+from listening_study.trials import minutes_of
 
-SECONDS_A_TRIAL, START_SECONDS = 25, 240  # a first guess at how long a listener needs
+START_MINUTES = 4  # until the first trial: a first guess
 
 
 @cache
@@ -25,14 +26,16 @@ def page_texts(language: str) -> dict[str, Any]:
     return found
 
 
-def consent_text(plan: StudyPlan, settings: ServeSettings, *, n_trials: int) -> str:
+def consent_text(study: Study, settings: ServeSettings) -> str:
     """What participants of the study agree to, paragraphs apart by an empty line."""
     if settings.consent.strip():
         return "\n\n".join(part.strip() for part in settings.consent.split("\n\n") if part.strip())
-    texts = page_texts(plan.language)
-    minutes = math.ceil((START_SECONDS + n_trials * SECONDS_A_TRIAL) / 300) * 5
+    texts = page_texts(study.plan.language)
+    longest = max(minutes_of(trials) for trials in study.lists)
+    minutes = math.ceil((START_MINUTES + longest) / 5) * 5
+    headphones = texts["consent_headphones"] if settings.headphone_trials else ""
     contact = texts["contact"].format(contact=settings.contact) if settings.contact else texts["contact_unknown"]
-    return "\n\n".join([*(part.format(minutes=minutes) for part in texts["consent"]), contact])
+    return "\n\n".join([*(part.format(minutes=minutes, headphones=headphones) for part in texts["consent"]), contact])
 
 
 def text_sha256(text: str) -> str:

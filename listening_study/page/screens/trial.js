@@ -1,7 +1,7 @@
 // One trial: listen, answer, next. The answer is kept on this device before the next trial comes.
 
 import { randomName } from "../api.js";
-import { alarm, element, filled, show, tell } from "../dom.js";
+import { alarm, element, ended, filled, show } from "../dom.js";
 import { Player } from "../player.js";
 import { answers } from "./answers.js";
 import { listening, namesOf } from "./listening.js";
@@ -11,6 +11,7 @@ export async function trialScreen(study, { trial, place, of, after }) {
   const top = [where(texts, trial, place, of), element("h1", {}, trial.kind === "abx" ? texts.abx_question : trial.question)];
   show(...top, element("p", { role: "status" }, texts.loading));
   const buffers = await study.sounds.of(trial);
+  if (study.ended) return ended();
   queue.onchange();
   if (after) study.sounds.of(after).catch(() => {}); // it is asked for again when it is needed
   const player = new Player(study.context, study.volume, buffers);
@@ -25,6 +26,7 @@ export async function trialScreen(study, { trial, place, of, after }) {
       listened_ms: player.listenedMs, n_plays: player.nPlays, n_switches: player.nSwitches,
     },
   });
+  if (study.ended) return ended();
 }
 
 function where(texts, trial, place, of) {
@@ -55,6 +57,8 @@ function submitted(study, { top, trial, player, names, controls, form }) {
       }
     });
     const hint = trial.kind === "abx" ? null : element("p", { class: "hint" }, trial.explained);
+    const forget = () => { problem.textContent = ""; }; // what was missing is being done
+    for (const each of [controls.box, box]) each.addEventListener("click", forget);
     show(...top, hint ?? "", controls.box, box);
   });
 }

@@ -9,6 +9,7 @@ import { message } from "./message.js";
 export function ownPart(study, code) {
   const { texts } = study;
   const leave = () => {
+    study.ended = true;
     study.context.suspend();
     own();
     withdrawScreen(texts, code, study.queue);
