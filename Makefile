@@ -37,6 +37,7 @@ format: $(READY)
 
 # Speed: stages of an explanation by time, and explanations beside lime. Nothing else should run on the machine.
 bench: $(READY)
+	$(BIN)/python benchmarks/study_recovery.py --out docs/results/study_recovery.md
 	$(BIN)/python -m pytest benchmarks/stages.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 	$(BIN)/python benchmarks/against_lime.py --out docs/results/against_lime.md
 

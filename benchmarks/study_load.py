@@ -26,10 +26,9 @@ import numpy as np
 
 from emomod.audio import SAMPLE_RATE, file_sha256, write_wav
 from emomod.labels import SCORE_NAMES
-from emomod.output import to_json, write_csv
 from listening_study.conditions import ORIGINAL
-from listening_study.package import KEY, LISTS, PLAN, PRIVATE, RECORD, STIMULI, Study, key_rows, list_rows
-from listening_study.plan import Item, StudyPlan, write_plan
+from listening_study.package import PRIVATE, STIMULI, Study, write_private
+from listening_study.plan import Item, StudyPlan
 from listening_study.server.database import open_database
 from listening_study.server.rows import answer_rows
 from listening_study.server.serve import listening_socket, new_token
@@ -65,12 +64,8 @@ def write_study(folder: Path, *, n_trials: int, seed: int) -> Study:
             write_wav(path, 0.1 * rng.uniform(-1, 1, SAMPLE_RATE // 4))
             scores = np.zeros(len(SCORE_NAMES))
             stimuli[token] = Stimulus(token, item.name, condition, file_sha256(path), 1, 0.0, -23.0, -20.0, scores)
-    write_plan(folder / PRIVATE / PLAN, plan)
-    record = {"plan_sha256": file_sha256(folder / PRIVATE / PLAN)}
-    study = Study(folder, plan, draw_lists(plan), stimuli, SCORE_NAMES, record)
-    write_csv(folder / PRIVATE / KEY, key_rows(study))
-    write_csv(folder / PRIVATE / LISTS, list_rows(study))
-    (folder / PRIVATE / RECORD).write_text(to_json(record), encoding="utf-8")
+    study = Study(folder, plan, draw_lists(plan), stimuli, SCORE_NAMES, {})
+    study.record.update(write_private(folder / PRIVATE, study))
     return study
 
 

@@ -21,7 +21,8 @@ OURS = (
     RECORDS
     | {f"{name}.wav" for name in VERSIONS}
     | {"explanation.npz", "shifts.csv", "components.csv", "figures", "report.html"}
-    | {"report.md", "agreement.csv", "versions.csv", "ledger.csv"}
+    | {"report.md"}
+    | {f"{name}.csv" for name in ("agreement", "versions", "preferences", "selectivity", "detected", "ledger")}
     | {"effects.csv", "scores.csv", "correlations.csv", "effects.html", "compare.csv", "compare.html"}
 )
 

@@ -1,21 +1,9 @@
-"""Input checks of the metrics, and the warning that a metric is not defined for what it was given."""
-
-import warnings
+"""Input checks of the metrics."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emomod.errors import InputError
-
-
-class UndefinedWarning(UserWarning):
-    """A metric is not defined for its input and took the value that its docstring names."""
-
-
-def undefined(what: str, value: float) -> float:
-    """Return ``value``, with a warning that says why."""
-    warnings.warn(f"{what}: taken as {value:g}", UndefinedWarning, stacklevel=3)
-    return value
 
 
 def check_numbers(name: str, values: ArrayLike, *, ndim: int, rows: int = 1) -> NDArray[np.float64]:

@@ -138,7 +138,7 @@ def _lined_up(
 
 
 def _goes_on(part: Part, settings: ConfounderSettings) -> bool:
-    """Whether a part has a note in most stretches of time; the bass may rest."""
+    """Whether drums have a note in most stretches of time, and another part one at all."""
     onsets = np.array([note.onset for note in part.notes if note.onset < settings.seconds])
     stretches = np.unique((onsets / settings.seconds * settings.n_segments).astype(int)).size
     return stretches > (settings.n_segments / 2 if part.role == CONFOUNDER else 0)

@@ -266,7 +266,8 @@ def _ranked_pair(job: Job, heard: HeardPair) -> Rows:
 
 def _ranked_cells(job: Job, planted: truth.PlantedCells) -> dict[str, float | None]:
     if not (planted.changed.any() and planted.unchanged.any()):
-        return truth.unknown(planted)
+        items = planted.changed | planted.unchanged
+        return truth.unknown(n_changed=int(planted.changed.sum()), n_items=int(items.sum()))
     components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
     weights = job.explain(components)
     row = weights.weights[weights.index(planted.feature)]

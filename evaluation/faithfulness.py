@@ -40,7 +40,8 @@ from emomod.errors import InputError
 from emomod.mixtures import score_mixtures
 from emomod.model.predictor import Predict
 from emomod.perturbation import off_gain
-from evaluation.checks import check_numbers, undefined
+from emomod.undefined import undefined
+from evaluation.checks import check_numbers
 from evaluation.curves import Score, deletion_curves, insertion_curves
 
 Array = NDArray[np.float64]

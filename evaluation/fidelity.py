@@ -33,7 +33,8 @@ from emomod.mixtures import score_mixtures
 from emomod.model.predictor import Predict
 from emomod.perturbation import HELD_OUT, off_gain
 from emomod.surrogate import cosine_kernel
-from evaluation.checks import check_alike, check_numbers, undefined
+from emomod.undefined import undefined
+from evaluation.checks import check_alike, check_numbers
 
 Array = NDArray[np.float64]
 KERNEL_WIDTH = 0.25  # LIME's for images

@@ -1,4 +1,4 @@
-"""How much is evaluated: "quick" in minutes, "paper" over night on two cores."""
+"""How much is evaluated: "quick" in half an hour, "paper" over night on two cores."""
 
 from dataclasses import dataclass, field
 

@@ -74,18 +74,22 @@ def _sweep(summary: Mapping[str, Any]) -> list[Section]:
 def _truth(summary: Mapping[str, Any]) -> list[Section]:
     found = summary["truth"]
     rows = tuple(
-        (spoken(name), *(told(found[question][key].get(name)) for question in found for key in ("auc", "energy_auc")))
+        (
+            spoken(name),
+            *(told(found[question][key].get(name)) for question in found for key in ("auc", "auc_over_energy")),
+        )
         for name in _known(summary["truth_auc"])
     )
     text = (
-        "Where it is known what carries a feature: the area under the ROC curve of the explanation, beside that of the "
-        "components' energy; .5 is chance. Parts: the clip has one part that carries the feature, as its labels say, "
+        "Where it is known what carries a feature: the area under the ROC curve of the explanation (.5 is chance), "
+        "and how much that is above the area of the components' energy on the same clips. Parts: the clip has one part "
+        "that carries the feature, as its labels say, "
         "and the components are the true stems (over time: in stretches of 2 s; large effects: those of .2 or more on "
         "the label, which goes from .1 to .9). Segments: the same clips, cut as an "
         "explanation cuts a sound by default. Notes: clips in which notes of a part were changed (played staccato, "
         "moved in time or in pitch), cut by default; that asks more than which component matters."
     )
-    header = ("feature", *(f"{question}{of}" for question in found for of in ("", ", energy")))
+    header = ("feature", *(f"{question}{of}" for question in found for of in ("", ", over energy")))
     return [Section("Does it find what is known to matter?", text, header, rows, "truth")]
 
 
@@ -166,9 +170,9 @@ def _sanity(summary: Mapping[str, Any]) -> list[Section]:
     found = summary["sanity_spearman"]
     rows = tuple((name, told(found[name]), told(summary["sanity_survives"][name])) for name in found)
     text = (
-        "Rank correlation with the explanation of a model whose weights were drawn anew, and of the model itself "
-        "with other masks. An explanation that survives (correlation above half of that) does not depend on what was "
-        "learned."
+        "Rank correlation with the explanation of a model whose weights were drawn anew, or trained on labels dealt "
+        "out at random, and of the model itself with other masks. An explanation that survives (correlation in size "
+        "above half of that) does not depend on what was learned."
     )
     return [Section("Does it depend on the model?", text, ("model", "Spearman", "share that survives"), rows)]
 
@@ -230,7 +234,7 @@ def write_report(folder: Path) -> Path:
 
 def _about(summary: Mapping[str, Any]) -> About:
     given = f", and {', '.join(summary['clips'])}" if summary["clips"] else ""
-    last = max(summary["runs"].values(), key=lambda run: run["made"])
+    *_, last = summary["runs"].values()
     return About(
         title="Evaluation of explanations",
         lead=(

@@ -27,7 +27,7 @@ from scipy import stats
 
 from emomod.errors import InputError
 from emomod.rescoring import CONTROL_KINDS
-from evaluation.checks import undefined
+from emomod.undefined import undefined
 
 Array = NDArray[np.float64]
 SIDES = {"positive": 1.0, "negative": -1.0}

@@ -30,7 +30,8 @@ from scipy import stats
 from emomod.checks import check_count
 from emomod.component_weights import ComponentWeights, select_components
 from emomod.errors import InputError
-from evaluation.checks import check_alike, check_numbers, undefined
+from emomod.undefined import undefined
+from evaluation.checks import check_alike, check_numbers
 
 Array = NDArray[np.float64]
 INTERVAL = 1.959963984540054  # standard errors on each side of a weight

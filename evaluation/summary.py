@@ -112,7 +112,9 @@ def _sanity(rows: Rows) -> dict[str, Any]:
 
 
 def _truth(rows: Rows) -> dict[str, Any]:
-    """By question and feature: the explanation's figures, and those of energy and chance; ``HEADLINE`` is "parts".
+    """By question and feature: figures of the explanation, energy and chance; of ``HEADLINE`` the ROC area by itself.
+
+    ``auc_over_energy`` is the area less that of energy, clip by clip.
 
     Parts whose effect is large are told apart once more.
     """
@@ -126,6 +128,8 @@ def _truth(rows: Rows) -> dict[str, Any]:
             for prefix in ("", "energy_", "random_"):
                 key = f"{prefix}{name.removeprefix('roc_')}"
                 by_name.setdefault(key, {})[feature] = mean_with_interval(mine, f"{prefix}{name}")
+        gains = [{**row, "gain": row["roc_auc"] - row["energy_roc_auc"]} for row in mine if row["roc_auc"] is not None]
+        by_name.setdefault("auc_over_energy", {})[feature] = mean_with_interval(gains, "gain")
     return {"truth": found, "truth_auc": found[HEADLINE]["auc"]}
 
 

@@ -23,10 +23,10 @@ from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_weights import ComponentWeights, parse_rule, select_components
 from emomod.components.base import Components
 from emomod.errors import InputError
+from emomod.loudness import loudness
 from emomod.model.predictor import Predict
 from emomod.modification import CEILING, MAX_GAIN_DB, amplitude
 from emomod.perturbation import off_gain
-from emomod.report.loudness import loudness
 from emomod.rescoring import CONTROL_KINDS, control_shifts, score_file
 from evaluation.responses import SIDES, Response
 

@@ -30,7 +30,7 @@ Metrics, of ``values`` [n] and ``changed`` [n]
 Beside each stands what the energy of the components says, and what random weights of the components say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,6 @@ Flags = NDArray[np.bool_]
 CHANGED, UNCHANGED = 0.5, 0.05  # share of what sounds
 LONGER = 1.05  # times as long
 AUDIBLE_DB = 60.0  # below the loudest cell or component
-QUESTIONS = ("parts", "parts over time", "segments", "notes")
 N_RANDOM = 100  # random weights that make a baseline
 
 
@@ -166,25 +165,27 @@ def evaluate_cells(
     return evaluate(planted.sign * values, sizes, planted.changed[known], members=segments[known], seed=seed)
 
 
-def unknown(planted: PlantedCells) -> dict[str, float | None]:
-    """What ``evaluate_cells`` would give, but None, of a clip in which all that sounds has changed, or nothing."""
+def unknown(*, n_changed: int, n_items: int) -> dict[str, float | None]:
+    """What ``evaluate`` would give, but None, where all that sounds has changed, or nothing."""
     names = [f"{prefix}{name}" for name in METRICS for prefix in ("", "energy_", "random_")]
-    counts = {"n_changed": float(planted.changed.sum()), "n_items": float((planted.changed | planted.unchanged).sum())}
-    return {**dict.fromkeys(names), **counts}
+    return {**dict.fromkeys(names), "n_changed": float(n_changed), "n_items": float(n_items)}
 
 
 def evaluate_parts(
     heard: HeardCarrier, components: SourceComponents, weights: ArrayLike, *, seed: int = 0
-) -> dict[str, float]:
+) -> Mapping[str, float | None]:
     """All metrics, by name, of ``weights`` [K] of the feature for the ``components`` that a carrier's stems are.
 
-    InputError where the carrying part, or every other one, is 60 dB below the loudest component.
+    None for each where the carrying part, or every other one, is 60 dB below the loudest component.
     """
     carrier, energies = heard.drawn.carrier, components.energies()
     values = carrier.direction * check_numbers("weights", weights, ndim=1)
     audible = energies > energies.max() * 10 ** (-AUDIBLE_DB / 10)
     changed = np.arange(values.size) // components.n_segments == carrier.part
-    return evaluate(values[audible], energies[audible], changed[audible], seed=seed)
+    told = changed[audible]
+    if told.all() or not told.any():
+        return unknown(n_changed=int(told.sum()), n_items=told.size)
+    return evaluate(values[audible], energies[audible], told, seed=seed)
 
 
 def evaluate(

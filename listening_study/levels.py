@@ -1,4 +1,4 @@
-"""Levels of delivered sounds: true peak, fades, dither; loudness itself is emomod.report.loudness.
+"""Levels of delivered sounds: true peak, fades, dither; loudness itself is emomod.loudness.
 
 True peak is that of ITU-R BS.1770-4, annex 2: the largest sample after oversampling by 4, in dB of full scale (dBTP).
 """

@@ -10,7 +10,7 @@ private/study.json    model, versions of the software, settings, hash of the pla
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -89,20 +89,29 @@ def make_study(
         (folder / STIMULI).mkdir()
         (folder / PRIVATE).mkdir()
         made = make_stimuli(plan, folder / STIMULI, predictor=predictor, lime=lime, stages=stages)
-        stimuli = {each.token: each for each in made}
         resolved = tuple(replace(item, clip=str(Path(item.clip).resolve())) for item in plan.items)
-        write_plan(folder / PRIVATE / PLAN, replace(plan, items=resolved))
-        record = {
-            "plan_sha256": file_sha256(folder / PRIVATE / PLAN),
+        record: dict[str, Any] = {
             "lime": asdict(lime or LimeSettings()),
             "model": model_record(predictor.checkpoint),
             "versions": package_versions(),
         }
-        study = Study(Path(out), plan, lists, stimuli, predictor.names, record)
-        write_csv(folder / PRIVATE / KEY, key_rows(study))
-        write_csv(folder / PRIVATE / LISTS, list_rows(study))
-        (folder / PRIVATE / RECORD).write_text(to_json(record) + "\n", encoding="utf-8")
+        study = Study(Path(out), replace(plan, items=resolved), lists, _by_token(made), predictor.names, record)
+        record |= write_private(folder / PRIVATE, study)
     return study
+
+
+def _by_token(stimuli: Iterable[Stimulus]) -> dict[str, Stimulus]:
+    return {each.token: each for each in stimuli}
+
+
+def write_private(folder: Path, study: Study) -> dict[str, str]:
+    """Write what only the experimenter has into ``folder``; return the hashes that belong to the study's record."""
+    write_plan(folder / PLAN, study.plan)
+    write_csv(folder / KEY, key_rows(study))
+    write_csv(folder / LISTS, list_rows(study))
+    hashes = {"plan_sha256": file_sha256(folder / PLAN), "key_sha256": file_sha256(folder / KEY)}
+    (folder / RECORD).write_text(to_json({**study.record, **hashes}) + "\n", encoding="utf-8")
+    return hashes
 
 
 def key_rows(study: Study) -> list[dict[str, Any]]:
@@ -168,10 +177,11 @@ def _stimulus(row: dict[str, str], names: Sequence[str]) -> Stimulus:
 
 
 def _check(study: Study) -> None:
-    """The plan and all stimuli must be those that were made."""
-    private = study.folder / PRIVATE
-    if file_sha256(private / PLAN) != study.record.get("plan_sha256"):
-        raise InputError(f"study: {private / PLAN} was changed after the stimuli were made; make the study again")
+    """The plan, the key and all stimuli must be those that were made."""
+    for name, told in ((PLAN, "plan_sha256"), (KEY, "key_sha256")):
+        path = study.folder / PRIVATE / name
+        if file_sha256(path) != study.record.get(told):
+            raise InputError(f"study: {path} was changed after the stimuli were made; make the study again")
     for each in study.stimuli.values():
         path = study.path(each)
         if not path.is_file():

@@ -12,7 +12,7 @@ from emomod.checks import check_choice, check_count, check_number
 from emomod.component_weights import parse_rule
 from emomod.errors import InputError
 from emomod.output import whole_file
-from emomod.training.config import import_yaml
+from emomod.yaml_import import import_yaml
 from listening_study.conditions import Condition
 from listening_study.questions import question_about
 
@@ -112,7 +112,7 @@ class StudyPlan:
 
 def read_plan(path: str | Path) -> StudyPlan:
     """Read a plan; InputError names the file, and the field that is not known, not of its kind or against a rule."""
-    source, yaml = Path(path), import_yaml()
+    source, yaml = Path(path), import_yaml(extra="study")
     try:
         found = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -153,7 +153,7 @@ def _item(place: int, found: Any, folder: Path) -> Item:
 
 def write_plan(path: str | Path, plan: StudyPlan) -> Path:
     """Write a plan that ``read_plan`` gives back; clips below the file's folder are told relative to it."""
-    target, yaml = Path(path), import_yaml()
+    target, yaml = Path(path), import_yaml(extra="study")
     told: dict[str, Any] = {name: _plain(value) for name, value in asdict(plan).items()}
     told["items"] = [{**asdict(item), "clip": _relative(item.clip, target.parent)} for item in plan.items]
     with whole_file(target) as partial:

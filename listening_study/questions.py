@@ -7,7 +7,7 @@ from typing import Any
 
 from emomod.checks import check_choice
 from emomod.labels import SCORE_NAMES
-from emomod.training.config import import_yaml
+from emomod.yaml_import import import_yaml
 
 LOUDNESS = "loudness"  # what catch trials ask about
 
@@ -26,7 +26,9 @@ class Question:
 
 @cache
 def _stored() -> dict[str, dict[str, dict[str, str]]]:
-    found: Any = import_yaml().safe_load(files("listening_study").joinpath("questions.yaml").read_text("utf-8"))
+    found: Any = import_yaml(extra="study").safe_load(
+        files("listening_study").joinpath("questions.yaml").read_text("utf-8")
+    )
     return {str(attribute): dict(by_language) for attribute, by_language in found.items()}
 
 

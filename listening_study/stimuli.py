@@ -19,9 +19,9 @@ from emomod.audio import file_sha256, read_clip, write_wav
 from emomod.component_weights import ComponentWeights, Selection, select_components
 from emomod.components.segments import SegmentComponents, cut_segments
 from emomod.errors import InputError
+from emomod.loudness import loudness
 from emomod.model.predictor import Predictor
 from emomod.modification import amplitude
-from emomod.report.loudness import loudness
 from emomod.rescoring import draw_control, score_file
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages

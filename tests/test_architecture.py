@@ -12,8 +12,9 @@ import pytest
 import emomod
 
 ORDER = [
-    "data", "errors", "labels", "checks", "bootstrap", "markdown", "output", "provenance", "torchaudio_import", "mp3",
-    "audio", "spectrogram", "figures", "notebook", "model", "components", "mixtures", "perturbation", "surrogate",
+    "data", "errors", "labels", "checks", "bootstrap", "undefined", "markdown", "output", "provenance",
+    "torchaudio_import", "yaml_import", "mp3", "audio", "loudness",
+    "spectrogram", "figures", "notebook", "model", "components", "mixtures", "perturbation", "surrogate",
     "component_weights", "attribution", "explanation", "sentences", "differences", "effects", "correlations",
     "comparison", "modification", "rescoring", "stages", "result", "report", "pipeline", "windows", "labelled_clips",
     "corpus", "datasets", "training", "score_tables", "many_clips", "doctor", "cli",

@@ -24,11 +24,11 @@ from emomod.comparison import Comparison, Version
 from emomod.differences import COMPARED, difference_sentence
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES, spoken
+from emomod.loudness import loudness
 from emomod.many_clips import compare
 from emomod.model.mid_to_emotion import published_layer
 from emomod.pipeline import predict
 from emomod.report import compare_page
-from emomod.report.loudness import loudness
 from emomod.report.words import change, number, printed
 
 LAYER = published_layer()

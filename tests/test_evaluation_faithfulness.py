@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 
 from emomod.component_weights import Selection
 from emomod.errors import InputError
+from emomod.undefined import UndefinedWarning
 from evaluation import faithfulness
-from evaluation.checks import UndefinedWarning
 from evaluation.curves import deletion_curves, insertion_curves
 from evaluation.faithfulness import (
     MixtureScores,

@@ -13,8 +13,8 @@ from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
+from emomod.undefined import UndefinedWarning
 from evaluation import fidelity
-from evaluation.checks import UndefinedWarning
 from evaluation.fidelity import NEIGHBOURHOODS, Neighbourhood, draw_gains, r2
 
 SETTINGS = LimeSettings(n_perturbations=100, n_held_out=16, alpha=0.0)

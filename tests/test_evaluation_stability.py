@@ -11,8 +11,8 @@ from scipy import stats
 from emomod.component_weights import select_components
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
+from emomod.undefined import UndefinedWarning
 from evaluation import stability
-from evaluation.checks import UndefinedWarning
 
 
 def explained(weights, p_values=None):

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
+from emomod.undefined import UndefinedWarning
 from evaluation import responses as judging
-from evaluation.checks import UndefinedWarning
 from evaluation.responses import (
     Response,
     calibration,

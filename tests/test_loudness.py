@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes import tones
 
-from emomod.report.loudness import loudness, matched_gains_db
+from emomod.loudness import loudness, matched_gains_db
 
 
 @pytest.mark.parametrize("gain_db", [0.0, -20.0])

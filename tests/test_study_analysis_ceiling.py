@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
-from evaluation.checks import UndefinedWarning
-from listening_study.analysis.ceiling import corrected_agreement, leave_one_out, model_as_listener, split_half
+from emomod.undefined import UndefinedWarning
+from listening_study.analysis.ceiling import leave_one_out, model_as_listener, split_half
 from listening_study.analysis.power import StudySize, simulate_study
 from listening_study.analysis.simulate import ListenerModel
 
@@ -38,22 +38,6 @@ def test_leave_one_out_against_theory():
     found = leave_one_out(study(1, LARGE, sensitivity=0.5))
     assert found.lower == pytest.approx(0.25 / np.sqrt(1.25 * (0.25 + 1 / 15)), abs=0.03)
     assert found.upper == pytest.approx((0.25 + 1 / 16) / np.sqrt(1.25 * (0.25 + 1 / 16)), abs=0.03)
-
-
-def test_corrected_agreement_against_theory():
-    """The model tells all that listeners share: sqrt(.8) of it is seen, 1 after correction."""
-    raw, corrected = corrected_agreement(study(1, LARGE, sensitivity=0.5), rng=1, n_splits=50)
-    assert raw == pytest.approx(np.sqrt(0.8), abs=0.02)
-    assert corrected == pytest.approx(1.0, abs=0.02)
-
-
-def test_corrected_agreement_against_theory_of_a_model_that_knows_half():
-    """Listeners share as much again that the model does not know: corrected, sqrt(1/2) is left."""
-    table = study(1, StudySize(16, 600, trial_type="ccr", shift_sd=0.0), sensitivity=0.5)
-    unknown = np.random.default_rng(3).normal(size=1200) * 0.5
-    stimuli = table.groupby(["item", "condition"]).ngroup().to_numpy()
-    _, corrected = corrected_agreement(table.assign(response=table["response"] + unknown[stimuli]), rng=1, n_splits=50)
-    assert corrected == pytest.approx(np.sqrt(0.5), abs=0.04)
 
 
 def test_model_as_listener_against_theory():
@@ -91,7 +75,7 @@ def test_ceilings_against_perfect_listeners():
     same = table.assign(response=table["predicted"])
     found = leave_one_out(same)
     told = split_half(same, rng=1, n_splits=5)
-    assert_allclose([found.lower, found.upper, told.reliability, *corrected_agreement(same, rng=1, n_splits=5)], 1.0)
+    assert_allclose([found.lower, found.upper, told.reliability], 1.0)
 
 
 def test_undefined_ceilings_warn():
@@ -102,8 +86,6 @@ def test_undefined_ceilings_warn():
         assert np.isnan(split_half(table, rng=1, n_splits=3).ceiling)
     with pytest.warns(UndefinedWarning, match="model_as_listener of responses"):
         assert np.isnan(model_as_listener(table, rng=1, n_draws=3).share_below)
-    with pytest.warns(UndefinedWarning, match="(corrected_agreement with a ceiling of 0|split_half)"):
-        assert np.isnan(corrected_agreement(table, rng=1, n_splits=3)[1])
 
 
 def test_ceiling_iv():

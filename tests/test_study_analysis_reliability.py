@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
-from evaluation.checks import UndefinedWarning
+from emomod.undefined import UndefinedWarning
 from listening_study.analysis.reliability import LEVELS, intraclass, krippendorff_alpha
 
 NONE = np.nan

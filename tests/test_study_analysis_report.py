@@ -8,7 +8,6 @@ from small_studies import simulated_answers, small_study
 
 from emomod.cli.main import main
 from emomod.errors import InputError
-from listening_study.analysis.exclusions import Rules
 from listening_study.analysis.figures import figures_of
 from listening_study.analysis.findings import analyse
 from listening_study.analysis.report import sections_of, write_analysis
@@ -24,17 +23,23 @@ def study(tmp_path_factory):
 
 def test_listeners_who_hear_it_against_theory(study):
     found = analyse(study, simulated_answers(study, n_listeners=16, sensitivity=40.0))
-    assert set(found.agreements) == {"articulation", "energy"}
-    for attribute, each in found.agreements.items():
-        assert (each.n_listeners, each.n_items) == (16, 4)
-        assert each.sign.low > 0.6  # a third of the answers are about sham versions
-        assert each.test.p_value < 0.05
-        assert found.ceilings[attribute].ceiling > 0.8
+    assert set(found.attributes) == {"articulation", "energy"}
+    for attribute, each in found.attributes.items():
+        assert (each.agreement.n_listeners, each.agreement.n_items) == (16, 4)
+        assert each.agreement.n_stimuli == 8  # without the sham versions
+        assert each.agreement.sign.low > 0.6, attribute
+        assert each.agreement.test is not None
+        assert each.agreement.test.p_value < 0.1  # of 16 exchanges of two versions of four items, one is as good
+        assert each.split_half is not None
+        assert each.split_half.ceiling > 0.8
+        assert None not in (each.leave_one_out, each.model_as_listener, each.alpha, each.icc, each.agreement.model)
     told = {each.condition: each for each in found.versions}
     assert len(told) == 6
     assert told["energy enhanced 6 dB"].human.low > 0 > told["energy weakened 6 dB"].human.high
     assert told["energy enhanced 6 dB"].model > 0 > told["energy weakened 6 dB"].model
-    worths = dict(zip(found.preferences["energy"].conditions, found.preferences["energy"].worths, strict=True))
+    preference = found.attributes["energy"].preference
+    assert preference is not None
+    worths = dict(zip(preference.conditions, preference.worths, strict=True))
     assert worths["energy enhanced 6 dB"].low > 0
     assert found.screened.n_excluded == 0
     assert found.selectivity is None
@@ -42,9 +47,10 @@ def test_listeners_who_hear_it_against_theory(study):
 
 def test_listeners_who_hear_nothing(study):
     found = analyse(study, simulated_answers(study, n_listeners=12, sensitivity=0.0, seed=1))
-    for each in found.agreements.values():
-        assert each.sign.low < 0.5 < each.sign.high
-        assert each.test.p_value > 0.05
+    for each in found.attributes.values():
+        assert each.agreement.sign.low < 0.5 < each.agreement.sign.high
+        assert each.agreement.test is not None
+        assert each.agreement.test.p_value > 0.05
 
 
 @pytest.mark.parametrize("trial_type", ["ccr", "scale", "sliders", "abx"])
@@ -57,7 +63,7 @@ def test_other_types_of_trials(tmp_path, trial_type):
         assert len(found.detected) == 6
         assert all(0.5 < each.right.share.value < 0.95 for each in found.detected)  # half heard, half guessed
         return
-    assert all(each.sign.value > 0.6 for each in found.agreements.values())
+    assert all(each.agreement.sign.value > 0.6 for each in found.attributes.values())
     assert (found.selectivity is not None) == (trial_type == "ccr")
     if found.selectivity is not None:
         assert found.selectivity.manipulated == found.selectivity.asked == ("articulation", "energy")
@@ -77,7 +83,12 @@ def test_the_report_and_the_command(study, tmp_path, capsys):
     assert (tmp_path / "out" / "figures" / "versions.png").is_file()
     figures = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert [row["attribute"] for row in figures["agreement"]] == ["articulation", "energy"]
-    assert main([*words, "--json"]) == 0  # once more, in place of the first
+    assert {row["condition"] for row in figures["preferences"]} >= {"energy sham 6 dB", "what comes second"}
+    assert main([*words, "--catch", "0.5", "--seed", "0"]) == 0  # once more, in place of the first
+    again = (tmp_path / "out" / "report.html").read_text()
+    assert "--catch 0.5 --seed 0" in again  # the command that gives this report
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == figures
     assert "energy enhanced 6 dB" in (tmp_path / "out" / "versions.csv").read_text()
 
@@ -88,13 +99,33 @@ def test_a_careless_listener_is_left_out_and_told(study, tmp_path):
     careless = tuple(
         replace(each, response=-1.0) if is_wrong else each for each, is_wrong in zip(answers, wrong, strict=True)
     )
-    rules = Rules()
-    found = analyse(study, careless, rules=rules)
+    found = analyse(study, careless)
     (row,) = [each for each in figures_of(found)["ledger"] if each["excluded"]]
     assert (row["participant"], row["rule"], row["figure"]) == ("p03", "least_catch_share", 0.0)
-    assert {each.n_listeners for each in found.agreements.values()} == {3}
-    write_analysis(tmp_path / "out", study, found, rules=rules, command="x")
+    assert {each.agreement.n_listeners for each in found.attributes.values()} == {3}
+    write_analysis(tmp_path / "out", study, found, seed=0, command="x")
     assert "p03,least_catch_share" in (tmp_path / "out" / "ledger.csv").read_text()
+
+
+def test_one_version_and_one_listener_are_analysed_as_far_as_they_go(tmp_path):
+    made = small_study(tmp_path, versions=("enhanced",), targets=("energy",))
+    found = analyse(made, simulated_answers(made, n_listeners=8, sensitivity=40.0))
+    told = found.attributes["energy"].agreement
+    assert told.test is not None
+    assert (told.test.scheme, told.n_stimuli) == ("flip", 4)
+    alone = analyse(made, simulated_answers(made, n_listeners=1, sensitivity=40.0))
+    told = alone.attributes["energy"].agreement
+    assert told.model is None
+    assert told.sign.value >= 0.5
+    assert "participant must have at least two members" in alone.unknown["mixed model of energy"]
+    assert "at least 3 listeners" in alone.unknown["noise ceiling of energy"]
+
+
+def test_ratings_have_no_catch_trials_to_fail(tmp_path):
+    made = small_study(tmp_path, trial_type="scale")
+    found = analyse(made, simulated_answers(made, n_listeners=4, sensitivity=20.0))
+    assert found.screened.ledger.empty
+    assert found.rules.least_catch_share is None
 
 
 def test_analyses_iv(study, tmp_path, capsys):

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
-from evaluation.checks import UndefinedWarning
+from emomod.undefined import UndefinedWarning
 from listening_study.analysis.selectivity import adjusted, selectivity
 from listening_study.analysis.simulate import ListenerModel, simulate_answers
 

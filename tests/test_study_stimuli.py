@@ -13,7 +13,7 @@ from small_studies import LIME, small_plan, small_study
 from emomod.audio import SAMPLE_RATE
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
-from emomod.report.loudness import loudness
+from emomod.loudness import loudness
 from emomod.rescoring import score_file
 from listening_study import stimuli
 from listening_study.conditions import ORIGINAL, SOFTER
@@ -140,6 +140,14 @@ def test_a_changed_study_is_refused(tmp_path):
         read_study(made.folder)
     with pytest.raises(InputError, match="holds no study"):
         read_study(tmp_path)
+
+
+def test_a_changed_key_is_refused(tmp_path):
+    made = small_study(tmp_path, repeats=0, catch=0, targets=("energy",))
+    key = made.folder / "private" / "key.csv"
+    key.write_text(key.read_text().replace("enhanced", "weakened"))
+    with pytest.raises(InputError, match=r"key\.csv was changed after the stimuli were made"):
+        read_study(made.folder)
 
 
 @pytest.mark.parametrize(

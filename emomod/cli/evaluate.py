@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the experiments and print what they found."""
-    from evaluation.checks import UndefinedWarning
+    from emomod.undefined import UndefinedWarning
     from evaluation.command import run, summary_words
 
     with warnings.catch_warnings():

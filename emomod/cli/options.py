@@ -150,6 +150,20 @@ def finish_progress() -> None:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
+def needs_extra(run: Callable[[argparse.Namespace], int], *, extra: str) -> Callable[[argparse.Namespace], int]:
+    """``run``, telling in one line which extra of emomod brings a package that is not there."""
+
+    def told(arguments: argparse.Namespace) -> int:
+        try:
+            return run(arguments)
+        except ModuleNotFoundError as error:
+            missing = str(error.name).partition(".")[0]
+            advice = f'python -m pip install "emomod[{extra}]"'
+            raise InputError(f"{missing} was not found; install it with: {advice}") from None
+
+    return told
+
+
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON on standard output."""
     from emomod.output import finite

@@ -12,6 +12,7 @@ from emomod.cli.options import (
     clip_path,
     finish_progress,
     lime_settings,
+    needs_extra,
     print_json,
     score_name,
 )
@@ -24,10 +25,10 @@ def add(commands: Any) -> None:
     jobs = parser.add_subparsers(required=True, metavar="JOB")
     design = jobs.add_parser("design", help="write the plan of a study, a file to look at and to edit")
     add_design_arguments(design)
-    design.set_defaults(run=execute_design)
+    design.set_defaults(run=needs_extra(execute_design, extra="study"))
     stimuli = jobs.add_parser("stimuli", help="render all versions of a plan's clips behind a gate of checks")
     add_stimuli_arguments(stimuli)
-    stimuli.set_defaults(run=execute_stimuli)
+    stimuli.set_defaults(run=needs_extra(execute_stimuli, extra="study"))
     study_serve.add(jobs)
     study_tools.add(jobs)
     study_analysis.add(jobs)

@@ -1,20 +1,21 @@
 """emomod study analyse and power: what listeners heard, and how many of them it takes."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
-from emomod.cli.options import print_json
+from emomod.cli.options import needs_extra, print_json
 
 
 def add(jobs: Any) -> None:
     """The jobs after, and before, listeners are asked."""
     analyse = jobs.add_parser("analyse", help="whether listeners heard what the model predicted: report and tables")
     add_analyse_arguments(analyse)
-    analyse.set_defaults(run=execute_analyse)
+    analyse.set_defaults(run=needs_extra(execute_analyse, extra="study"))
     power = jobs.add_parser("power", help="how often a study of a size would find the agreement that is there")
     add_power_arguments(power)
-    power.set_defaults(run=execute_power)
+    power.set_defaults(run=needs_extra(execute_power, extra="study"))
 
 
 def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="the folder of `emomod study stimuli`")
     parser.add_argument("answers", type=Path, nargs="+", metavar="TABLE", help="tables of answers (CSV)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report, made anew")
-    parser.add_argument("--catch", type=float, default=0.75, metavar="P", help="least share of catch trials passed")
+    parser.add_argument("--catch", type=float, metavar="P", help="least share of catch trials passed (default .75)")
     parser.add_argument(
         "--repeat", type=float, metavar="P", help="least share of repeats answered alike (default: none)"
     )
@@ -49,8 +50,6 @@ def add_power_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute_analyse(arguments: argparse.Namespace) -> int:
     """Analyse and say where the report is."""
-    import shlex
-
     from listening_study.analysis.exclusions import Rules
     from listening_study.analysis.findings import analyse
     from listening_study.analysis.report import write_analysis
@@ -59,18 +58,26 @@ def execute_analyse(arguments: argparse.Namespace) -> int:
 
     study = read_study(arguments.study)
     answers = [answer for path in arguments.answers for answer in read_table(path, study=study)]
+    given = {"least_catch_share": arguments.catch, "least_repeat_share": arguments.repeat}
     rules = Rules(
-        least_catch_share=arguments.catch, least_repeat_share=arguments.repeat, headphones=arguments.headphones
+        headphones=arguments.headphones, **{name: value for name, value in given.items() if value is not None}
     )
     found = analyse(study, answers, rules=rules, rng=arguments.seed)
-    command = shlex.join(
-        ["emomod", "study", "analyse", *map(str, [arguments.study, *arguments.answers, "--out", arguments.out])]
-    )
     figures = write_analysis(
-        arguments.out, study, found, rules=rules, command=command, inputs=[arguments.study, *arguments.answers]
+        arguments.out, study, found, seed=arguments.seed, command=command_of(arguments), inputs=arguments.answers
     )
     print_json(figures) if arguments.json else print(findings(figures, arguments.out))
     return 0
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """The command that gives this report."""
+    words = ["emomod", "study", "analyse", arguments.study, *arguments.answers, "--out", arguments.out]
+    for name in ("catch", "repeat"):
+        if getattr(arguments, name) is not None:
+            words += [f"--{name}", getattr(arguments, name)]
+    words += ["--headphones"] if arguments.headphones else []
+    return shlex.join(map(str, [*words, "--seed", arguments.seed]))
 
 
 def findings(figures: dict[str, Any], out: Path) -> str:
@@ -78,15 +85,19 @@ def findings(figures: dict[str, Any], out: Path) -> str:
     lines = [f"{figures['n_participants']} took part, {figures['n_excluded']} were left out by the rules"]
     lines += [
         f"{row['attribute']}: {row['sign_agreement']:.2f} [{row['sign_agreement_low']:.2f}, "
-        f"{row['sign_agreement_high']:.2f}] of the answers go the predicted way, p = {row['p_value']:.4f}"
+        f"{row['sign_agreement_high']:.2f}] of the answers go the predicted way, p {_p(row['p_value'])}"
         for row in figures["agreement"]
     ]
     lines += [
-        f"{row['condition']}: told from the original in {row['share']:.2f}, p = {row['p_value']:.4f}"
+        f"{row['condition']}: told from the original in {row['share']:.2f}, p {_p(row['p_value'])}"
         for row in figures["detected"]
     ]
     lines += [f"not known: {name}: {why}" for name, why in figures["unknown"].items()]
     return "\n".join([*lines, f"{out}/report.html"])
+
+
+def _p(value: float | None) -> str:
+    return "not known" if value is None else f"= {value:.4f}"
 
 
 def execute_power(arguments: argparse.Namespace) -> int:

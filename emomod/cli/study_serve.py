@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from emomod.cli.options import needs_extra
 from emomod.errors import InputError
 
 TOKEN = "EMOMOD_STUDY_TOKEN"
@@ -14,7 +15,7 @@ def add(jobs: Any) -> None:
     """The job that runs until it is stopped."""
     serve = jobs.add_parser("serve", help="run the study as a web page; every answer is stored when it is given")
     add_serve_arguments(serve)
-    serve.set_defaults(run=execute_serve)
+    serve.set_defaults(run=needs_extra(execute_serve, extra="study"))
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:

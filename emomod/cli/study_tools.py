@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from emomod.cli.options import needs_extra
 from emomod.errors import InputError
 
 TOOLS = {  # by the name on the command line: the module that writes and reads its files
@@ -19,10 +20,10 @@ def add(jobs: Any) -> None:
     """The jobs with other tools."""
     export = jobs.add_parser("export", help="the study for jsPsych, webMUSHRA, PsychoPy, Label Studio, or as CSV")
     add_export_arguments(export)
-    export.set_defaults(run=execute_export)
+    export.set_defaults(run=needs_extra(execute_export, extra="study"))
     collect = jobs.add_parser("import", help="the results of another tool as one table of answers")
     add_import_arguments(collect)
-    collect.set_defaults(run=execute_import)
+    collect.set_defaults(run=needs_extra(execute_import, extra="study"))
 
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:

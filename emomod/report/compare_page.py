@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from emomod.audio import SAMPLE_RATE
 from emomod.comparison import Comparison, Version
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES, spoken
+from emomod.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.notebook import audio_uri
 from emomod.report.content import LEVEL_TITLES
 from emomod.report.effect_charts import draw_versions, with_room
 from emomod.report.effects_page import model_content
-from emomod.report.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.report.page import read_part, render_template
 from emomod.report.pictures import write_figures
 from emomod.report.words import change, held_out_r, number, printed

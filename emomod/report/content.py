@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from emomod.labels import spoken
+from emomod.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.notebook import audio_uri
-from emomod.report.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.report.words import (
     HINTS,
     SIGNIFICANT,

@@ -7,7 +7,6 @@ names: quick, default, published.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from emomod.checks import check_choice, check_number
 from emomod.errors import InputError
 from emomod.training.settings import TrainingSettings
+from emomod.yaml_import import import_yaml
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -43,7 +43,7 @@ def read_config(name: str | Path = "default", **overrides: Any) -> TrainingConfi
 
     InputError names the file and the field that is not known or not of its kind.
     """
-    path, yaml = _find(name), import_yaml()
+    path, yaml = _find(name), import_yaml(extra="train")
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -55,14 +55,6 @@ def read_config(name: str | Path = "default", **overrides: Any) -> TrainingConfi
     except InputError as error:
         raise InputError(f"config {path}: {error}") from None
     return _resolved(path.stem, found | {key: value for key, value in overrides.items() if value is not None})
-
-
-def import_yaml() -> Any:
-    """The library that reads YAML; it comes with the extra "train"."""
-    try:
-        return import_module("yaml")
-    except ImportError:
-        raise InputError('pyyaml was not found; install it with: python -m pip install "emomod[train]"') from None
 
 
 def _find(name: str | Path) -> Path:

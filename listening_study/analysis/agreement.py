@@ -14,7 +14,8 @@ Metrics
 - ``calibration_model``: that slope by a crossed mixed model, (1 + predicted | listener) + (1 | item) + (1 | stimulus).
   The last term, of items with several versions, is what listeners share about a version and the model does not know;
   without it such a study of a useless model comes out significant far too often
-- ``rank_correlation``: Spearman's, over stimuli, of predicted shift and mean response
+- ``correlation_of_versions``: Pearson's, over stimuli, of predicted shift and mean response; its ceiling is that of
+  ``ceiling.split_half``
 - ``evaluate`` adds the test of no agreement at all (``permutation``)
 
 Barr, Levy, Scheepers, Tily, Random effects structure for confirmatory hypothesis testing: Keep it maximal, J. Memory
@@ -22,23 +23,27 @@ and Language 68(3), 2013; Judd, Westfall, Kenny, Treating stimuli as a random fa
 Personality and Social Psychology 103(1), 2012.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from emomod.bootstrap import N_DRAWS, Estimate, estimate
 from emomod.checks import check_rng
-from evaluation.checks import undefined
+from emomod.errors import InputError
+from emomod.undefined import undefined
 from listening_study.analysis.mixed import MixedFit, fit_mixed
 from listening_study.analysis.permutation import PermutationTest, no_agreement_test
-from listening_study.analysis.resampling import Array, cell_sums, draw_both, ratio
+from listening_study.analysis.resampling import Array, cell_sums, correlation, draw_both, ratio
 from listening_study.analysis.tables import STIMULUS, grid_of, numbered, shift_answers
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Figure = TypeVar("Figure")
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,9 @@ class Agreement:
 
     sign: Estimate
     slope: Estimate
-    rank: Estimate
-    test: PermutationTest
-    model: MixedFit | None  # None where not asked for
+    correlation: Estimate
+    test: PermutationTest | None  # None where there is nothing to exchange
+    model: MixedFit | None  # None of one listener or one item
     n_answers: int
     n_listeners: int
     n_items: int
@@ -91,51 +96,56 @@ def calibration(table: "pd.DataFrame", *, rng: int | np.random.Generator, n_draw
     return estimate(float(x @ response / (x @ x)), drawn)
 
 
-def calibration_model(table: "pd.DataFrame", *, optimiser: str = "statsmodels") -> MixedFit:
+def calibration_model(table: "pd.DataFrame") -> MixedFit:
     """The crossed mixed model of the slope; stimuli are a level of their own where some item has several."""
     kept = shift_answers(table)
     names = ["|".join(map(str, row)) for row in kept[STIMULUS].to_numpy()]
     levels = ["participant", "item", *(["stimulus_key"] if len(set(names)) > kept["item"].nunique() else [])]
     named = kept.assign(stimulus_key=names)
-    return fit_mixed(named, predictor="predicted", intercepts=levels, slopes=["participant"], optimiser=optimiser)
+    return fit_mixed(named, predictor="predicted", intercepts=levels, slopes=["participant"])
 
 
-def _spearman(first: Array, second: Array) -> float:
-    if first.size < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])
-
-
-def rank_correlation(table: "pd.DataFrame", *, rng: int | np.random.Generator, n_draws: int = N_DRAWS) -> Estimate:
-    """Spearman's correlation over stimuli; NaN, with a warning, of fewer than three or where one side is constant."""
+def correlation_of_versions(
+    table: "pd.DataFrame", *, rng: int | np.random.Generator, n_draws: int = N_DRAWS
+) -> Estimate:
+    """Pearson's correlation over stimuli; NaN, with a warning, of fewer than three or where one side is constant."""
     grid = grid_of(table)
-    value = _spearman(grid.predicted, grid.means)
+    value = correlation(grid.predicted, grid.means)
     if np.isnan(value):
-        nothing = undefined("rank_correlation of fewer than three stimuli, or of constants", float("nan"))
-        return Estimate(nothing, nothing, nothing)
+        undefined("correlation_of_versions of fewer than three, or of constants", value)
+        return Estimate(value, value, value)
     draws = draw_both(len(grid.listeners), int(grid.items.max()) + 1, rng=rng, n_draws=n_draws)
     known, times = np.isfinite(grid.responses), draws.listeners.astype(np.float64)
     means = ratio(times @ np.where(known, grid.responses, 0.0), times @ known)
     drawn = np.empty(n_draws)
     for draw, (mean, counts) in enumerate(zip(means, draws.items[:, grid.items], strict=True)):
-        chosen = np.repeat(np.arange(mean.size), np.where(np.isfinite(mean), counts, 0))
-        drawn[draw] = _spearman(grid.predicted[chosen], mean[chosen])
+        chosen = np.repeat(np.arange(mean.size), counts)
+        drawn[draw] = correlation(grid.predicted[chosen], mean[chosen])
     return estimate(value, drawn)
 
 
-def evaluate(
-    table: "pd.DataFrame", *, rng: int | np.random.Generator, scheme: str = "within", with_model: bool = True
-) -> Agreement:
-    """All figures of one table."""
+def evaluate(table: "pd.DataFrame", *, rng: int | np.random.Generator) -> tuple[Agreement, dict[str, str]]:
+    """All figures of one table, and why those that are None could not be had."""
     kept, grid, generator = shift_answers(table), grid_of(table), check_rng(rng)
-    return Agreement(
+    unknown: dict[str, str] = {}
+    found = Agreement(
         sign=sign_agreement(table, rng=generator),
         slope=calibration(table, rng=generator),
-        rank=rank_correlation(table, rng=generator),
-        test=no_agreement_test(table, rng=generator, scheme=scheme),
-        model=calibration_model(table) if with_model else None,
+        correlation=correlation_of_versions(table, rng=generator),
+        test=_unless(unknown, "test of no agreement", lambda: no_agreement_test(table, rng=generator)),
+        model=_unless(unknown, "mixed model", lambda: calibration_model(table)),
         n_answers=len(kept),
         n_listeners=len(grid.listeners),
         n_items=int(grid.items.max()) + 1,
         n_stimuli=len(grid.stimuli),
     )
+    return found, unknown
+
+
+def _unless(unknown: dict[str, str], name: str, work: Callable[[], Figure]) -> Figure | None:
+    """What ``work`` gives; None, and the reason in ``unknown``, where the table does not allow it."""
+    try:
+        return work()
+    except InputError as error:
+        unknown[name] = str(error)
+        return None

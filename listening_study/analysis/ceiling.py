@@ -9,18 +9,16 @@ Intervals are of 95 %, by a bootstrap over listeners; the stimuli stay, since al
 Metrics
 -------
 - ``split_half``: mean correlation of the means of two random halves of the listeners, and by Spearman-Brown's formula
-  the ``reliability`` of the mean of all. Its square root is the ``ceiling`` of any model's correlation with that mean
+  the ``reliability`` of the mean of all. Its square root is the ``ceiling`` of any model's correlation with that mean;
+  a correlation over it is what it would be with endless listeners, and by chance may exceed 1
 - ``leave_one_out``: mean correlation of a listener with the mean of the others (lower bound of the ceiling for one
   listener) and of all, oneself included (upper bound)
-- ``corrected_agreement``: correlation of predicted shift and mean response over the ceiling: what it would be with
-  endless listeners. The prediction itself is without noise. It may exceed 1
 - ``model_as_listener``: mean correlation of each listener with the other listeners, and that of the model with all
   listeners; a model without noise may beat all of them
 
 Spearman, Correlation calculated from faulty data, and Brown, Some experimental results in the correlation of mental
-abilities, both British J. Psychology 3, 1910; Spearman, The Proof and Measurement of Association between Two Things,
-American J. Psychology 15, 1904; Nili et al., A Toolbox for Representational Similarity Analysis, PLoS Computational
-Biology 10(4), 2014 (the bounds).
+abilities, both British J. Psychology 3, 1910; Nili et al., A Toolbox for Representational Similarity Analysis, PLoS
+Computational Biology 10(4), 2014 (the bounds).
 """
 
 from dataclasses import dataclass
@@ -31,7 +29,7 @@ import numpy as np
 from emomod.bootstrap import N_DRAWS, Estimate, draw_groups, estimate
 from emomod.checks import check_count, check_rng
 from emomod.errors import InputError
-from evaluation.checks import undefined
+from emomod.undefined import undefined
 from listening_study.analysis.resampling import Array, correlation, mean_of_known, ratio
 from listening_study.analysis.tables import Grid, grid_of
 
@@ -104,17 +102,6 @@ def leave_one_out(table: "pd.DataFrame") -> LeaveOneOut:
     if np.isnan(lower):
         undefined("leave_one_out of responses that do not vary, or share no stimuli", float("nan"))
     return LeaveOneOut(lower, upper)
-
-
-def corrected_agreement(
-    table: "pd.DataFrame", *, rng: int | np.random.Generator, n_splits: int = N_SPLITS
-) -> tuple[float, float]:
-    """Correlation of predicted shift and mean response, as it is and over the ceiling."""
-    grid, half = _grid(table), split_half(table, rng=rng, n_splits=n_splits)
-    raw = correlation(grid.predicted, grid.means)
-    if np.isnan(raw) or not half.ceiling > 0:
-        return raw, undefined("corrected_agreement with a ceiling of 0, or constants", float("nan"))
-    return raw, raw / half.ceiling
 
 
 def model_as_listener(

@@ -44,7 +44,8 @@ class CrossedDesign:
         """-2 x the restricted log-likelihood, up to a constant, of variances relative to the best residual one."""
         reduced, log_det = self._reduced(relative)
         fixed = float(np.linalg.slogdet(reduced[:-1, :-1])[1])
-        return float(log_det + fixed + (self._n - self._p) * np.log(self._rest(reduced)))
+        rest = max(self._rest(reduced), np.finfo(float).tiny)  # 0 where the answers have no noise
+        return float(log_det + fixed + (self._n - self._p) * np.log(rest))
 
     def fixed_effects(self, relative: Array, residual: float) -> tuple[Array, Array]:
         """Generalised least squares: estimates [p] and standard errors [p]."""

@@ -6,10 +6,9 @@ shift times response, over listeners and stimuli, divided by its standard error 
 listener and by item. So it is exact where predictions have nothing to do with what is heard, and nearly so where
 listeners follow them, some one way and some the other, but not in the mean. One-sided.
 
-Schemes
+Schemes, of which the first that the study has versions for is taken
 -------
 - "within": predictions change places among the versions of an item and attribute; needs items with several versions
-- "across": predictions change places among all stimuli: of designs with one version an item
 - "flip": all predictions of an item change their sign, or none. Where listeners would as often shift one way as the
   other if the model knew nothing, this also tells whether the mean shift is right, as with one version an item and
   predictions that are all positive; a processed version that sounds "more" of everything passes it wrongly
@@ -28,14 +27,14 @@ from numpy.typing import NDArray
 
 from emomod.checks import check_choice, check_count, check_rng
 from emomod.errors import InputError
-from evaluation.checks import undefined
+from emomod.undefined import undefined
 from listening_study.analysis.tables import Grid, grid_of, numbered
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-SCHEMES = ("within", "across", "flip")
+SCHEMES = ("within", "flip")
 N_PERMUTATIONS = 4999
 
 
@@ -53,16 +52,16 @@ def no_agreement_test(
     table: "pd.DataFrame",
     *,
     rng: int | np.random.Generator,
-    scheme: str = "within",
+    scheme: str | None = None,
     n_permutations: int = N_PERMUTATIONS,
 ) -> PermutationTest:
     """Test the shifts of ``table``; p is 1, with a warning, where all responses are equal.
 
     InputError where no predictions differ that could be exchanged.
     """
-    check_choice("scheme", scheme, SCHEMES)
     check_count("n_permutations", n_permutations)
     grid, generator = grid_of(table), check_rng(rng)
+    scheme = check_choice("scheme", scheme or scheme_of(grid), SCHEMES)
     groups = _groups(grid, scheme)
     predicted = grid.predicted if scheme == "flip" else grid.predicted - _group_means(grid.predicted, groups)
     if not predicted.any():
@@ -80,10 +79,14 @@ def no_agreement_test(
     return PermutationTest(found, (1 + int(reached.sum())) / (1 + n_permutations), scheme, n_permutations)
 
 
+def scheme_of(grid: Grid) -> str:
+    """The scheme of a study: "within" where an item has versions with different predictions of an attribute."""
+    groups = _groups(grid, "within")
+    return "within" if np.ptp(grid.predicted - _group_means(grid.predicted, groups)) > 0.0 else "flip"
+
+
 def _groups(grid: Grid, scheme: str) -> NDArray[np.intp]:
     """Number [n_stimuli] of the group within which predictions change places, or their sign."""
-    if scheme == "across":
-        return np.zeros_like(grid.items)
     return numbered([stimulus[:2] for stimulus in grid.stimuli])[0] if scheme == "within" else grid.items
 
 

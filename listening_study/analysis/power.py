@@ -1,19 +1,12 @@
 """Power: how often would a study of this size find the wanted effect? To be asked before anyone is invited.
 
-Studies are simulated (``simulate``) and analysed as the real one will be; the share that finds agreement is the power,
-and with a sensitivity of 0 the rate of false alarms.
+Studies are simulated (``simulate``); the share in which the permutation test of no agreement (``permutation``), that of
+the analysis, has a p-value of at most ``alpha`` is the power, and with a sensitivity of 0 the rate of false alarms.
 
 Conventions
 -----------
 Every item has one version for each of the plan's predicted shifts, times a factor of the item (normal about 1 with
-``shift_sd``), since no model moves all music equally. What "finds" means is one of ``TESTS``:
-
-- "permutation": the permutation test of no agreement, within items, or by flips where there is one version an item,
-  one-sided at ``alpha``
-- "sign": the 95 % interval of the sign agreement lies above .5
-- "calibration": the 95 % interval of the calibration slope lies above 0
-
-The intervals are those of the two-way bootstrap, on the safe side: fewer false alarms than 2.5 %, and less power. Each
+``shift_sd``), since no model moves all music equally. There are no sham versions: the analysis tests without them. Each
 study has a seed of its own, drawn up front, so that study k is the same however many there are.
 
 Green & MacLeod, SIMR: an R package for power analysis of generalized linear mixed models by simulation, Methods in
@@ -28,16 +21,14 @@ import numpy as np
 from emomod.bootstrap import wilson_interval
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.errors import InputError
-from listening_study.analysis.agreement import calibration, sign_agreement
 from listening_study.analysis.permutation import no_agreement_test
 from listening_study.analysis.simulate import ListenerModel, simulate_answers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TESTS = ("permutation", "sign", "calibration")
 N_STUDIES = 500
-N_DRAWS = 499  # of permutations or of the bootstrap, a study
+N_PERMUTATIONS = 499  # a study
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,6 @@ class Power:
     low: float
     high: float
     n_studies: int
-    test: str
     plan: StudySize = field(repr=False)
     model: ListenerModel = field(repr=False)
 
@@ -94,37 +84,23 @@ def simulate_study(plan: StudySize, *, model: ListenerModel, rng: int | np.rando
     return simulate_answers(trials, model=model, n_listeners=plan.n_listeners, rng=generator, n_repeats=plan.n_repeats)
 
 
-def finds_agreement(table: "pd.DataFrame", *, test: str, rng: int | np.random.Generator, alpha: float = 0.05) -> bool:
-    """Does one ``test`` find agreement in one study?"""
-    check_choice("test", test, TESTS)
-    if test == "sign":
-        return sign_agreement(table, rng=rng, n_draws=N_DRAWS).low > 0.5
-    if test == "calibration":
-        return calibration(table, rng=rng, n_draws=N_DRAWS).low > 0.0
-    versions = table.groupby("item")["condition"].nunique()
-    scheme = "within" if (versions > 1).any() else "flip"
-    return no_agreement_test(table, rng=rng, scheme=scheme, n_permutations=N_DRAWS).p_value <= alpha
-
-
 def power(
     plan: StudySize,
     *,
     model: ListenerModel,
     rng: int | np.random.Generator,
-    test: str = "permutation",
     alpha: float = 0.05,
     n_studies: int = N_STUDIES,
 ) -> Power:
-    """Share of ``n_studies`` simulated studies in which ``test`` finds agreement."""
-    check_choice("test", test, TESTS)
+    """Share of ``n_studies`` simulated studies in which the test finds agreement."""
     check_number("alpha", alpha, low=0.0, high=1.0)
     found = 0
     for seed in study_seeds(n_studies, rng=rng):
         generator = np.random.default_rng(seed)
         table = simulate_study(plan, model=model, rng=generator)
-        found += finds_agreement(table, test=test, rng=generator, alpha=alpha)
+        found += no_agreement_test(table, rng=generator, n_permutations=N_PERMUTATIONS).p_value <= alpha
     low, high = wilson_interval(found, n_studies)
-    return Power(found / n_studies, low, high, n_studies, test, plan, model)
+    return Power(found / n_studies, low, high, n_studies, plan, model)
 
 
 def study_seeds(n_studies: int, *, rng: int | np.random.Generator) -> list[int]:

@@ -32,7 +32,7 @@ from scipy.sparse.csgraph import connected_components
 from emomod.bootstrap import NORMAL_95
 from emomod.checks import check_choice, check_number
 from emomod.errors import InputError
-from evaluation.checks import undefined
+from emomod.undefined import undefined
 from listening_study.analysis.mixed import Effect
 from listening_study.analysis.tables import main_answers, numbered
 

@@ -6,7 +6,7 @@ The planted value is the listeners' sensitivity. Studies are of CCR trials, whos
 whole steps: where the noise is about a step or more, that does not bend the slope, unless the ends of the scale are
 reached. ``coverage``: share of studies whose 95 % interval of the calibration slope contains the planted value, by the
 bootstrap ("calibration") or the mixed model ("model"). False alarms are the ``power`` of listeners without sensitivity.
-A benchmark calls both with as many studies as it has time for.
+benchmarks/study_recovery.py calls both with many studies.
 """
 
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ def coverage(
         generator = np.random.default_rng(seed)
         table = simulate_study(plan, model=model, rng=generator)
         if estimator == "model":
-            slope = calibration_model(table, optimiser="direct").effects["predicted"]
+            slope = calibration_model(table).effects["predicted"]
             ends.append((slope.low, slope.value, slope.high))
         else:
             told = calibration(table, rng=generator, n_draws=N_DRAWS)
@@ -65,12 +65,7 @@ def coverage(
 
 
 def false_alarms(
-    plan: StudySize,
-    *,
-    model: ListenerModel,
-    rng: int | np.random.Generator,
-    test: str = "permutation",
-    n_studies: int = 200,
+    plan: StudySize, *, model: ListenerModel, rng: int | np.random.Generator, n_studies: int = 200
 ) -> Power:
-    """Share of studies in which ``test`` finds agreement although listeners hear nothing of what is predicted."""
-    return power(plan, model=replace(model, sensitivity=0.0), rng=rng, test=test, n_studies=n_studies)
+    """Share of studies in which agreement is found although listeners hear nothing of what is predicted."""
+    return power(plan, model=replace(model, sensitivity=0.0), rng=rng, n_studies=n_studies)

@@ -27,7 +27,7 @@ from scipy import stats
 from emomod.bootstrap import N_DRAWS, Estimate, draw_groups, estimate
 from emomod.checks import check_choice, check_count, check_rng
 from emomod.errors import InputError
-from evaluation.checks import undefined
+from emomod.undefined import undefined
 
 Array = NDArray[np.float64]
 LEVELS = ("nominal", "ordinal", "interval", "ratio")

@@ -5,18 +5,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from emomod.audio import file_sha256
+from emomod.bootstrap import Estimate
 from emomod.labels import spoken
 from emomod.output import new_folder, to_json, write_csv
 from emomod.provenance import package_versions
 from emomod.report.pictures import write_figures
 from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.report.words import number
-from listening_study.analysis.exclusions import Rules
 from listening_study.analysis.figures import figures_of
 from listening_study.analysis.findings import Findings
+from listening_study.analysis.mixed import Effect
 from listening_study.analysis.plots import draw_versions
 from listening_study.package import Study
 
+TABLES = ("agreement", "versions", "preferences", "selectivity", "detected", "ledger")
+SAID = {
+    "least_catch_share": "share of catch trials passed",
+    "least_repeat_share": "share of repeats answered alike",
+    "least_answers_share": "share of trials answered",
+    "headphones": "headphone check passed",
+}
 FILES = ("analysis.json", "*.csv", "report.md", "figures/")
 UNITS = {
     "pair": "-1..1: share of answers for the version less that for the original",
@@ -26,34 +35,36 @@ UNITS = {
 }
 
 
-def _agreement(found: Findings) -> list[Section]:
-    told = tuple(
+def _agreement(found: Findings) -> Section:
+    rows = tuple(
         (
             spoken(attribute),
-            f"{each.n_listeners} x {each.n_items}",
-            str(each.sign),
-            str(each.rank),
-            number(found.ceilings[attribute].ceiling, 2) if attribute in found.ceilings else "–",
-            number(each.test.p_value, 4),
+            f"{each.agreement.n_listeners} x {each.agreement.n_items}",
+            str(each.agreement.sign),
+            str(each.agreement.correlation),
+            "–" if each.split_half is None else number(each.split_half.ceiling, 2),
+            "–" if each.agreement.test is None else number(each.agreement.test.p_value, 4),
         )
-        for attribute, each in found.agreements.items()
+        for attribute, each in found.attributes.items()
     )
     text = (
-        "Sign: share of answers in the direction that the model predicts, ties half; .5 is chance. Rank: Spearman's "
-        "correlation, over versions of items, of predicted shift and mean answer; its noise ceiling is what a perfect "
-        "model would reach with these listeners. p: of no agreement at all, by exchanging predictions. Brackets are "
-        "95 % intervals over other listeners and other music."
+        "Sign: share of answers in the direction that the model predicts, ties half; .5 is chance. Correlation: "
+        "Pearson's, over versions of items, of predicted shift and mean answer; the ceiling is what a perfect model "
+        "would reach on average with these listeners, and where they are few, both are rough. p: of no agreement at "
+        "all, by exchanging predictions (or turning them round, with one version an item). Sham versions do not count "
+        "here. Brackets are 95 % intervals over other listeners and other music."
     )
-    header = ("asked about", "listeners x items", "sign", "rank", "ceiling", "p")
-    return [Section("Do listeners hear what the model predicts?", text, header, told), _slopes(found)]
+    header = ("asked about", "listeners x items", "sign", "correlation", "ceiling", "p")
+    return Section("Do listeners hear what the model predicts?", text, header, rows)
 
 
 def _slopes(found: Findings) -> Section:
     rows = []
-    for attribute, each in found.agreements.items():
-        model = each.model.effects["predicted"] if each.model else None
-        crossed = "–" if model is None else f"{number(model.value, 2)} {_between(model.low, model.high)}"
-        rows.append((spoken(attribute), str(each.slope), crossed))
+    for attribute, each in found.attributes.items():
+        model = each.agreement.model
+        rows.append(
+            (spoken(attribute), str(each.agreement.slope), _told(None if model is None else model.effects["predicted"]))
+        )
     text = (
         "How far the answers move for a shift of the whole scale (1) of the model's score: by least squares with an "
         "interval over listeners and items, and by a crossed mixed model, whose interval is wide where items are few."
@@ -61,48 +72,56 @@ def _slopes(found: Findings) -> Section:
     return Section("How far?", text, ("asked about", "slope", "slope, mixed model"), tuple(rows))
 
 
-def _between(low: float, high: float) -> str:
-    return f"[{number(low, 2)}, {number(high, 2)}]"
+def _listeners(found: Findings) -> Section:
+    rows = []
+    for attribute, each in found.attributes.items():
+        listener, one = each.model_as_listener, each.leave_one_out
+        bounds = "–" if one is None else f"{number(one.lower, 2)} to {number(one.upper, 2)}"
+        pair = (None, None) if listener is None else (listener.listeners, listener.model)
+        rows.append((spoken(attribute), *map(_told, (each.alpha, each.icc, *pair)), bounds))
+    text = (
+        "Krippendorff's alpha and ICC(2,1) of the answers (1 agreement, 0 chance; the ICC of versions that all heard); "
+        "mean correlation of a listener with another, and of the model with a listener; last, of a listener with the "
+        "mean of the others and with that of all, between which one listener's ceiling lies."
+    )
+    header = ("asked about", "alpha", "ICC", "listeners", "model", "one and all")
+    return Section("How far do listeners agree with each other?", text, header, tuple(rows))
+
+
+def _told(figure: Effect | Estimate | None) -> str:
+    """A figure with its interval, or a dash."""
+    return "–" if figure is None else str(Estimate(figure.value, figure.low, figure.high))
 
 
 def _versions(found: Findings, trial_type: str) -> Section:
     rows = tuple(
-        (each.condition, spoken(each.attribute), str(each.human), number(each.model, 3), str(each.n_answers))
+        (each.condition, spoken(each.attribute), str(each.human), f"{each.model:.3f}", str(each.n_answers))
         for each in found.versions
     )
     text = (
         f"Mean answer about each version ({UNITS[trial_type]}) beside the model's mean shift on the delivered files. A "
         "sham version has as much changed, in random places."
     )
-    return Section(
-        "Version by version", text, ("version", "asked about", "listeners", "model", "answers"), rows, "versions"
-    )
+    header = ("version", "asked about", "listeners", "model", "answers")
+    return Section("Version by version", text, header, rows, "versions")
 
 
 def _preferences(found: Findings) -> list[Section]:
     rows = [
-        (spoken(attribute), name, number(worth.value, 2), _between(worth.low, worth.high))
-        for attribute, fit in found.preferences.items()
-        for name, worth in zip(fit.conditions[1:], fit.worths[1:], strict=True)
-    ]
-    rows += [
-        (
-            spoken(attribute),
-            "what comes second",
-            number(fit.order.value, 2),
-            _between(fit.order.low, fit.order.high),
-        )
-        for attribute, fit in found.preferences.items()
+        (spoken(attribute), name, _told(worth))
+        for attribute, each in found.attributes.items()
+        if each.preference
+        for name, worth in [
+            *zip(each.preference.conditions[1:], each.preference.worths[1:], strict=True),
+            ("what comes second", each.preference.order),
+        ]
     ]
     text = (
         "Log worths against the original by the Bradley-Terry-Davidson model, with ties and an effect of the order; "
         "answers are taken as independent, so that the intervals speak of these listeners and this music."
     )
-    return (
-        [Section("Which version has more of it", text, ("asked about", "version", "log worth", "95 %"), tuple(rows))]
-        if rows
-        else []
-    )
+    header = ("asked about", "version", "log worth")
+    return [Section("Which version has more of it", text, header, tuple(rows))] if rows else []
 
 
 def _selectivity(found: Findings) -> list[Section]:
@@ -113,8 +132,8 @@ def _selectivity(found: Findings) -> list[Section]:
         (
             spoken(target),
             *(
-                f"{number(matrix.human[row, column], 2)} [{number(matrix.human_low[row, column], 2)}, "
-                f"{number(matrix.human_high[row, column], 2)}]; model {number(matrix.model[row, column], 3)}"
+                f"{matrix.human[row, column]:.2f} [{matrix.human_low[row, column]:.2f}, "
+                f"{matrix.human_high[row, column]:.2f}]; model {matrix.model[row, column]:.3f}"
                 for column in range(len(matrix.asked))
             ),
         )
@@ -122,7 +141,8 @@ def _selectivity(found: Findings) -> list[Section]:
     )
     text = (
         "Rows were manipulated, columns asked about: mean answer the way of the manipulation, with its interval, and "
-        "the model's shift. Off the diagonal is what else is heard to change."
+        "the model's shift. Off the diagonal is what else is heard to change; selectivity.csv also has whether that is "
+        f"less than {matrix.margin:g} (two one-sided tests), and whether listeners and model differ."
     )
     return [Section("What else is heard to change", text, ("manipulated", *map(spoken, matrix.asked)), rows)]
 
@@ -132,27 +152,30 @@ def _detected(found: Findings) -> list[Section]:
         (each.condition, str(each.right.share), str(each.d_prime), number(each.right.p_value, 4), str(each.right.n))
         for each in found.detected
     )
-    text = "Share of right answers (.5 is chance), d' by the differencing model, and the exact binomial p-value."
-    return (
-        [Section("Can versions be told apart?", text, ("version", "right", "d'", "p", "answers"), rows)] if rows else []
+    text = (
+        "Share of right answers (.5 is chance), d' by the differencing model, and the exact binomial p-value; answers "
+        "are taken as independent, so that all speak of these listeners and this music."
     )
+    header = ("version", "right", "d'", "p", "answers")
+    return [Section("Can versions be told apart?", text, header, rows)] if rows else []
 
 
 def _exclusions(found: Findings) -> Section:
-    ledger = found.screened.ledger
     rows = tuple(
         (
             str(row["participant"]),
-            row["rule"].replace("_", " "),
-            number(row["figure"], 2),
-            number(row["limit"], 2),
-            "yes" if row["excluded"] else "no, not known",
+            SAID[row["rule"]],
+            f"{row['figure']:.2f}" if row["figure"] == row["figure"] else "not known",
+            f"{row['limit']:.2f}",
+            "yes" if row["excluded"] else "no",
         )
-        for row in ledger.to_dict("records")
+        for row in found.screened.ledger.to_dict("records")
     )
+    applied = {name: getattr(found.rules, name) for name in SAID if getattr(found.rules, name)}
+    told = ", ".join(f"{SAID[name]} {float(limit):g}" for name, limit in applied.items()) or "none"
     text = (
-        f"{found.screened.n_participants} took part, {found.screened.n_excluded} were left out by rules that were "
-        f"fixed beforehand; {found.screened.n_practice} practice answers are not analysed."
+        f"{found.screened.n_participants} took part, {found.screened.n_excluded} were left out. Rules (at least): "
+        f"{told}. Practice answers, {found.screened.n_practice} of them, are not analysed."
     )
     nobody = (("nobody", "–", "–", "–", "–"),)
     return Section("Who was left out", text, ("participant", "rule", "figure", "limit", "left out"), rows or nobody)
@@ -160,14 +183,19 @@ def _exclusions(found: Findings) -> Section:
 
 def sections_of(found: Findings, trial_type: str) -> list[Section]:
     """Every section that there are figures for."""
-    shifts = [*_agreement(found), _versions(found, trial_type)] if found.versions else []
-    return [*shifts, *_selectivity(found), *_preferences(found), *_detected(found), _exclusions(found)]
+    if not found.versions:
+        return [*_detected(found), _exclusions(found)]
+    judged = [_agreement(found), _slopes(found), _versions(found, trial_type), _listeners(found)]
+    return [*judged, *_selectivity(found), *_preferences(found), _exclusions(found)]
 
 
 def write_analysis(
-    out: str | Path, study: Study, found: Findings, *, rules: Rules, command: str, inputs: Sequence[str | Path] = ()
+    out: str | Path, study: Study, found: Findings, *, seed: int, command: str, inputs: Sequence[str | Path] = ()
 ) -> dict[str, Any]:
-    """Write the report and its tables into the new folder ``out``, whole or not at all; return the figures."""
+    """Write the report and its tables into the new folder ``out``, whole or not at all; return the figures.
+
+    ``seed`` is that of the analysis, and ``inputs`` the files of answers: both are told in the report.
+    """
     figures = figures_of(found)
     about = About(
         title=f"Listening study: {study.plan.title}",
@@ -178,7 +206,8 @@ def write_analysis(
         made="Predictions are the model's, of the delivered files. Rules, plan and model are listed below.",
         command=command,
         details={
-            "Rules": asdict(rules),
+            "Rules": asdict(found.rules) | {"seed": seed},
+            "Answers": {Path(path).name: file_sha256(path) for path in inputs},
             "Plan": asdict(study.plan),
             "Model": study.record["model"],
             "Versions": package_versions(),
@@ -188,12 +217,12 @@ def write_analysis(
         warnings_title="Not known",
     )
     sections = sections_of(found, study.plan.trial_type)
-    with new_folder(out, inputs=inputs) as folder:
+    with new_folder(out, inputs=[study.folder, *inputs]) as folder:
         pictures = write_figures({"versions": draw_versions(found)} if found.versions else {}, folder / "figures")
         (folder / "report.html").write_text(render_sections(about, sections, pictures=pictures), encoding="utf-8")
         (folder / "report.md").write_text(markdown(about, sections, drawn=tuple(pictures)), encoding="utf-8")
         (folder / "analysis.json").write_text(to_json(figures) + "\n", encoding="utf-8")
-        for name in ("agreement", "versions", "ledger"):
+        for name in TABLES:
             if figures[name]:
                 write_csv(folder / f"{name}.csv", figures[name])
     return figures

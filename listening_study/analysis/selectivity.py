@@ -31,7 +31,7 @@ from scipy import stats
 from emomod.bootstrap import N_DRAWS, TAIL
 from emomod.checks import check_number
 from emomod.errors import InputError
-from evaluation.checks import undefined
+from emomod.undefined import undefined
 from listening_study.analysis.resampling import TwoWayDraws, cell_sums, draw_both, ratio
 from listening_study.analysis.tables import numbered, shift_answers
 

@@ -6,8 +6,8 @@ What a listener hears of a trial is
 
 with normal deviations: the own slope and bias of the listener, what all listeners share about an item and about a
 stimulus (and the model does not know), and noise of each answer. The position bias favours the condition when it comes
-second. An answer is made of what was heard: "ccr" rounds it to -3..+3, "scale" and "sliders" round it, from a middle
-of 5, to 1..9, and "pair" takes its sign, or a tie within +-``tie_width``.
+second. An answer is made of what was heard: "ccr" rounds it to -3..+3, and "pair" takes its sign, or a tie within
++-``tie_width``.
 
 Conventions
 -----------
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-MIDDLE = 5.0  # of a rating 1..9
-KINDS = ("pair", "ccr", "scale", "sliders")
+KINDS = ("pair", "ccr")
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,7 @@ def _heard(
 def _answered(heard: Array, kind: str, *, tie_width: float) -> Array:
     if kind == "pair":
         return np.where(np.abs(heard) <= tie_width, 0.0, np.sign(heard))
-    if kind == "ccr":
-        return np.clip(np.rint(heard), -3.0, 3.0)
-    return np.clip(np.rint(MIDDLE + heard), 1.0, 9.0)
+    return np.clip(np.rint(heard), -3.0, 3.0)
 
 
 def _table(
