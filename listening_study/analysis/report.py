@@ -9,7 +9,7 @@ from emomod.audio import file_sha256
 from emomod.bootstrap import Estimate
 from emomod.labels import spoken
 from emomod.output import new_folder, to_json, write_csv
-from emomod.provenance import package_versions
+from emomod.provenance import package_version, package_versions
 from emomod.report.pictures import write_figures
 from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.report.words import number
@@ -210,7 +210,7 @@ def write_analysis(
             "Answers": {Path(path).name: file_sha256(path) for path in inputs},
             "Plan": asdict(study.plan),
             "Model": study.record["model"],
-            "Versions": package_versions(),
+            "Versions": {**package_versions(), "pandas": package_version("pandas")},
         },
         files=FILES,
         warnings=tuple(f"{name}: {why}" for name, why in found.unknown.items()),
