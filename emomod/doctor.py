@@ -28,13 +28,18 @@ MODULES = {
     "pyyaml": "yaml",
 }  # where the module is not called as the distribution
 REINSTALL = f"{PIP_INSTALL} --force-reinstall {{}}"
-TRAINING_LIBRARIES = {
-    "mido": "to render the training corpus",
-    "partitura": "to render from MusicXML",
-    "python-calamine": "to read ratings in Excel files",
-    "pyyaml": "to train",
-}
-INSTALL_TRAINING = f'{PIP_INSTALL} "emomod[train]"'
+EXTRAS = {
+    "mido": ("train", "to render the training corpus"),
+    "partitura": ("train", "to render from MusicXML"),
+    "python-calamine": ("train", "to read ratings in Excel files"),
+    "pyyaml": ("train", "to train, and to plan listening studies"),
+    "pandas": ("study", "to analyse listening studies"),
+    "sqlalchemy": ("study", "to keep the answers of listening studies"),
+    "alembic": ("study", "to keep the answers of listening studies"),
+    "starlette": ("study", "to run listening studies as a web page"),
+    "uvicorn": ("study", "to run listening studies as a web page"),
+}  # optional libraries: the extra that brings each, and what for
+INSTALL_EXTRA = f'{PIP_INSTALL} "emomod[{{}}]"'
 INSTALL_SYNTHESISER = {
     "linux": "sudo apt-get install fluidsynth fluid-soundfont-gm",
     "darwin": "brew install fluid-synth, and name a General MIDI soundfont",
@@ -92,7 +97,7 @@ def diagnose(checkpoint: str | Path | None = None) -> Diagnosis:
         ("soundfile", _soundfile),
         ("checkpoint", lambda: _checkpoint(checkpoint)),
         ("torchaudio", _torchaudio),
-        *((name, _training_look(name)) for name in TRAINING_LIBRARIES),
+        *((name, _extra_look(name)) for name in EXTRAS),
         ("fluidsynth", _fluidsynth),
         ("soundfont", _soundfont),
     ]
@@ -213,17 +218,17 @@ def _torchaudio() -> Finding:
     return Finding("torchaudio", "ok", detail)
 
 
-def _training_look(name: str) -> Callable[[], Finding]:
-    return lambda: _training_library(name)
+def _extra_look(name: str) -> Callable[[], Finding]:
+    return lambda: _extra_library(name)
 
 
-def _training_library(name: str) -> Finding:
-    """A library of the extra "train": optional, so never a problem."""
-    purpose = TRAINING_LIBRARIES[name]
+def _extra_library(name: str) -> Finding:
+    """A library of an extra: optional, so never a problem."""
+    extra, purpose = EXTRAS[name]
     try:
         import_module(MODULES.get(name, name))
     except ModuleNotFoundError:
-        return Finding(name, "missing", f"optional, {purpose}", INSTALL_TRAINING)
+        return Finding(name, "missing", f"optional, {purpose}", INSTALL_EXTRA.format(extra))
     except Exception as error:  # whatever a broken library raises
         return Finding(name, "missing", f"cannot be used ({_one_line(error)})", REINSTALL.format(name))
     return Finding(name, "ok", f"{version(name)}, {purpose}")

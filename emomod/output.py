@@ -22,7 +22,10 @@ OURS = (
     | {f"{name}.wav" for name in VERSIONS}
     | {"explanation.npz", "shifts.csv", "components.csv", "figures", "report.html"}
     | {"report.md"}
-    | {f"{name}.csv" for name in ("agreement", "versions", "preferences", "selectivity", "detected", "ledger")}
+    | {
+        f"{name}.csv"
+        for name in ("agreement", "versions", "preferences", "selectivity", "detected", "ledger", "listeners")
+    }
     | {"effects.csv", "scores.csv", "correlations.csv", "effects.html", "compare.csv", "compare.html"}
 )
 
@@ -53,7 +56,10 @@ def check_output(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Path:
     if not folder.exists() or not any(folder.iterdir()):
         return folder
     if not is_ours(folder):
-        raise InputError(f"out: {folder} is not empty and not an earlier output of emomod alone; name a new folder")
+        raise InputError(
+            f"out: {folder} is not empty, and not an earlier result of emomod alone that may be replaced; "
+            "name a new folder"
+        )
     for needed in (*inputs, Path.cwd()):
         if folder in (Path(needed).resolve(), *Path(needed).resolve().parents):
             raise InputError(f"out: {folder} would be replaced, but {needed} lies in it; name another folder")
@@ -94,6 +100,8 @@ def _replace(folder: Path, partial: Path) -> None:
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """Yield the path of a file beside ``target`` that takes its place when all went well, else disappears."""
+    if not target.parent.is_dir():
+        raise InputError(f"out: {target.parent} is not a folder, so {target.name} cannot be written there")
     partial = target.with_name(f"{target.name}.partial")
     try:
         yield partial

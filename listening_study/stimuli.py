@@ -7,7 +7,8 @@ model's prediction is that of the delivered file.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
-from emomod.audio import file_sha256, read_clip, write_wav
+from emomod.audio import Clip, file_sha256, read_clip, write_wav
 from emomod.component_weights import ComponentWeights, Selection, select_components
 from emomod.components.segments import SegmentComponents, cut_segments
 from emomod.errors import InputError
@@ -69,24 +70,40 @@ def make_stimuli(
 ) -> list[Stimulus]:
     """Write every version of every item as ``folder``/TOKEN.wav; InputError names the version that fails the gate."""
     found: list[Stimulus] = []
-    for number, item in enumerate(plan.items):
-        try:
-            found += _versions_of(plan, item, number, folder, predictor, lime, stages or Stages())
-        except InputError as error:
-            raise InputError(f"item {item.name}: {error}") from None
+    clips = read_clips(plan.items, seconds=predictor.window_seconds)
+    for number, (item, clip) in enumerate(zip(plan.items, clips, strict=True)):
+        with _naming(item):
+            found += _versions_of(plan, item, clip, number, folder, predictor, lime, stages or Stages())
     return found
+
+
+def read_clips(items: Sequence[Item], *, seconds: float = 10.0) -> list[Clip]:
+    """The stretch of ``seconds`` of every item; InputError names the item whose file is missing, broken or silent."""
+    clips = []
+    for item in items:
+        with _naming(item):
+            clips.append(read_clip(item.clip, start=item.start, seconds=seconds))
+    return clips
+
+
+@contextmanager
+def _naming(item: Item) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"item {item.name}: {error}") from None
 
 
 def _versions_of(
     plan: StudyPlan,
     item: Item,
+    clip: Clip,
     number: int,
     folder: Path,
     predictor: Predictor,
     lime: LimeSettings | None,
     stages: Stages,
 ) -> list[Stimulus]:
-    clip = read_clip(item.clip, start=item.start, seconds=predictor.window_seconds)
     components = cut_segments(compute_spectrogram(clip.y), device=predictor.device)
     with stages.stage(f"explaining {item.name}"):
         weights = explain_with_lime(predictor, components, settings=lime or LimeSettings(), progress=stages.progress)

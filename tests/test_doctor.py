@@ -27,7 +27,7 @@ def test_this_machine_has_every_part_in_the_diagnosis():
     diagnosis = diagnose()
     assert [found.name for found in diagnosis.findings] == [
         *PARTS,
-        *doctor.TRAINING_LIBRARIES,
+        *doctor.EXTRAS,
         "fluidsynth",
         "soundfont",
     ]

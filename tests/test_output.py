@@ -94,7 +94,7 @@ def test_new_folder_iv_an_earlier_output_in_a_read_only_folder(tmp_path):
 
 def test_new_folder_iv_foreign(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match="is not empty and not an earlier output of emomod alone; name a new folder"):
+    with pytest.raises(InputError, match="is not empty, and not an earlier result of emomod alone"):
         write_into(tmp_path)
     for out in (tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "out"):
         with pytest.raises(InputError, match=r"out: .*thesis\.tex is a file, not a folder"):
@@ -107,7 +107,7 @@ def test_new_folder_iv_foreign(tmp_path):
 def test_new_folder_iv_an_earlier_output_with_something_else_in_it(tmp_path, name):
     out = write_into(tmp_path / "out", text="earlier")
     (out / name).write_text("mine")
-    with pytest.raises(InputError, match="not an earlier output of emomod alone"):
+    with pytest.raises(InputError, match="not an earlier result of emomod alone"):
         write_into(out)
     assert (out / name).read_text() == "mine"
 

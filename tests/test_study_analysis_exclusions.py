@@ -59,6 +59,14 @@ def test_each_rule_against_theory(answers, rules, figure):
         assert ledger(answers, **rules | {name: figure}) == []
 
 
+def test_the_figures_of_everyone_are_told_whatever_the_rules():
+    answers = [row(), row(phase="repeat", response=0), row("b"), row("b", "catch"), row("b", response=np.nan)]
+    told = screen(table(*answers), rules=OFF).listeners.set_index("participant")
+    assert list(told) == ["catch_share", "repeat_share", "answers_share", "headphones", "excluded"]
+    np.testing.assert_equal(told.loc["a"].tolist(), [np.nan, 0.0, 1.0, 1.0, False])
+    np.testing.assert_equal(told.loc["b"].tolist(), [1.0, np.nan, 0.5, 1.0, False])
+
+
 def test_all_broken_rules_are_in_the_ledger():
     answers = [row(passed=False), row(phase="catch", response=-1.0), row("b"), row("b", phase="practice")]
     found = screen(table(*answers), rules=dataclasses.replace(OFF, headphones=True, least_catch_share=0.5))

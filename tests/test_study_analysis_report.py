@@ -93,6 +93,18 @@ def test_the_report_and_the_command(study, tmp_path, capsys):
     assert "energy enhanced 6 dB" in (tmp_path / "out" / "versions.csv").read_text()
 
 
+def test_how_sure_listeners_were_and_how_they_answered_again(study, tmp_path):
+    told = [each for each in simulated_answers(study, n_listeners=4, sensitivity=1e6) if each.response is not None]
+    sure = tuple(replace(each, confidence=5.0 if each.condition.startswith("energy") else 2.0) for each in told)
+    found = analyse(study, sure)
+    wanted = {"articulation": 2.0, "energy": 5.0}
+    assert all(each.confidence == wanted[each.attribute] for each in found.versions)
+    write_analysis(tmp_path / "out", study, found, seed=0, command="x")
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "answered alike in 100 % of cases, mean over 4 participants" in page
+    assert (tmp_path / "out" / "listeners.csv").read_text().splitlines()[1] == "p00,1,1,1,1,False"
+
+
 def test_a_careless_listener_is_left_out_and_told(study, tmp_path):
     answers = simulated_answers(study, n_listeners=4, sensitivity=20.0)
     wrong = [each.participant == "p03" and each.other == "softer" for each in answers]

@@ -42,7 +42,12 @@ def test_design_and_stimuli_against_themselves(tmp_path, capsys):
     ("words", "says"),
     [
         (["design", "demo", "--target", "groove", "--out", "{}/new.yaml"], "targets must be one of melodiousness"),
-        (["design", "none.wav", "--target", "sad", "--out", "{}/new.yaml"], "clips: none.wav is not a file"),
+        (
+            ["design", "none.wav", "--target", "sad", "--out", "{}/new.yaml"],
+            "none.wav: there is no such file",
+        ),
+        (["design", "{}/old.yaml", "--target", "sad", "--out", "{}/new.yaml"], "old.yaml: cannot be decoded as sound"),
+        (["design", "demo", "--target", "sad", "--out", "{}/none/x.yaml"], "none is not a folder, so x.yaml cannot"),
         (["design", "demo", "--target", "sad", "--out", "{}/old.yaml"], "is there already; name a new file"),
         (["design", "demo", "demo", "--target", "sad", "--out", "{}/new.yaml"], "items must be at least one and none"),
         (["design", "demo", "--target", "sad", "--language", "fr", "--out", "{}/new.yaml"], "language must be one of"),

@@ -71,14 +71,13 @@ def add_stimuli_arguments(parser: argparse.ArgumentParser) -> None:
 def execute_design(arguments: argparse.Namespace) -> int:
     """Write the plan and say what it comes to."""
     from listening_study.plan import StudyPlan, items_of, write_plan
+    from listening_study.stimuli import read_clips
     from listening_study.trials import draw_lists, minutes_of
 
     if arguments.out.exists():
         raise InputError(f"out: {arguments.out} is there already; name a new file, or edit that one")
-    for clip in arguments.clips:
-        if not clip.is_file():
-            raise InputError(f"clips: {clip} is not a file")
     items = items_of(arguments.clips)
+    read_clips(items)
     given = {
         "gains_db": arguments.gain_db and tuple(arguments.gain_db),
         "versions": arguments.versions and tuple(arguments.versions),

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 COLUMNS = ["participant", "phase", "trial_type", *STIMULUS, "response", "headphone_pass"]
 LEDGER = ["participant", "rule", "figure", "limit", "excluded"]
+FIGURES = {
+    "least_catch_share": "catch_share",
+    "least_repeat_share": "repeat_share",
+    "least_answers_share": "answers_share",
+    "headphones": "headphones",
+}  # what the figure of each rule is called
 STEPS = {"pair": 0.0, "abx": 0.0, "ccr": 1.0, "scale": 1.0, "sliders": 10.0}  # what a step is, by trial type
 
 
@@ -54,6 +60,7 @@ class Screened:
 
     kept: "pd.DataFrame"  # without practice and without those left out
     ledger: "pd.DataFrame"  # participant, rule, figure, limit, excluded: a row for each rule broken or not known
+    listeners: "pd.DataFrame"  # participant, the figures of all rules, excluded: a row for each participant
     n_participants: int
     n_excluded: int
     n_practice: int  # answers
@@ -64,29 +71,36 @@ def screen(table: "pd.DataFrame", *, rules: Rules) -> Screened:
     import pandas as pd
 
     check_table(table, COLUMNS)
-    rows = []
-    for participant, answers in table.groupby("participant", sort=True):
-        rows += [(participant, *broken) for broken in _broken(answers, rules)]
+    figures = {str(name): _figures(answers, rules) for name, answers in table.groupby("participant", sort=True)}
+    rows = [(name, *broken) for name, mine in figures.items() for broken in _broken(mine, rules)]
     ledger = pd.DataFrame(rows, columns=LEDGER).astype({"excluded": bool})
     left_out = set(ledger.loc[ledger["excluded"], "participant"])
+    told = [
+        {"participant": name, **{FIGURES[rule]: figure for rule, figure in mine.items()}, "excluded": name in left_out}
+        for name, mine in figures.items()
+    ]
     practice = table["phase"] == "practice"
     kept = table[~practice & ~table["participant"].isin(left_out)].reset_index(drop=True)
     n_participants = table["participant"].nunique()
     if not len(kept):
         broken = ", ".join(dict.fromkeys(ledger.loc[ledger["excluded"], "rule"]))
         raise InputError(f"rules must leave somebody, but leave out all {n_participants} participants ({broken})")
-    return Screened(kept, ledger, n_participants, len(left_out), int(practice.sum()))
+    return Screened(kept, ledger, pd.DataFrame(told), n_participants, len(left_out), int(practice.sum()))
 
 
-def _broken(answers: "pd.DataFrame", rules: Rules) -> list[tuple[str, float, float, bool]]:
-    """Rule, figure, limit and whether it excludes, of each rule that one participant broke or has no figure for."""
+def _figures(answers: "pd.DataFrame", rules: Rules) -> dict[str, float]:
+    """What each rule looks at, for one participant; NaN where it cannot be told."""
     main = answers[answers["phase"] == "main"]
-    figures = {
+    return {
         "least_catch_share": catch_share(answers),
         "least_repeat_share": repeat_share(answers, tolerance=rules.repeat_tolerance),
         "least_answers_share": float(main["response"].notna().mean()) if len(main) else 0.0,
         "headphones": _headphones(answers),
     }
+
+
+def _broken(figures: dict[str, float], rules: Rules) -> list[tuple[str, float, float, bool]]:
+    """Rule, figure, limit and whether it excludes, of each rule that is broken or has no figure."""
     found = []
     for rule, figure in figures.items():
         limit = getattr(rules, rule)

@@ -1,10 +1,13 @@
 """The figures of an analysis as rows of plain values, for tables and for other programs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from listening_study.analysis.findings import AttributeFound, Findings
 from listening_study.analysis.preference import Preference
 from listening_study.analysis.selectivity import Selectivity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Rows = list[dict[str, Any]]
 
@@ -34,9 +37,14 @@ def figures_of(found: Findings) -> dict[str, Any]:
             }
             for each in found.detected
         ],
-        "ledger": [{str(k): v for k, v in row.items()} for row in found.screened.ledger.to_dict("records")],
+        "ledger": _rows(found.screened.ledger),
+        "listeners": _rows(found.screened.listeners),
         "unknown": found.unknown,
     }
+
+
+def _rows(table: "pd.DataFrame") -> Rows:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _of_attribute(found: AttributeFound) -> dict[str, Any]:
@@ -63,9 +71,8 @@ def _of_attribute(found: AttributeFound) -> dict[str, Any]:
 
 def _version(each: Any) -> dict[str, Any]:
     human = _ends("human", each.human)
-    return {"attribute": each.attribute, "condition": each.condition, **human, "model": each.model} | {
-        "n_answers": each.n_answers
-    }
+    told = {"model": each.model, "confidence": each.confidence, "n_answers": each.n_answers}
+    return {"attribute": each.attribute, "condition": each.condition, **human, **told}
 
 
 def _worths(fit: Preference) -> Rows:

@@ -68,6 +68,7 @@ class VersionFound:
     condition: str
     human: Estimate  # mean response, or shift of ratings
     model: float  # mean predicted shift
+    confidence: float | None  # mean, 1 (guessing) .. 5 (certain); None where it was not asked
     n_answers: int
 
 
@@ -181,7 +182,9 @@ def _versions(shifts: "pd.DataFrame", study: Study, rng: np.random.Generator) ->
         above, below = (cell_sums(v, listener=listener, item=item) for v in (response, np.ones_like(response)))
         draws = draw_both(*above.shape, rng=rng)
         human = estimate(float(response.mean()), ratio(draws.totals(above), draws.totals(below)))
-        yield VersionFound(attribute, condition, human, float(mine["predicted"].mean()), len(mine))
+        sure = mine["confidence"].dropna()
+        confidence = float(sure.mean()) if len(sure) else None
+        yield VersionFound(attribute, condition, human, float(mine["predicted"].mean()), confidence, len(mine))
 
 
 def _selectivity(shifts: "pd.DataFrame", study: Study, rng: np.random.Generator) -> Selectivity | None:

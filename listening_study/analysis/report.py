@@ -19,7 +19,7 @@ from listening_study.analysis.mixed import Effect
 from listening_study.analysis.plots import draw_versions
 from listening_study.package import Study
 
-TABLES = ("agreement", "versions", "preferences", "selectivity", "detected", "ledger")
+TABLES = ("agreement", "versions", "preferences", "selectivity", "detected", "ledger", "listeners")
 SAID = {
     "least_catch_share": "share of catch trials passed",
     "least_repeat_share": "share of repeats answered alike",
@@ -95,14 +95,21 @@ def _told(figure: Effect | Estimate | None) -> str:
 
 def _versions(found: Findings, trial_type: str) -> Section:
     rows = tuple(
-        (each.condition, spoken(each.attribute), str(each.human), f"{each.model:.3f}", str(each.n_answers))
+        (
+            each.condition,
+            spoken(each.attribute),
+            str(each.human),
+            f"{each.model:.3f}",
+            "–" if each.confidence is None else number(each.confidence, 1),
+            str(each.n_answers),
+        )
         for each in found.versions
     )
     text = (
         f"Mean answer about each version ({UNITS[trial_type]}) beside the model's mean shift on the delivered files. A "
-        "sham version has as much changed, in random places."
+        "sham version has as much changed, in random places. How sure listeners were: 1 guessing, 5 certain."
     )
-    header = ("version", "asked about", "listeners", "model", "answers")
+    header = ("version", "asked about", "listeners", "model", "sure", "answers")
     return Section("Version by version", text, header, rows, "versions")
 
 
@@ -175,10 +182,21 @@ def _exclusions(found: Findings) -> Section:
     told = ", ".join(f"{SAID[name]} {float(limit):g}" for name, limit in applied.items()) or "none"
     text = (
         f"{found.screened.n_participants} took part, {found.screened.n_excluded} were left out. Rules (at least): "
-        f"{told}. Practice answers, {found.screened.n_practice} of them, are not analysed."
+        f"{told}. Practice answers, {found.screened.n_practice} of them, are not analysed.{_repeats(found)}"
     )
     nobody = (("nobody", "–", "–", "–", "–"),)
     return Section("Who was left out", text, ("participant", "rule", "figure", "limit", "left out"), rows or nobody)
+
+
+def _repeats(found: Findings) -> str:
+    """How well the trials that came twice were answered alike."""
+    shares = found.screened.listeners["repeat_share"].dropna()
+    if not len(shares):
+        return ""
+    return (
+        f" Trials that came twice were answered alike in {100 * shares.mean():.0f} % of cases, mean over "
+        f"{len(shares)} participants; listeners.csv has everyone's figures."
+    )
 
 
 def sections_of(found: Findings, trial_type: str) -> list[Section]:
