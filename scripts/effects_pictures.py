@@ -22,13 +22,13 @@ N_CLIPS, SEED, PEAK = 40, 7, 0.8
 MARKED = ("demo", "tune_07", "tune_21")
 
 
-def write_songs(folder: Path) -> list[Path]:
-    """Write the composed clips into ``folder``; return them and the demo."""
-    demo = clip_path("demo")
-    for index in range(N_CLIPS):
+def write_composed(folder: Path, n_clips: int) -> list[Path]:
+    """Write composed clips into ``folder``."""
+    made = []
+    for index in range(n_clips):
         y = np.asarray(synthesise(compose(np.random.default_rng([SEED, index]), seconds=10.0)))
-        write_wav(folder / f"tune_{index:02d}.wav", PEAK * y / max(float(np.abs(y).max()), 1e-9))
-    return [folder, demo]
+        made.append(write_wav(folder / f"tune_{index:02d}.wav", PEAK * y / max(float(np.abs(y).max()), 1e-9)))
+    return made
 
 
 def write_halves(folder: Path) -> list[Path]:
@@ -44,7 +44,8 @@ def main(images: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "songs").mkdir()
-        effects_of_clips(write_songs(folder / "songs"), out=folder / "effects", marks=MARKED)
+        write_composed(folder / "songs", N_CLIPS)
+        effects_of_clips([folder / "songs", clip_path("demo")], out=folder / "effects", marks=MARKED)
         compare(write_halves(folder), out=folder / "compared")
         for made, kept in (("effects", "effects-energy"), ("compared", "compare-energy")):
             shutil.copy(folder / made / "figures" / "effects_energy.png", images / f"{kept}.png")

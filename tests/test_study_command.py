@@ -80,6 +80,17 @@ def test_exports_and_imports_against_their_modules(tmp_path, capsys, tool):
         assert f"--jspsych belongs to --to jspsych, got --to {tool}" in capsys.readouterr().err
 
 
+def test_the_evaluation_exports_to_annotators_too(tmp_path):
+    study = small_study(tmp_path)
+    run = [sys.executable, "-m", "evaluation", "annotators", str(study.folder), "--to", "csv", "--out"]
+    told = subprocess.run([*run, str(tmp_path / "sheets")], capture_output=True, text=True, check=True).stdout
+    assert told == f"{tmp_path / 'sheets'}: see README there\n"
+    again = tmp_path / "again"
+    assert main(["study", "export", str(study.folder), "--to", "csv", "--out", str(again)]) == 0
+    names = sorted(path.relative_to(again) for path in again.rglob("*"))
+    assert names == sorted(path.relative_to(tmp_path / "sheets") for path in (tmp_path / "sheets").rglob("*"))
+
+
 def test_a_served_study_is_there_and_ends(tmp_path):
     study = small_study(tmp_path)
     words = [sys.executable, "-m", "emomod", "study", "serve", str(study.folder), "--port", "0"]

@@ -1,5 +1,6 @@
 """Pages and Markdown of titled tables, each with a text and perhaps a picture."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from emomod.report.content import flatten
 from emomod.report.page import read_part, render_template
 
 TEMPLATE = "sections.html.j2"
+FIGURE = re.compile(r"[-+<]?\.?\d|–$")  # how a cell begins that holds one, or none
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,14 @@ class Section:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     plot: str = ""  # name of the figure that belongs to it
+
+    @property
+    def is_number(self) -> tuple[bool, ...]:
+        """Of each column, whether most of its cells are figures, to be aligned as such."""
+        return tuple(
+            2 * sum(FIGURE.match(row[place]) is not None for row in self.rows) > len(self.rows)
+            for place in range(len(self.header))
+        )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ function one(texts, made, read) {
 function pair(texts, trial, about) {
   const words = ["A", "B", texts.no_difference];
   const preferred = choices(texts.your_answer, words, "wide");
-  const sure = choices(texts.confidence, texts.confidences, "wide");
+  const sure = choices(texts.confidence, texts.confidences, "five");
   const given = () => {
     const value = preferred.value();
     if (value === null) return { missing: texts.answer_first, at: preferred.first };
