@@ -32,6 +32,7 @@ from evaluation.store import Rows, Store
 N_RANDOM_MODELS = 3  # draws of weights at each depth
 STRETCH_SECONDS = 2.0  # of parts over time
 NOISE_DB, SHIFT_SECONDS, MP3_KBIT_S = 60.0, 0.01, 128.0
+N_SMALL_CHANGES = 3  # of the sound, for its largest effect on the explanation
 Wave = NDArray[np.float32]
 
 
@@ -114,9 +115,13 @@ def _error(weights: ComponentWeights, reference: ComponentWeights, target: str) 
     return stability.relative_error(weights.weights[row], reference.weights[row])
 
 
+def _noise_level(y: Wave) -> float:
+    """Root mean square of the noise that is added to ``y``."""
+    return float(np.sqrt((y.astype(np.float64) ** 2).mean()) * 10 ** (-NOISE_DB / 20))
+
+
 def _noisy(y: Wave) -> Wave:
-    level = np.sqrt((y.astype(np.float64) ** 2).mean()) * 10 ** (-NOISE_DB / 20)
-    return np.asarray(y + np.random.default_rng(0).normal(0.0, level, y.size), dtype=np.float32)
+    return np.asarray(y + np.random.default_rng(0).normal(0.0, _noise_level(y), y.size), dtype=np.float32)
 
 
 def _later(y: Wave) -> Wave:
@@ -164,6 +169,26 @@ def fidelity_of_surrogates(job: Job) -> Rows:
     return job.over("fidelity", job.cases, make)
 
 
+class _ChangedSounds:
+    """Explanations of a clip after changes of its sound, cut in the same way; none is made twice."""
+
+    def __init__(self, job: Job, case: Case) -> None:
+        self._job, self._case = job, case
+        self._known = {case.y.tobytes(): job.explain_case(case)}
+
+    def weights_of(self, target: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """The weights [K] of ``target`` as a function of the sound [n_samples]."""
+
+        def explain(y: NDArray[np.float64]) -> NDArray[np.float64]:
+            sound = y.astype(np.float32)
+            if (key := sound.tobytes()) not in self._known:
+                self._known[key] = self._job.explain(self._case.changed(sound))
+            weights = self._known[key]
+            return np.asarray(weights.weights[weights.index(target)], dtype=np.float64)
+
+        return explain
+
+
 def faithfulness_of_weights(job: Job) -> Rows:
     """All metrics of faithfulness, for each score."""
 
@@ -172,6 +197,7 @@ def faithfulness_of_weights(job: Job) -> Rows:
         low = off_gain(job.preset.lime.off)
         masks = held_out_masks(case.components.n_components, n_masks=256, seed=job.preset.lime.seed + 1)
         scores = faithfulness.MixtureScores(job.predictor, case.components)
+        changed = _ChangedSounds(job, case)
         for target in job.targets:
             selection = select_components(weights, target=target, rule=job.preset.rule)
             values = weights.weights[weights.index(target)]
@@ -182,7 +208,13 @@ def faithfulness_of_weights(job: Job) -> Rows:
                 weights_off=job.preset.lime.off,
                 gains=np.where(masks, 1.0, low),
             )
-            rows.append({"target": target, **found})
+            largest = faithfulness.sensitivity_max(
+                changed.weights_of(target),
+                case.y,
+                radius=np.sqrt(3.0) * _noise_level(case.y),  # uniform within it is noise of that level
+                n_changes=N_SMALL_CHANGES,
+            )
+            rows.append({"target": target, **found, "sensitivity_max": largest})
         return rows
 
     return job.over("faithfulness", job.cases, make)

@@ -160,7 +160,8 @@ def _faithfulness(summary: Mapping[str, Any]) -> list[Section]:
         "Deletion and insertion: how much sooner the score falls (rises) when the most positive components are turned "
         "off (on) first than in random orders; above 0 if the weights rank well. Lost shift: what the score loses with "
         "a side; above 0 is right for the positive, below 0 for the negative one. Infidelity share: the error of the "
-        "predicted changes over that of predicting none; 0 is best."
+        "predicted changes over that of predicting none; 0 is best. Sensitivity: the largest relative change of the "
+        "weights under noise at 60 dB SNR; 0 is best."
     )
     header = ("score", *(name.replace("_", " ") for name in by_metric))
     return [Section("Is it faithful to the model?", text, header, rows)]

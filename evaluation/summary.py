@@ -94,7 +94,14 @@ def _fidelity(rows: Rows) -> dict[str, Any]:
 
 
 def _faithfulness(rows: Rows) -> dict[str, Any]:
-    columns = ("deletion_gap", "insertion_gap", "positive_lost_shift", "negative_lost_shift", "infidelity_share")
+    columns = (
+        "deletion_gap",
+        "insertion_gap",
+        "positive_lost_shift",
+        "negative_lost_shift",
+        "infidelity_share",
+        "sensitivity_max",
+    )
     found = {
         (column, target): mean_with_interval(mine, column)
         for column in columns

@@ -89,6 +89,7 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
     assert set(summary["stability_jaccard"]["-6dB"]["hadamard"]) == {"32", "64"}
     assert set(summary["neighbourhood_r2"]) == {"silence", "-12dB", "-6dB"}
     assert set(summary["faithfulness"]["deletion_gap"]) == set(job.predictor.names)
+    assert all(each["value"] > 0.0 for each in summary["faithfulness"]["sensitivity_max"].values())
     json.dumps(summary)
 
 

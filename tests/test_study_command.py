@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +12,7 @@ from fakes import sound_file, tiny_checkpoint
 from small_studies import small_study
 
 from emomod.cli.main import main
+from emomod.cli.study_serve import named
 from listening_study.package import read_study
 from listening_study.plan import read_plan
 
@@ -89,6 +91,14 @@ def test_the_evaluation_exports_to_annotators_too(tmp_path):
     assert main(["study", "export", str(study.folder), "--to", "csv", "--out", str(again)]) == 0
     names = sorted(path.relative_to(again) for path in again.rglob("*"))
     assert names == sorted(path.relative_to(tmp_path / "sheets") for path in (tmp_path / "sheets").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("lab.example", "lab.example"), ("0.0.0.0", socket.gethostname())],
+)
+def test_addresses_can_be_opened(host, said):
+    assert named(host) == said
 
 
 def test_a_served_study_is_there_and_ends(tmp_path):

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def execute_serve(arguments: argparse.Namespace) -> int:
     )
 
     def announce(port: int) -> None:
-        address = f"http://{arguments.host}:{port}"
+        address = f"http://{named(arguments.host)}:{port}"
         print(
             f"participants:  {address}/\nexperimenter:  {address}/experimenter\ntoken:         {token}\n"
             f"(another token: set {TOKEN}; stop with Ctrl-C, and start again: nothing is lost)",
@@ -72,6 +73,13 @@ def execute_serve(arguments: argparse.Namespace) -> int:
         ready=announce,
     )
     return 0
+
+
+def named(host: str) -> str:
+    """How ``host`` stands in an address; all of this computer's addresses by its name."""
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
 
 
 def _text(path: Path | None) -> str:
