@@ -78,11 +78,19 @@ def make_stimuli(
 
 
 def read_clips(items: Sequence[Item], *, seconds: float = 10.0) -> list[Clip]:
-    """The stretch of ``seconds`` of every item; InputError names the item whose file is missing, broken or silent."""
-    clips = []
+    """The stretch of ``seconds`` of every item; all must be equally long.
+
+    InputError names the item whose file is missing, broken, silent, or of another length than the first one's.
+    """
+    clips: list[Clip] = []
     for item in items:
         with _naming(item):
             clips.append(read_clip(item.clip, start=item.start, seconds=seconds))
+            if clips[-1].y.size != clips[0].y.size:
+                lengths = (
+                    f"{clips[-1].seconds:.2f} s from {item.start:g} s on, of {items[0].name} {clips[0].seconds:.2f} s"
+                )
+                raise InputError(f"all clips must be equally long; of {item.clip} there are {lengths}")
     return clips
 
 

@@ -89,7 +89,7 @@ def execute_design(arguments: argparse.Namespace) -> int:
     trials = draw_lists(plan)[0]
     write_plan(arguments.out, plan)
     print(
-        f"{len(items)} clips, {len(plan.conditions)} versions of each beside the original; {plan.lists} lists of "
+        f"{len(items)} clip{'' if len(items) == 1 else 's'}, {len(plan.conditions)} versions of each beside the original; {plan.lists} lists of "
         f"{len(trials)} trials, about {round(minutes_of(trials))} minutes for a listener who hears all of every sound "
         f"once\n"
         f"{arguments.out}: look at it, edit it, then: emomod study stimuli {arguments.out} --out study"

@@ -218,8 +218,8 @@ def write_analysis(
     about = About(
         title=f"Listening study: {study.plan.title}",
         lead=(
-            f"{len(study.plan.items)} clips, {len(study.plan.conditions)} versions of each, trials of the type "
-            f"{study.plan.trial_type}."
+            f"Clips: {len(study.plan.items)}; versions of each beside the original: {len(study.plan.conditions)}; "
+            f"trials of the type {study.plan.trial_type}."
         ),
         made="Predictions are the model's, of the delivered files. Rules, plan and model are listed below.",
         command=command,
