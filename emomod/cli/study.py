@@ -89,9 +89,9 @@ def execute_design(arguments: argparse.Namespace) -> int:
     trials = draw_lists(plan)[0]
     write_plan(arguments.out, plan)
     print(
-        f"{len(items)} clip{'' if len(items) == 1 else 's'}, {len(plan.conditions)} versions of each beside the original; {plan.lists} lists of "
-        f"{len(trials)} trials, about {round(minutes_of(trials))} minutes for a listener who hears all of every sound "
-        f"once\n"
+        f"{len(items)} clip{'' if len(items) == 1 else 's'}, {len(plan.conditions)} versions of each beside the "
+        f"original; {plan.lists} lists of {len(trials)} trials, about {round(minutes_of(trials))} minutes for a "
+        f"listener who hears all of every sound once\n"
         f"{arguments.out}: look at it, edit it, then: emomod study stimuli {arguments.out} --out study"
     )
     return 0
