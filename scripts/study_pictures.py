@@ -5,30 +5,26 @@ and "test". The clips are the demo and five that are composed from a fixed seed;
 trials, and the answers of the others are drawn: they hear what the model predicts, twelve times as clearly as noise.
 """
 
+import os
+import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvicorn
 from effects_pictures import SEED, write_composed
 from pictures import OPTIONS, browser, screenshot
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from emomod.cli.main import main as emomod
+from emomod.cli.study_serve import TOKEN as TOKEN_NAME
 from listening_study.conditions import ORIGINAL
 from listening_study.package import Study, read_study
-from listening_study.server.app import make_app
 from listening_study.server.database import open_database
 from listening_study.server.rows import answer_rows
-from listening_study.server.serve import listening_socket
-from listening_study.server.service import make_service
-from listening_study.server.settings import ServeSettings
 from listening_study.server.store import ANSWER, FINISH, NewEvent, Store
 from listening_study.table import write_table
 from listening_study.trials import Trial
@@ -36,7 +32,7 @@ from listening_study.trials import Trial
 N_CLIPS, N_LISTENERS, N_LEFT = 5, 20, 3
 CLEARNESS = 12.0  # how far a shift of the whole scale is heard, in standard deviations of single answers
 TOKEN = "shown in no picture"
-DESKTOP, PHONE = {"width": 1024, "height": 760}, {"width": 390, "height": 844}
+DESKTOP, PHONE = ViewportSize(width=1024, height=760), ViewportSize(width=390, height=844)
 
 
 def make_study(folder: Path) -> Study:
@@ -57,21 +53,16 @@ def run(*words: str) -> None:
 @contextmanager
 def served(study: Study, folder: Path) -> Iterator[tuple[str, Store]]:
     """The address of the study, and where its answers are kept."""
-    with closing(open_database(f"sqlite:///{folder}/study.db")) as database:
-        store = Store(database, len(study.lists))
-        service = make_service(study, store, token=TOKEN, settings=ServeSettings(contact="Ada, ada@example.org"))
-        listening = listening_socket("127.0.0.1", 0)
-        server = uvicorn.Server(
-            uvicorn.Config(make_app(service), access_log=False, lifespan="off", log_level="warning")
-        )
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", store
-        server.should_exit = server.force_exit = True
-        thread.join()
-        listening.close()
+    db = f"sqlite:///{folder}/study.db"
+    command = [sys.executable, "-m", "emomod", "study", "serve", str(study.folder), "--db", db, "--port", "0"]
+    command += ["--contact", "Ada, ada@example.org"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, TOKEN_NAME: TOKEN}) as server:
+        address = next(iter(server.stdout or ())).split()[-1].rstrip("/")  # of participants
+        try:
+            with closing(open_database(db)) as database:
+                yield address, Store(database, len(study.lists))
+        finally:
+            server.terminate()
 
 
 # ---- listeners who are drawn -----------------------------------------------------------------------------------------
