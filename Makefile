@@ -11,9 +11,11 @@ BIN := .venv/bin
 READY := .venv/ready
 EXTRAS := dev,train,separation
 DEMO := demo-out
+PROOFS := .proofs
+TOOLS := jspsych label_studio psychopy
 ONE_THREAD_EACH := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 OMP_NUM_THREADS=1
 
-.PHONY: setup demo test check format bench results constraints clean
+.PHONY: setup demo test proofs check format bench results constraints clean
 
 setup: $(READY)
 	$(BIN)/emomod doctor
@@ -24,6 +26,22 @@ demo: $(READY)
 
 test: $(READY)
 	$(ONE_THREAD_EACH) $(BIN)/python -m pytest -n 2
+
+# Other tools' own code, against which the exports for them are tested: 160 MB; it needs npm. tests/proofs has the versions,
+# written by hand; what a tool has in common with .venv it takes from there.
+proofs: $(TOOLS:%=$(PROOFS)/%/ready)
+
+$(PROOFS)/jspsych/ready: tests/proofs/package.json tests/proofs/package-lock.json
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --loglevel=error --ignore-scripts
+	@touch $@
+
+$(PROOFS)/%/ready: tests/proofs/%.txt $(READY)
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target $(@D) -r $<
+	@touch $@
 
 check: $(READY)
 	$(BIN)/ruff format --check --quiet .
@@ -56,6 +74,7 @@ results: demo
 	$(BIN)/python benchmarks/training_speed.py --out docs/results/training_speed.md
 	$(BIN)/python scripts/pictures.py $(DEMO)
 	$(BIN)/python scripts/effects_pictures.py
+	$(BIN)/python scripts/study_pictures.py
 
 $(READY): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -76,4 +95,4 @@ constraints:
 	touch $(READY)
 
 clean:
-	rm -rf .venv build $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(PROOFS) build $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

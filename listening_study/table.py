@@ -6,6 +6,8 @@ Conventions
 -3..+3; sliders (0..100) and scale (1..9) rate the condition alone, and ``other`` is empty; abx 1 right, 0 wrong. A
 sliders trial has a row for each version. ``position`` is the place of the condition among what was heard, from 1.
 ``stimulus`` and ``other_stimulus`` are tokens. ``confidence`` is 1 (guessing) .. 5 (certain); times are milliseconds.
+``listened_ms`` is what was listened to of the version of a sliders row, and of all versions together in other rows;
+``device`` is computer, tablet or phone, or other where something else was told.
 What is not known is empty; a trial that was shown and not answered has an empty response.
 
 Files are CSV in UTF-8. A spreadsheet runs a cell that begins with = + - @ as a formula: such a cell of text gets an

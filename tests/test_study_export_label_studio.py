@@ -1,11 +1,6 @@
-"""Configuration and tasks for Label Studio, checked by its own SDK.
-
-EMOMOD_LABEL_STUDIO_PYTHON names a Python that has label-studio-sdk; without it those tests are skipped.
-"""
+"""Configuration and tasks for Label Studio, checked by its own SDK."""
 
 import json
-import os
-import subprocess
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,13 +8,8 @@ from test_study_export_jspsych import told_of_the_key
 from test_study_table import KINDS, study_of
 
 from listening_study.exporters.label_studio import answer_names, export_label_studio
-from listening_study.exporters.presented import sounds_of
-from listening_study.exporters.psychopy import sound_columns
+from listening_study.exporters.sound_names import sound_columns, sounds_of
 
-PYTHON = os.environ.get("EMOMOD_LABEL_STUDIO_PYTHON")
-needs_sdk = pytest.mark.skipif(
-    PYTHON is None, reason="EMOMOD_LABEL_STUDIO_PYTHON names no Python with label-studio-sdk"
-)
 CHECK = """
 import json, pathlib, sys
 from label_studio_sdk.label_interface import LabelInterface
@@ -67,10 +57,9 @@ def result_of(kind: str, name: str, value) -> dict:
     return {"id": name, "from_name": name, "to_name": sound, "type": "number" if number else "choices", "value": told}
 
 
-@needs_sdk
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "language"), [*((kind, "en") for kind in KINDS), ("ccr", "de")])
-def test_exports_against_the_sdk(kind, language, tmp_path):
+def test_exports_against_the_sdk(kind, language, tmp_path, run_with_tool):
     folder = export_label_studio(study_of(kind, language), tmp_path / "out")
     values = [each.get("alias") for each in ET.parse(folder / "config.xml").getroot().iter("Choice")]
     right = values[0] if values else 5
@@ -78,7 +67,5 @@ def test_exports_against_the_sdk(kind, language, tmp_path):
         {"result": [result_of(kind, name, right) for name in answer_names(kind, 4)]},
         {"wrong": True, "result": [result_of(kind, "other", right)]},
     ]
-    command = [str(PYTHON), "-c", CHECK, str(folder), kind, json.dumps(annotations)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[-2] == str(sorted(answer_names(kind, 4)))
+    printed = run_with_tool("label_studio", CHECK, folder, kind, json.dumps(annotations))
+    assert printed.split("\n")[-2] == str(sorted(answer_names(kind, 4)))

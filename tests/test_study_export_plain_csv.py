@@ -6,11 +6,9 @@ import pytest
 from test_study_export_jspsych import told_of_the_key
 from test_study_table import KINDS, study_of
 
-from emomod.errors import InputError
+from listening_study.exporters.choices import choices_of
 from listening_study.exporters.plain_csv import FILLED, KNOWN, export_plain_csv
-from listening_study.exporters.presented import sounds_of
-from listening_study.exporters.psychopy import sound_columns
-from listening_study.exporters.words import WORDS, words_of
+from listening_study.exporters.sound_names import sound_columns, sounds_of
 from listening_study.questions import languages
 
 
@@ -29,10 +27,10 @@ def test_tables_against_the_study(kind, tmp_path):
             assert {row[name] for name in (*FILLED, *KNOWN)} == {""}
 
 
-def test_every_language_of_questions_has_words():
-    assert set(WORDS) >= set(languages())
-    with pytest.raises(InputError, match="language must be one of en, de for an export, got 'fr'"):
-        words_of("fr")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_language_of_questions_has_words_for_answers(kind):
+    values = {"pair": 3, "abx": 2, "ccr": 7}.get(kind, 0)
+    assert {len(choices_of(kind, language=language)) for language in languages()} == {values}
 
 
 def test_an_export_is_the_same_again(tmp_path):

@@ -1,12 +1,7 @@
-"""Conditions files for PsychoPy, and what PsychoPy itself reads in them.
-
-EMOMOD_PSYCHOPY_PYTHON names a Python that has psychopy (GPL, never imported here); without it that test is skipped.
-"""
+"""Conditions files for PsychoPy, and what PsychoPy itself (GPL, never imported here) reads in them."""
 
 import csv
 import json
-import os
-import subprocess
 
 import pytest
 from test_study_export_jspsych import told_of_the_key
@@ -14,12 +9,10 @@ from test_study_table import KINDS, study_of
 
 from emomod.errors import InputError
 from listening_study.exporters import psychopy
-from listening_study.exporters.presented import sounds_of
-from listening_study.exporters.psychopy import export_psychopy, sound_columns
-from listening_study.exporters.words import ENGLISH
+from listening_study.exporters.psychopy import export_psychopy
+from listening_study.exporters.sound_names import sound_columns, sounds_of
 from listening_study.table import study_id
 
-PYTHON = os.environ.get("EMOMOD_PSYCHOPY_PYTHON")
 READ = """
 import json, sys
 from psychopy.data import importConditions
@@ -48,23 +41,18 @@ def test_conditions_against_the_study(kind, tmp_path):
 
 
 def test_texts_iv(tmp_path, monkeypatch):
-    from dataclasses import replace
-
-    monkeypatch.setattr(psychopy, "words_of", lambda language: replace(ENGLISH, version="[1]"))
+    monkeypatch.setattr(psychopy, "choices_of", lambda kind, language: [("first", "[1]")])
     with pytest.raises(InputError, match=r"labels must not begin with \[ or be a number with a comma"):
         export_psychopy(study_of("pair"), tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(PYTHON is None, reason="EMOMOD_PSYCHOPY_PYTHON names no Python with psychopy")
 @pytest.mark.parametrize(("kind", "language"), [*((kind, "en") for kind in KINDS), ("pair", "de")])
-def test_conditions_against_psychopy(kind, language, tmp_path):
+def test_conditions_against_psychopy(kind, language, tmp_path, run_with_tool):
     folder = export_psychopy(study_of(kind, language), tmp_path / "out")
     files = [folder / "choose_list.csv", *sorted(folder.glob("list_*.csv"))]
-    command = [str(PYTHON), "-c", READ, *map(str, files)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=tmp_path)
-    read = json.loads(done.stdout.partition("CONDITIONS")[2])
+    read = json.loads(run_with_tool("psychopy", READ, *files).partition("CONDITIONS")[2])
     for path, found in zip(files, read, strict=True):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

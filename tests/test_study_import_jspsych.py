@@ -8,19 +8,26 @@ import pytest
 from test_study_table import KINDS, drawn_value, study_of, told, truth
 
 from emomod.errors import InputError
-from listening_study.exporters.presented import sounds_of
+from listening_study.exporters.sound_names import sounds_of
 from listening_study.importers.jspsych import import_jspsych
 from listening_study.table import study_id
+
+
+def heard_of(trial) -> list[int]:
+    """What is listened to of each sound of a trial, ms."""
+    return [1500 + 100 * place for place in range(len(trial.heard))]
 
 
 def records_of(study, number: int, rng, participant: str) -> list[dict]:
     """A session as jsPsych has it, and with it pages of text."""
     shared = {"study": study_id(study), "list": number, "participant": participant, "session": f"{participant}{number}"}
-    shared |= {"device": "touch", "software": "jsPsych 8.3.0, emomod page 1.0.0", "plugin_version": "1.0.0"}
-    records: list[dict] = [{"trial_type": "emomod-page", "rt": 812, "trial_index": 0, "time_elapsed": 800, **shared}]
+    shared |= {"device": "tablet", "software": "jsPsych 8.3.0, emomod 0.1.0", "plugin_version": "1.0.0"}
+    shared["simulated"] = False
+    level = {"trial_type": "emomod-level", "volume": 60}
+    records: list[dict] = [{**level, "trial_index": 0, "time_elapsed": 800, **shared}]
     for trial in study.lists[number]:
-        answer = {"response": drawn_value(trial, rng), "rt": 2345, "sounds": list(sounds_of(study, trial))}
-        did = {"listened_ms": 1500, "n_plays": 1, "n_switches": 2, "kind": trial.trial_type}
+        answer = {"response": drawn_value(trial, rng), "rt_ms": 2345, "sounds": list(sounds_of(study, trial))}
+        did = {"listened_ms": heard_of(trial), "n_plays": 1, "n_switches": 2, "confidence": 4}
         record = {"trial_type": "emomod-compare", "trial_id": trial.trial_id, **answer, **did, **shared}
         records.append({**record, "trial_index": len(records), "time_elapsed": 1000 * len(records)})
     return records
@@ -33,7 +40,7 @@ def write_records(path: Path, records: list[dict]) -> Path:
         writer = csv.DictWriter(file, names, quoting=csv.QUOTE_ALL, lineterminator="\r\n", restval="")
         writer.writeheader()
         for record in records:
-            writer.writerow({k: json.dumps(v) if isinstance(v, list) else v for k, v in record.items()})
+            writer.writerow({k: json.dumps(v) if isinstance(v, (list, bool)) else v for k, v in record.items()})
     return path
 
 
@@ -60,8 +67,12 @@ def test_answers_come_back(kind, rng, tmp_path):
     assert found[0] == found[1] == found[2]
     assert told(found[0]) == wanted_of(study, sessions)
     each = found[0][0]
-    assert (each.rt_ms, each.listened_ms, each.n_plays, each.n_switches) == (2345.0, 1500.0, 1.0, 2.0)
-    assert (each.device, each.source_format, each.confidence) == ("touch", "jspsych", None)
+    assert (each.rt_ms, each.n_plays, each.n_switches, each.confidence) == (2345.0, 1.0, 2.0, 4.0)
+    assert (each.device, each.source_format) == ("tablet", "jspsych")
+    trials = {trial.trial_id: trial for trials in study.lists for trial in trials}
+    for each in found[0]:
+        heard = heard_of(trials[each.trial_id])
+        assert each.listened_ms == (heard[each.position - 1] if kind == "sliders" else sum(heard))
 
 
 REFUSED = [
@@ -71,8 +82,14 @@ REFUSED = [
     ({"sounds": []}, "stimuli of l00t000 must be"),
     ({"response": "third"}, "response must be one of first, same, second, got 'third'"),
     ({"response": True}, "response must be"),
-    ({"rt": 10**400}, "(int too large|rt must be a finite number)"),
-    ({"rt": -5}, "rt must be a finite number in 0..inf"),
+    ({"rt_ms": 10**400}, "(int too large|rt_ms must be a finite number)"),
+    ({"rt_ms": -5}, "rt_ms must be a finite number in 0..inf"),
+    ({"simulated": True}, r"simulated must be false: these answers are drawn by chance \(\?simulate\)"),
+    ({"simulated": ""}, "simulated must be there"),
+    ({"listened_ms": 1500}, "listened_ms must be a JSON array, got"),
+    ({"listened_ms": [1500]}, r"listened_ms must be 2 numbers, one for each sound, got \[1500\]"),
+    ({"listened_ms": [1500, -1]}, "listened_ms must be a finite number in 0..inf"),
+    ({"confidence": 6}, "confidence must be a finite number in 1..5"),
     ({"list": 1}, "list must be 0, which has l00t000"),
     ({"participant": "  "}, "participant must be there and not empty"),
 ]
@@ -107,7 +124,7 @@ def test_files_iv(rng, tmp_path):
     with pytest.raises(InputError, match=r"b\.csv, row 1: must have the columns response"):
         import_jspsych(study, [again])
     for text, match in {
-        json.dumps(records[:1]): "has no record of the plugin emomod-compare",
+        json.dumps(records[:1]): "holds no answer to this study",
         json.dumps(records[:2]) + "\n{": "line 2: is no JSON",
         "[1]": "record 1: must be an object, got '1'",
         json.dumps([{k: v for k, v in records[1].items() if k != "response"}]): "record 1: response must be there",

@@ -2,10 +2,9 @@
 
 import copy
 import json
-import subprocess
 
 import pytest
-from test_study_export_label_studio import PYTHON, needs_sdk, result_of
+from test_study_export_label_studio import result_of
 from test_study_table import KINDS, drawn_value, study_of, told, truth
 
 from emomod.errors import InputError
@@ -182,10 +181,38 @@ def test_files_iv(annotated, tmp_path):
         import_label_studio(study_of("pair"), [path])
 
 
-@needs_sdk
+def test_files_without_answers_iv(annotated, tmp_path):
+    """Tasks that nobody saw, as JSON and as JSON_MIN, and tasks that were all skipped."""
+    tasks, _ = annotated("pair", 0)
+    (tmp_path / "answered").write_text(json.dumps(tasks))
+    unseen = [{**task, "annotations": []} for task in tasks]
+    skipped = [{**task, "annotations": [{**task["annotations"][0], "was_cancelled": True}]} for task in tasks]
+    for records in (unseen, [{**task["data"], "annotator": ""} for task in tasks], skipped, []):
+        (tmp_path / "none.json").write_text(json.dumps(records))
+        with pytest.raises(InputError, match=r"none\.json: holds no answer to this study"):
+            import_label_studio(study_of("pair"), [tmp_path / "answered", tmp_path / "none.json"])
+
+
+def test_one_export_in_two_forms_iv(annotated, tmp_path):
+    """JSON and JSON_MIN of the same answers are refused, whether both tell numbers or one an address."""
+    tasks, wanted = annotated("pair", 0)
+    records = min_of(tasks)
+    (tmp_path / "json").write_text(json.dumps(tasks))
+    (tmp_path / "min").write_text(json.dumps(records))
+    twice = r"min, record 1: participant 'annotator7' has answered l00t000 already \(.*json, record 1, annotation 1\)"
+    with pytest.raises(InputError, match=twice):
+        import_label_studio(study_of("pair"), [tmp_path / "json", tmp_path / "min"])
+    (tmp_path / "min").write_text(json.dumps([{**each, "annotator": "a7@example.org"} for each in records]))
+    assert list(told(import_label_studio(study_of("pair"), [tmp_path / "min"])).values()) == list(wanted.values())
+    alike = r"files must all tell annotators alike, .*json, record 1, .* has a number, .*min, record 1 an address"
+    for files in (("json", "min"), ("min", "json")):
+        with pytest.raises(InputError, match=alike):
+            import_label_studio(study_of("pair"), [tmp_path / name for name in files])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_json_min_against_the_sdk(kind, annotated, tmp_path):
+def test_json_min_against_the_sdk(kind, annotated, tmp_path, run_with_tool):
     """Its own converter makes JSON_MIN of our JSON; both come back the same."""
     tasks, wanted = annotated(kind, 0, (7, 8))
     path, config = tmp_path / "tasks.json", tmp_path / f"export-{kind}" / "config.xml"
@@ -195,9 +222,7 @@ def test_json_min_against_the_sdk(kind, annotated, tmp_path):
         for each in (annotation for task in given for annotation in task["annotations"]):
             each["completed_by"] = each["completed_by"]["id"] if by_number else each["completed_by"]
         path.write_text(json.dumps(given))
-        command = [str(PYTHON), "-c", CONVERT, str(config), str(path), str(tmp_path / "converted")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
+        run_with_tool("label_studio", CONVERT, config, path, tmp_path / "converted")
         found.append(import_label_studio(study_of(kind), [tmp_path / "converted" / "result.json"]))
     assert told(found[0]) == wanted
     assert "example.org" not in repr(found[1])  # though the converter tells addresses where it knows them

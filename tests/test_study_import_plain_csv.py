@@ -114,3 +114,12 @@ def test_a_session_of_two_participants_iv(filled, tmp_path):
         InputError, match=rf"row {len(one) + 2}: session '1' is already that of participant 'ann', list 0"
     ):
         import_plain_csv(study_of("pair"), [write_rows(tmp_path / "a.csv", rows)])
+
+
+def test_a_file_without_answers_iv(filled, tmp_path):
+    one, _ = filled("pair", 0, "ann")
+    two, _ = filled("pair", 1, "ben")
+    empty = [{**row, "answer": ""} for row in two]
+    files = [write_rows(tmp_path / f"{name}.csv", rows) for name, rows in (("a", one), ("b", empty))]
+    with pytest.raises(InputError, match=r"b\.csv: holds no answer to this study"):
+        import_plain_csv(study_of("pair"), files)

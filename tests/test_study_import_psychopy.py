@@ -8,7 +8,7 @@ from test_study_table import KINDS, drawn_value, study_of, told, truth
 
 from emomod.errors import InputError
 from listening_study.exporters.psychopy import export_psychopy
-from listening_study.importers.psychopy import PsychopyColumns, import_psychopy
+from listening_study.importers.psychopy import import_psychopy
 
 CODES = {"pair": ["first", "same", "second"], "abx": ["first", "second"]}
 
@@ -70,36 +70,33 @@ def test_answers_come_back(kind, session_of, tmp_path):
     assert answers[0].software_version == "PsychoPy 2026.2.5"
 
 
-def test_columns_and_codes_can_be_named(session_of, tmp_path):
-    study = study_of("pair")
-    rows, wanted = session_of("pair", 0, "ann")
-    keys = {"": "", "1": "left", "2": "space", "3": "right"}
-    renamed = [
-        {
-            {"answer.response": "key_resp.keys", "answer.rt": "key_resp.rt", "participant": "id"}.get(name, name): (
-                keys[cell] if name == "answer.response" else cell
-            )
-            for name, cell in row.items()
-        }
-        for row in rows
-    ]
-    columns = PsychopyColumns(
-        answer="key_resp.keys",
-        rt="key_resp.rt",
-        participant="id",
-        codes={"left": "first", "space": "same", "right": "second"},
-    )
+def test_columns_are_those_that_the_export_asks_for_iv(session_of, tmp_path):
+    readme = {kind: export_psychopy(study_of(kind), tmp_path / kind) / "README.md" for kind in ("pair", "sliders")}
+    assert "A slider named `answer` with" in readme["pair"].read_text(encoding="utf-8")
+    assert "Sliders named `answer_1`, `answer_2`, ..." in readme["sliders"].read_text(encoding="utf-8")
+    rows, _ = session_of("pair", 0, "ann")
+    renamed = [{name.replace("answer.", "slider."): cell for name, cell in row.items()} for row in rows]
     path = write_rows(tmp_path / "ann.csv", renamed)
-    assert told(import_psychopy(study, [path], columns=columns)) == wanted
-    with pytest.raises(InputError, match=r"row 1: must have the columns participant, answer\.response"):
-        import_psychopy(study, [path])
+    with pytest.raises(InputError, match=r"ann\.csv, row 1: must have the columns answer\.response"):
+        import_psychopy(study_of("pair"), [path])
+
+
+def test_files_without_answers_iv(session_of, tmp_path):
+    """Of a session that was broken off before the first trial, and of one in which nothing was answered."""
+    rows, _ = session_of("pair", 0, "ann")
+    more, _ = session_of("pair", 1, "ben")
+    whole = write_rows(tmp_path / "ben.csv", more)
+    for kept in (rows[:1], [{**row, "answer.response": ""} for row in rows]):
+        path = write_rows(tmp_path / "ann.csv", kept)
+        with pytest.raises(InputError, match=r"ann\.csv: holds no answer to this study"):
+            import_psychopy(study_of("pair"), [whole, path])
 
 
 REFUSED = [
     ({"study_id": "study_0000000000"}, "study must be"),
     ({"trial_id": "l05t000"}, "trial_id must be one of the study's"),
     ({"trial_id": ""}, "trial_id must be there where there is an answer"),
-    ({"list_id": "1"}, "list_id must be 0"),
+    ({"list_id": "1"}, "list must be 0"),
     ({"sound_a": "stimuli/s1.wav"}, "stimuli of l00t000 must be"),
     ({"answer.response": "4"}, "response must be one of first, same, second, got '4'"),
     ({"answer.rt": "fast"}, r"answer\.rt must be a number"),

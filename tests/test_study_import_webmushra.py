@@ -1,34 +1,40 @@
-"""Results as webMUSHRA's write.php appends them, with its quirks: they come back, or are refused by name."""
+"""Results as webMUSHRA's write.php appends them, or our server keeps them: they come back, or are refused by name."""
 
 import csv
+import json
+from itertools import groupby
 from pathlib import Path
 
 import pytest
+from test_study_server_app import TOKEN, client_of
 from test_study_table import KINDS, drawn_value, study_of, told, truth
 
 from emomod.errors import InputError
-from listening_study.exporters.presented import sounds_of
-from listening_study.exporters.sequences import sequence_name
+from listening_study.exporters.sound_names import sounds_of
+from listening_study.exporters.webmushra import page_sounds
 from listening_study.importers.webmushra import import_webmushra
+from listening_study.server.database import open_database
+from listening_study.server.service import make_service
+from listening_study.server.settings import ServeSettings
+from listening_study.server.store import Store
 from listening_study.table import study_id
 
 
 def rows_of(study, number: int, code: str, rng, *, questionnaire=()) -> tuple[list[list[str]], dict]:
     """The rows of a session, versions of a page shuffled as webMUSHRA does, and what they must come back as."""
     test_id = f"{study_id(study)}_l{number:02d}_{code}"
-    rows = [[test_id, *questionnaire, "check", "yes", sounds_of(study, study.lists[number][0])[0], "4000"]]
+    rows = [[test_id, *questionnaire, "check", "yes", page_sounds(study, study.lists[number][0], code)[0], "4000"]]
     wanted: dict = {}
     participant = questionnaire[0] if questionnaire and questionnaire[0] else code
     for trial in study.lists[number]:
-        value = drawn_value(trial, rng)
+        value, sounds = drawn_value(trial, rng), page_sounds(study, trial, code)
         if trial.trial_type == "sliders":
             value = [round(each / 10) * 10.0 for each in value]
             shuffled = rng.permutation(len(value)).tolist()
-            answers = [(f" {value[place]:g} ", sounds_of(study, trial)[place]) for place in shuffled]
+            answers = [(f" {value[place]:g} ", sounds[place]) for place in shuffled]
         else:
             text = value if isinstance(value, str) else f"{value:g}"
-            sound = sounds_of(study, trial)[0] if trial.trial_type == "scale" else sequence_name(study, trial)
-            answers = [(text, sound)]
+            answers = [(text, sounds[0])]
         rows += [[test_id, *questionnaire, trial.trial_id, text, sound, "5321"] for text, sound in answers]
         wanted |= {(participant, trial.trial_id, name): each for name, each in truth(trial, value).items()}
     return rows, wanted
@@ -68,7 +74,8 @@ def test_positions_of_sliders_are_those_of_the_rows(rng, tmp_path):
     by_trial = {trial.trial_id: [row[4] for row in rows if row[2] == trial.trial_id] for trial in study.lists[0]}
     trials = {trial.trial_id: trial for trial in study.lists[0]}
     for each in answers:
-        heard = dict(zip(trials[each.trial_id].heard, sounds_of(study, trials[each.trial_id]), strict=True))
+        trial = trials[each.trial_id]
+        heard = dict(zip(trial.heard, sounds_of(study, trial, listener="p0001"), strict=True))
         assert by_trial[each.trial_id][each.position - 1] == heard[each.condition]
 
 
@@ -111,7 +118,7 @@ REFUSED = [
     (0, "study_0000000000_l00_p0001", "study must be"),
     (0, "some_test", "session_test_id must be one of this export, got 'some_test'"),
     (1, "l09t000", "trial_id must be one of the study's"),
-    (1, "l01t000", "trial_id must be of the list that session_test_id names"),
+    (1, "l01t000", "list must be 1, which has l01t000, got '0'"),
     (2, "third", "response must be one of first, same, second"),
     (3, "q00000000000000", "stimuli of l00t000 must be q"),
     (4, "long", "rating_time must be a number"),
@@ -143,8 +150,107 @@ def test_files_iv(rng, tmp_path):
     with pytest.raises(InputError, match=r"row 2: must have at least 5 cells, got 2"):
         import_webmushra(study, [path])
     rows, _ = rows_of(study, 0, "p0001", rng, questionnaire=("",))
-    with pytest.raises(InputError, match="files: hold no answer"):
+    with pytest.raises(InputError, match=r"lss\.csv: holds no answer to this study"):
         import_webmushra(study, [write_rows(path, [rows[:1]])])
     rows, _ = rows_of(sliders, 0, "p0001", rng, questionnaire=("",))
     with pytest.raises(InputError, match=r"row 3: l00t000 must have a row for each of its versions"):
         import_webmushra(sliders, [write_rows(path, [[*rows[:4], *rows[5:]]])])
+
+
+# ---- posts that our server kept --------------------------------------------------------------------------------------
+
+
+def session_of(rows: list[list[str]]) -> dict:
+    """The rows of a session with a code as the page of webMUSHRA posts them (lib/webmushra/datamodel)."""
+    trials = []
+    for trial_id, group in groupby(rows, key=lambda row: row[-4]):
+        own = list(group)
+        kind = "likert_multi_stimulus" if len(own) > 1 else "likert_single_stimulus"
+        ratings = [rating.strip() if len(own) > 1 else [rating] for *_, rating, _, _ in own]
+        said = [
+            {"stimulus": row[-2], "stimulusRating": rating, "time": int(row[-1])}
+            for row, rating in zip(own, ratings, strict=True)
+        ]
+        trials.append({"type": kind, "id": trial_id, "responses": said})
+    questionnaire = {"name": ["participant_id"], "response": [rows[0][1] or None]}
+    return {"testId": rows[0][0], "participant": questionnaire, "trials": trials, "uuid": "1b4e-2a"}
+
+
+def kept(study, sessions: list[dict], folder: Path) -> Path:
+    """What our server gives back of posts, as a file."""
+    database = open_database(f"sqlite:///{folder}/study.db")
+    settings = ServeSettings(webmushra=True)
+    client = client_of(make_service(study, Store(database, len(study.lists)), token=TOKEN, settings=settings))
+    for session in sessions:
+        body = f"sessionJSON={json.dumps(session, ensure_ascii=False)}".encode()
+        assert client.post("/service/write.php", content=body).status_code == 200
+    path = folder / "webmushra.jsonl"
+    path.write_bytes(client.get(f"/experimenter/{path.name}", headers={"Authorization": f"Bearer {TOKEN}"}).content)
+    database.close()
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_posts_come_back_from_our_server_as_from_its_own_tables(kind, rng, tmp_path):
+    study, name = study_of(kind), "lms.csv" if kind == "sliders" else "lss.csv"
+    sessions: list = []
+    wanted: dict = {}
+    for number, code, own in ((0, "p0001", "Ann & Bén +1"), (1, "p0002", "ben"), (0, "p0003", "")):
+        rows, found = rows_of(study, number, code, rng, questionnaire=(own,))
+        wanted |= found
+        sessions.append(rows)
+    others = [{"testId": "another_test", "trials": "whatever"}]
+    answers = import_webmushra(study, [kept(study, [*map(session_of, sessions), *others], tmp_path)])
+    assert told(answers) == wanted
+    assert import_webmushra(study, [write_rows(tmp_path / name, sessions)]) == answers
+
+
+POSTS_REFUSED = [
+    (lambda session: session.update(testId="STUDY_l00"), "session_test_id must be one of this export, got 'STUDY_l00'"),
+    (lambda session: session.update(participant=None), "participant must be an object, got 'None'"),
+    (lambda session: session["participant"].update(name=None), "name must be a list"),
+    (lambda session: session.update(trials={}), r"trials must be a list, got '\{\}'"),
+    (lambda session: session.update(trials=[1]), "a trial must be an object, got '1'"),
+    (lambda session: session["trials"][1].pop("id"), "id must be there and not empty"),
+    (lambda session: session["trials"][1].update(id="l09t000"), "trial_id must be one of the study's"),
+    (lambda session: session["trials"][1].update(responses=None), "responses must be a list"),
+    (lambda session: session["trials"][1]["responses"][0].update(stimulus="q0"), "stimuli of l00t000 must be q"),
+    (lambda session: session["trials"][1]["responses"][0].update(stimulusRating=["a", "b"]), "must be one text, got"),
+    (lambda session: session["trials"][1]["responses"][0].update(stimulusRating=["x"]), "response must be one of"),
+    (lambda session: session["trials"][1]["responses"][0].update(time="long"), "rating_time must be a number"),
+]
+
+
+@pytest.mark.parametrize(("change", "match"), POSTS_REFUSED, ids=[match[:30] for _, match in POSTS_REFUSED])
+def test_posts_iv(change, match, rng, tmp_path):
+    study = study_of("pair")
+    session = session_of(rows_of(study, 0, "p0001", rng, questionnaire=("ann",))[0])
+    change(session)
+    session["testId"] = session["testId"].replace("STUDY", study_id(study))
+    match = match.replace("STUDY", study_id(study))
+    with pytest.raises(InputError, match=rf"webmushra\.jsonl, line 1.*: .*{match}"):
+        import_webmushra(study, [kept(study, [session], tmp_path)])
+
+
+def test_files_of_posts_iv(rng, tmp_path):
+    study = study_of("pair")
+    session = session_of(rows_of(study, 0, "p0001", rng, questionnaire=("ann",))[0])
+    path = kept(study, [session, {**session, "uuid": "another"}], tmp_path)
+    twice = r"line 2, l00t000: participant 'ann' has answered l00t000 already \(.*webmushra\.jsonl, line 1, l00t000\)"
+    with pytest.raises(InputError, match=twice):
+        import_webmushra(study, [path])
+    line = path.read_text(encoding="utf-8").splitlines()[0]
+    for text, match in {
+        "": ": holds no answer to this study",
+        json.dumps({"at_ms": 1, "body": 'sessionJSON={"testId": "t"}'}): ": holds no answer to this study",
+        f"{line}\n{line[:-9]}\n": ", line 2: a line must be JSON",
+        json.dumps({"at_ms": 1, "body": 'sessionJSON={"testId": "study'}): ", line 1: a post must be JSON",
+        "[]": r", line 1: a line must be an object, got '\[\]'",
+        '{"at_ms": 1}': ", line 1: body must begin with sessionJSON=, got 'None'",
+    }.items():
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=rf"webmushra\.jsonl{match}"):
+            import_webmushra(study, [path])
+    path.write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"webmushra\.jsonl: cannot be read as UTF-8"):
+        import_webmushra(study, [path])

@@ -1,15 +1,13 @@
 """The page in a browser: its sounds measured, its tones, and that it says and fetches nothing that it should not."""
 
-import io
 import json
 import shutil
-import subprocess
-import tarfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -288,22 +286,6 @@ def test_the_experimenters_page_keeps_up_to_date(browser, study, tmp_path):
 # ---- accessibility ---------------------------------------------------------------------------------------------------
 
 
-def axe_source(folder: Path) -> str:
-    """axe-core as npm gives it; the test is skipped where it cannot be had."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs npm for axe-core")
-    packed = subprocess.run(
-        ["npm", "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, timeout=60, check=False
-    )
-    found = list(folder.glob("axe-core-*.tgz"))
-    if packed.returncode or not found:
-        pytest.skip("axe-core cannot be had from npm")
-    with tarfile.open(fileobj=io.BytesIO(found[0].read_bytes())) as archive:
-        member = archive.extractfile("package/axe.min.js")
-        assert member is not None
-        return member.read().decode()
-
-
 def violations(page, source: str) -> list[str]:
     page.evaluate(source + "; null")
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -311,41 +293,40 @@ def violations(page, source: str) -> list[str]:
     return [f"{each['id']}: {json.dumps([node['html'] for node in each['nodes']])[:300]}" for each in found]
 
 
-@pytest.mark.network
-def test_every_screen_against_axe(browser, study, tmp_path):
-    source = axe_source(tmp_path)
-    for kind in ("pair", "ccr", "sliders", "scale", "abx"):
-        folder = tmp_path / kind
-        folder.mkdir()
-        with served(of_kind(study, kind), folder, ServeSettings(headphone_trials=1)) as (address, service):
-            found = browser.new_page()
-            screens = {}
-            for path in ("/withdraw", "/experimenter", "/"):
-                found.goto(address + path)
-                found.wait_for_selector("h1")
-                screens[path] = violations(found, source)
-            found.check("input[type=checkbox]")
-            found.click("form button.main")
-            found.wait_for_selector("button.play")
-            screens["level"] = violations(found, source)
-            found.click("button.play")
-            found.get_by_text("Pause").wait_for()
-            found.wait_for_timeout(1500)
-            found.click("button.main")
-            found.wait_for_selector("button.main.play")
-            found.click("summary")
-            screens["headphones"] = violations(found, source)
-            name = found.url.split("/")[-1]
-            checked = {"sides": [2, 2], "woods": [1, 1], "huggins": [1, 1], "passed": True}
-            service.store.add_events(name, [NewEvent("h", "headphones", None, "visit", checked)])
-            found.reload()
-            found.wait_for_selector(".question")
-            screens["begins"] = violations(found, source)
-            found.click("button.main")
-            found.wait_for_selector("form")
-            for summary in found.locator("summary").all():
-                summary.click()
-            found.click("form button.main")
-            screens[kind] = violations(found, source)
-            assert {name: each for name, each in screens.items() if each} == {}
-            found.close()
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["pair", "ccr", "sliders", "scale", "abx"])
+def test_every_screen_against_axe(kind, browser, study, tmp_path):
+    pytest.importorskip("axe_playwright_python", reason="needs axe-playwright-python")
+    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    with served(of_kind(study, kind), tmp_path, ServeSettings(headphone_trials=1)) as (address, service):
+        found = browser.new_page()
+        screens = {}
+        for path in ("/withdraw", "/experimenter", "/"):
+            found.goto(address + path)
+            found.wait_for_selector("h1")
+            screens[path] = violations(found, source)
+        found.check("input[type=checkbox]")
+        found.click("form button.main")
+        found.wait_for_selector("button.play")
+        screens["level"] = violations(found, source)
+        found.click("button.play")
+        found.get_by_text("Pause").wait_for()
+        found.wait_for_timeout(1500)
+        found.click("button.main")
+        found.wait_for_selector("button.main.play")
+        found.click("summary")
+        screens["headphones"] = violations(found, source)
+        name = found.url.split("/")[-1]
+        checked = {"sides": [2, 2], "woods": [1, 1], "huggins": [1, 1], "passed": True}
+        service.store.add_events(name, [NewEvent("h", "headphones", None, "visit", checked)])
+        found.reload()
+        found.wait_for_selector(".question")
+        screens["begins"] = violations(found, source)
+        found.click("button.main")
+        found.wait_for_selector("form")
+        for summary in found.locator("summary").all():
+            summary.click()
+        found.click("form button.main")
+        screens[kind] = violations(found, source)
+        assert {name: each for name, each in screens.items() if each} == {}
+        found.close()

@@ -8,6 +8,7 @@ from small_studies import small_study
 from test_study_server_app import TOKEN, answer, client_of, join, send, state
 
 from emomod.errors import InputError
+from listening_study.page_texts import page_texts
 from listening_study.server import webmushra
 from listening_study.server.database import open_database
 from listening_study.server.limits import Limit
@@ -16,7 +17,6 @@ from listening_study.server.progress import study_progress
 from listening_study.server.service import Limits, Service, make_service
 from listening_study.server.settings import ServeSettings
 from listening_study.server.store import Store
-from listening_study.server.texts import page_texts
 from listening_study.table import read_table
 from listening_study.trials import draw_lists
 

@@ -14,6 +14,7 @@ TOOLS = {  # by the name on the command line: the module that writes and reads i
     "label-studio": "label_studio",
     "csv": "plain_csv",
 }
+OPTIONS = {"jspsych": "jspsych", "url_prefix": "label-studio", "listeners": "webmushra"}  # of one tool's export alone
 
 
 def add(jobs: Any) -> None:
@@ -31,7 +32,8 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="the folder of `emomod study stimuli`")
     parser.add_argument("--to", choices=TOOLS, required=True, help="the tool")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder; a README in it says how")
-    parser.add_argument("--jspsych", type=Path, metavar="DIR", help="of jspsych: the npm package, to be copied in")
+    parser.add_argument("--jspsych", type=Path, metavar="DIR", help="of jspsych: its npm package, to be copied in")
+    parser.add_argument("--listeners", type=int, metavar="N", help="of webmushra: configs (default: one for each list)")
     parser.add_argument("--url-prefix", metavar="URL", help="of label-studio: where it will find the sounds")
 
 
@@ -45,32 +47,16 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute_export(arguments: argparse.Namespace) -> int:
     """Write the study for a tool."""
+    from importlib import import_module
+
     from listening_study.package import read_study
 
-    for option, tool in (("jspsych", "jspsych"), ("url_prefix", "label-studio")):
-        if getattr(arguments, option) is not None and arguments.to != tool:
-            raise InputError(f"--{option.replace('_', '-')} belongs to --to {tool}, got --to {arguments.to}")
-    study = read_study(arguments.study)
-    if arguments.to == "jspsych":
-        from listening_study.exporters.jspsych import export_jspsych
-
-        export_jspsych(study, arguments.out, jspsych=arguments.jspsych)
-    elif arguments.to == "webmushra":
-        from listening_study.exporters.webmushra import export_webmushra
-
-        export_webmushra(study, arguments.out)
-    elif arguments.to == "psychopy":
-        from listening_study.exporters.psychopy import export_psychopy
-
-        export_psychopy(study, arguments.out)
-    elif arguments.to == "label-studio":
-        from listening_study.exporters.label_studio import export_label_studio
-
-        export_label_studio(study, arguments.out, url_prefix=arguments.url_prefix)
-    else:
-        from listening_study.exporters.plain_csv import export_plain_csv
-
-        export_plain_csv(study, arguments.out)
+    given = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
+    for name in given:
+        if arguments.to != OPTIONS[name]:
+            raise InputError(f"--{name.replace('_', '-')} belongs to --to {OPTIONS[name]}, got --to {arguments.to}")
+    study, name = read_study(arguments.study), TOOLS[arguments.to]
+    getattr(import_module(f"listening_study.exporters.{name}"), f"export_{name}")(study, arguments.out, **given)
     print(f"{arguments.out}: see README there")
     return 0
 

@@ -1,9 +1,10 @@
-"""A study as a page for jsPsych 8 that runs from any static host, with a plugin of ours that switches in step.
+"""A study as a page for jsPsych 8 that runs from any static host, with the screens and the player of our own page.
 
-index.html, *.js, emomod.css   the page; save.js says what happens with the answers
-jspsych/                       jsPsych's own two files, which are not ours to ship: copied here if you name the package
-lists/NN.json                  what participants get of each list
-stimuli/NAME.wav               the sounds
+index.html, study.js, plugins.js  the page; save.js says what happens with the answers
+page/                             our own page's modules, as `emomod study serve` has them
+jspsych/                          jsPsych itself, which is not ours to ship: copied here if you name the package
+study.json, lists/NN.json         what participants get of the study, and of each list
+stimuli/NAME.wav                  the sounds
 
 Source: jsPsych 8.3 (MIT), `info`, `trial()` and `simulate()` of its plugins.
 """
@@ -15,62 +16,63 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import emomod
 from emomod.errors import InputError
 from emomod.output import new_folder
-from listening_study.exporters.presented import Screen, copy_sounds, screens_of
-from listening_study.exporters.words import Words, steps_of, words_of
-from listening_study.package import Study
+from listening_study.exporters.screens import screens_of
+from listening_study.exporters.sound_names import copy_sounds
+from listening_study.package import STIMULI, Study
+from listening_study.page_texts import page_texts
+from listening_study.server.settings import ServeSettings
 from listening_study.table import study_id
 
-JSPSYCH = ("dist/index.browser.min.js", "css/jspsych.css")  # within the npm package
+JSPSYCH = "dist/index.browser.min.js"  # within the npm package
+MODULES = ("api.js", "device.js", "dom.js", "mixing.js", "player.js", "sounds.js", "style.css")  # of the page
+SCREENS = ("answers.js", "begins.js", "level.js", "listening.js", "message.js", "trial.js")
 
 
 def export_jspsych(study: Study, out: str | Path, *, jspsych: str | Path | None = None) -> Path:
     """Write ``study`` as the new folder ``out``; InputError where it cannot be written.
 
-    ``jspsych``: the folder of the npm package jspsych 8, of which two files are copied; without it, README.md of the
-    export says where they go.
+    ``jspsych``: the folder of the npm package jspsych 8, of which a file is copied; without it, README.md of the export
+    says where it goes.
     """
-    package = None if jspsych is None else Path(jspsych)
-    if package and (missing := [name for name in JSPSYCH if not (package / name).is_file()]):
-        raise InputError(f"jspsych: {package} must be the npm package jspsych 8; it has no {missing[0]}")
-    words = words_of(study.plan.language)
+    if jspsych is not None and not Path(jspsych, JSPSYCH).is_file():
+        raise InputError(f"jspsych: {jspsych} must be the npm package jspsych 8; it has no {JSPSYCH}")
     with new_folder(out, inputs=[study.folder]) as folder:
-        for each in files("listening_study.exporters").joinpath("jspsych_page").iterdir():
-            (folder / each.name).write_bytes(each.read_bytes())
+        copy_page(folder)
         (folder / "jspsych").mkdir()
-        for name in JSPSYCH if package else ():
-            shutil.copyfile(Path(str(package), name), folder / "jspsych" / Path(name).name)
+        if jspsych is not None:
+            shutil.copyfile(Path(jspsych, JSPSYCH), folder / "jspsych" / Path(JSPSYCH).name)
+        _write(folder / "study.json", _about(study))
         (folder / "lists").mkdir()
-        _write(folder / "lists" / "count.json", {"lists": len(study.lists)})
-        for number in range(len(study.lists)):
-            _write(folder / "lists" / f"{number:02d}.json", _list(study, number, words))
-        copy_sounds(study, folder)
+        for number, trials in enumerate(study.lists):
+            screens = [asdict(screen) for screen in screens_of(study, trials)]
+            _write(folder / "lists" / f"{number:02d}.json", screens)
+        copy_sounds(study, folder / STIMULI)
     return Path(out)
+
+
+def copy_page(folder: Path) -> None:
+    """Copy what is the same for every study into ``folder``."""
+    for each in files("listening_study.exporters").joinpath("jspsych_page").iterdir():
+        (folder / each.name).write_bytes(each.read_bytes())
+    page = files("listening_study").joinpath("page")
+    (folder / "page" / "screens").mkdir(parents=True)
+    for name in (*MODULES, *(f"screens/{name}" for name in SCREENS)):
+        (folder / "page" / name).write_bytes(page.joinpath(name).read_bytes())
 
 
 def _write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _list(study: Study, number: int, words: Words) -> dict[str, Any]:
-    shown = ("welcome", "practice", "begin", "further", "play", "stop", "version", "hear_all", "thanks")
+def _about(study: Study) -> dict[str, Any]:
     return {
         "study": study_id(study),
-        "title": study.plan.title,
+        "lists": len(study.lists),
         "language": study.plan.language,
-        "list": number,
-        "words": {name: getattr(words, name) for name in shown},
-        "trials": [_trial(screen, words) for screen in screens_of(study, study.lists[number])],
+        "texts": page_texts(study.plan.language),
+        "least_listened_ms": round(1000 * ServeSettings().least_listened_s),
+        "software": f"emomod {emomod.__version__}",
     }
-
-
-def _trial(screen: Screen, words: Words) -> dict[str, Any]:
-    told = asdict(screen) | {"options": list(options_of(screen.kind, words))}
-    return told | {"question": words.which_is_x} if screen.kind == "abx" else told
-
-
-def options_of(kind: str, words: Words) -> tuple[str, ...]:
-    """What is shown for each value of a trial type whose versions are called A and B; of the others nothing."""
-    a, b = f"{words.version} A", f"{words.version} B"
-    return {"pair": (a, words.same, b), "abx": (a, b), "ccr": steps_of(words, b)}.get(kind, ())

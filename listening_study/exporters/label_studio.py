@@ -11,18 +11,17 @@ Source: Label Studio's documentation of tags; its own checks are those of label-
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from emomod.output import new_folder
-from listening_study.exporters.jspsych import options_of
-from listening_study.exporters.presented import Screen, copy_sounds, screens_of
-from listening_study.exporters.psychopy import sound_columns
-from listening_study.exporters.words import Words, words_of
+from listening_study.exporters.choices import choices_of
+from listening_study.exporters.screens import Screen, screens_of
+from listening_study.exporters.sound_names import copy_sounds, sound_columns
 from listening_study.package import STIMULI, Study
-from listening_study.responses import CHOICES, RANGES
+from listening_study.page_texts import page_texts
+from listening_study.responses import RANGES
 from listening_study.table import study_id
 
 ANSWER = "answer"  # name of the control; of sliders answer_1, answer_2, ...
@@ -33,7 +32,7 @@ README = """# A listening study for Label Studio
    that folder as a source storage of the project.
 2. For each list make a project with the labelling interface `config.xml`, import `tasks_NN.json`, and choose sequential
    sampling. Give each annotator one project.
-3. Export as JSON (or JSON_MIN) and import that. E-mail addresses in it are left out.
+3. Export all projects as JSON, or all as JSON_MIN, and import the files. E-mail addresses in them are left out.
 
 The free edition shows annotators each other's answers: ask them not to look, or use a project for each.
 """
@@ -49,25 +48,24 @@ def export_label_studio(study: Study, out: str | Path, *, url_prefix: str | None
 
     ``url_prefix``: what stands before stimuli/NAME.wav in tasks; by default the address of local files.
     """
-    words, kind = words_of(study.plan.language), study.plan.trial_type
+    practice = str(page_texts(study.plan.language)["practice"])
     prefix = f"/data/local-files/?d={study_id(study)}/" if url_prefix is None else url_prefix
     with new_folder(out, inputs=[study.folder]) as folder:
-        config = _config(kind, len(study.lists[0][0].heard), words)
+        config = _config(study.plan.trial_type, len(study.lists[0][0].heard), study.plan.language)
         (folder / "config.xml").write_text(config, encoding="utf-8")
         for number, trials in enumerate(study.lists):
             ids = {"study": study_id(study), "list": number}
-            tasks = [{"data": {**ids, **_data(each, words, prefix)}} for each in screens_of(study, trials)]
+            tasks = [{"data": {**ids, **_data(each, practice, prefix)}} for each in screens_of(study, trials)]
             text = json.dumps(tasks, ensure_ascii=False, indent=1)
             (folder / f"tasks_{number:02d}.json").write_text(text + "\n", encoding="utf-8")
-        copy_sounds(study, folder)
+        copy_sounds(study, folder / STIMULI)
         readme = README.format(prefix=prefix, study=study_id(study))
         (folder / "README.md").write_text(readme, encoding="utf-8")
     return Path(out)
 
 
-def _data(screen: Screen, words: Words, prefix: str) -> dict[str, Any]:
-    question = words.which_is_x if screen.kind == "abx" else screen.question
-    told = [f"({words.practice})" if screen.practice else "", screen.explained, question]
+def _data(screen: Screen, practice: str, prefix: str) -> dict[str, Any]:
+    told = [f"({practice})" if screen.practice else "", screen.introduction, screen.question]
     low, high = RANGES[screen.kind]
     ends = f"{low:g}: {screen.low}; {high:g}: {screen.high}" if screen.kind in ("scale", "sliders") else ""
     columns = sound_columns(screen.kind, len(screen.sounds))
@@ -80,12 +78,12 @@ def _data(screen: Screen, words: Words, prefix: str) -> dict[str, Any]:
     }
 
 
-def _config(kind: str, n: int, words: Words) -> str:
+def _config(kind: str, n: int, language: str) -> str:
     """The labelling configuration of all trials with ``n`` sounds."""
-    view, columns = Element("View"), sound_columns(kind, n)
+    view, columns, texts = Element("View"), sound_columns(kind, n), page_texts(language)
     SubElement(view, "Header", value="$question")
     for name in columns:
-        version = f"{words.version} {name.removeprefix('sound_').upper()}" if n > 1 else words.play
+        version = texts["version"].format(name=name.removeprefix("sound_").upper()) if n > 1 else texts["play"]
         SubElement(view, "Header", value=version, size="4")
         SubElement(view, "Audio", name=name, value=f"${name}")
         if kind == "sliders":
@@ -94,13 +92,9 @@ def _config(kind: str, n: int, words: Words) -> str:
     if kind == "scale":
         _number(view, ANSWER, columns[0], kind)
     elif kind != "sliders":
-        _choices(view, columns[0], _values(kind), options_of(kind, words))
+        _choices(view, columns[0], choices_of(kind, language=language))
     indent(view, " ")
     return tostring(view, encoding="unicode") + "\n"
-
-
-def _values(kind: str) -> Sequence[str]:
-    return CHOICES[kind] if kind in CHOICES else [str(step) for step in range(-3, 4)]
 
 
 def _number(view: Element, name: str, sound: str, kind: str) -> None:
@@ -109,8 +103,8 @@ def _number(view: Element, name: str, sound: str, kind: str) -> None:
     SubElement(view, "Number", {"name": name, "toName": sound, **limits, "required": "true"})
 
 
-def _choices(view: Element, sound: str, values: Sequence[str], options: Sequence[str]) -> None:
+def _choices(view: Element, sound: str, answers: list[tuple[str, str]]) -> None:
     settings = {"name": ANSWER, "toName": sound, "choice": "single-radio", "required": "true"}
     choices = SubElement(view, "Choices", settings)
-    for value, option in zip(values, options, strict=True):
-        SubElement(choices, "Choice", value=option, alias=value)
+    for value, words in answers:
+        SubElement(choices, "Choice", value=words, alias=value)

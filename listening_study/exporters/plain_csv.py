@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from emomod.output import new_folder
-from listening_study.exporters.presented import Screen, copy_sounds, screens_of
-from listening_study.exporters.psychopy import sound_columns
-from listening_study.exporters.words import words_of
+from listening_study.exporters.screens import Screen, screens_of
+from listening_study.exporters.sound_names import copy_sounds, sound_columns
 from listening_study.package import STIMULI, Study
 from listening_study.table import NUMBERS, study_id
 
@@ -24,7 +23,8 @@ the question, and fill in
 
 - `participant` (a code, no name) and `session` (another for each run),
 - `answer`: {answer}
-- what you know of `confidence` (1 guessing .. 5 certain), `rt_ms`, `listened_ms`, `n_plays`, `n_switches`, `device`.
+- what you know of `confidence` (1 guessing .. 5 certain), `rt_ms`, `listened_ms` (all versions together), `n_plays`,
+  `n_switches`, `device` (computer, tablet or phone).
 
 Leave `answer` empty where there was none, change nothing else, and import the tables: a copy of a list's file for each
 participant, or their rows below each other.
@@ -40,28 +40,27 @@ ANSWERS = {
 
 def export_plain_csv(study: Study, out: str | Path) -> Path:
     """Write ``study`` as the new folder ``out``; InputError where it cannot be written."""
-    words = words_of(study.plan.language)
     with new_folder(out, inputs=[study.folder]) as folder:
         for number, trials in enumerate(study.lists):
             ids = {"study": study_id(study), "list": number}
-            rows = [{**ids, **_row(screen, words.which_is_x)} for screen in screens_of(study, trials)]
+            rows = [{**ids, **_row(screen)} for screen in screens_of(study, trials)]
             with (folder / f"list_{number:02d}.csv").open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(rows)
-        copy_sounds(study, folder)
+        copy_sounds(study, folder / STIMULI)
         readme = README.format(answer=ANSWERS[study.plan.trial_type])
         (folder / "README.md").write_text(readme, encoding="utf-8")
     return Path(out)
 
 
-def _row(screen: Screen, which_is_x: str) -> dict[str, Any]:
+def _row(screen: Screen) -> dict[str, Any]:
     columns = sound_columns(screen.kind, len(screen.sounds))
     return {
         "trial_id": screen.trial_id,
         "practice": int(screen.practice),
-        "explained": screen.explained,
-        "question": which_is_x if screen.kind == "abx" else screen.question,
+        "explained": screen.introduction,
+        "question": screen.question,
         "low": screen.low,
         "high": screen.high,
         **{name: f"{STIMULI}/{sound}.wav" for name, sound in zip(columns, screen.sounds, strict=True)},

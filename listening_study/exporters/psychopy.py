@@ -16,9 +16,9 @@ from typing import Any
 
 from emomod.errors import InputError
 from emomod.output import new_folder
-from listening_study.exporters.jspsych import options_of
-from listening_study.exporters.presented import Screen, copy_sounds, screens_of
-from listening_study.exporters.words import Words, words_of
+from listening_study.exporters.choices import choices_of
+from listening_study.exporters.screens import Screen, screens_of
+from listening_study.exporters.sound_names import copy_sounds, sound_columns
 from listening_study.package import STIMULI, Study
 from listening_study.table import study_id
 
@@ -41,26 +41,18 @@ ANSWERS = {
 }
 
 
-def sound_columns(kind: str, n: int) -> tuple[str, ...]:
-    """The columns of a trial's ``n`` sounds, in the order presented.
-
-    >>> sound_columns("pair", 2), sound_columns("sliders", 3)
-    (('sound_a', 'sound_b'), ('sound_1', 'sound_2', 'sound_3'))
-    """
-    return tuple(f"sound_{place}" for place in (range(1, n + 1) if kind == "sliders" else "abx"[:n]))
-
-
 def export_psychopy(study: Study, out: str | Path) -> Path:
     """Write ``study`` as the new folder ``out``; InputError where it cannot be written or a text would be evaluated."""
-    words, kind = words_of(study.plan.language), study.plan.trial_type
+    kind = study.plan.trial_type
+    labels = "|".join(words for _, words in choices_of(kind, language=study.plan.language))
     with new_folder(out, inputs=[study.folder]) as folder:
         names = [f"list_{number:02d}.csv" for number in range(len(study.lists))]
         for name, trials in zip(names, study.lists, strict=True):
             screens = list(screens_of(study, trials))
             ids = {"study_id": study_id(study), "list_id": trials[0].list}
-            _write(folder / name, [{**ids, **_row(screen, words)} for screen in screens])
+            _write(folder / name, [{**ids, **_row(screen, labels)} for screen in screens])
         _write(folder / CHOOSER, [{"conditions_file": name} for name in names])
-        copy_sounds(study, folder)
+        copy_sounds(study, folder / STIMULI)
         columns = sound_columns(kind, len(study.lists[0][0].heard))
         told = ", ".join(f"`${name}`" for name in columns)
         readme = README.format(chooser=CHOOSER, sounds=told, answer=ANSWERS[kind])
@@ -68,16 +60,16 @@ def export_psychopy(study: Study, out: str | Path) -> Path:
     return Path(out)
 
 
-def _row(screen: Screen, words: Words) -> dict[str, Any]:
+def _row(screen: Screen, labels: str) -> dict[str, Any]:
     columns = sound_columns(screen.kind, len(screen.sounds))
     return {
         "trial_id": screen.trial_id,
         "practice": int(screen.practice),
-        "explained": screen.explained,
-        "question": words.which_is_x if screen.kind == "abx" else screen.question,
+        "explained": screen.introduction,
+        "question": screen.question,
         "low": screen.low,
         "high": screen.high,
-        "labels": "|".join(options_of(screen.kind, words)),
+        "labels": labels,
         **{name: f"{STIMULI}/{sound}.wav" for name, sound in zip(columns, screen.sounds, strict=True)},
     }
 

@@ -12,25 +12,29 @@ The first rated page is one of likert_single_stimulus, a check of the level: `wr
 loses answers. Nothing is random but that shuffle: orders are those of the lists. webMUSHRA's licence does not allow to
 ship it; README.md of the export says where the folders go.
 
+Each listener's sounds have names of their own, so that two listeners of a list find nothing in common.
+
 Source: webMUSHRA's doc/experimenter.md (07130f2), and what its YAML reader was seen to take.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from emomod.checks import check_count
 from emomod.output import new_folder
-from listening_study.exporters.presented import Screen, copy_sounds, screens_of
+from listening_study.exporters.choices import choices_of
+from listening_study.exporters.screens import Screen, screens_of
 from listening_study.exporters.sequences import sequence_name, write_sequence
 from listening_study.exporters.simple_yaml import to_yaml
-from listening_study.exporters.words import Words, steps_of, words_of
+from listening_study.exporters.sound_names import copy_sounds_of, sounds_of
 from listening_study.package import STIMULI, Study
+from listening_study.page_texts import page_texts
 from listening_study.table import study_id
 from listening_study.trials import Trial
 
-IN_SEQUENCE = ("pair", "ccr", "abx")
+IN_SEQUENCE = {"pair": "A, B", "ccr": "A, B", "abx": "A, B, X"}  # trial types, and what is heard in which order
 CHECK = "check"  # id of the page that checks the level
 CODE = "participant_id"
 README = """# A listening study for webMUSHRA
@@ -38,10 +42,11 @@ README = """# A listening study for webMUSHRA
 1. Copy the folders `configs` and `stimuli` into the folder of your webMUSHRA.
 2. Give each listener an address of their own, and each address to one listener only:
 {addresses}
-3. Afterwards import the folder `results`.
+3. Afterwards import the folder `results`, or, if `emomod study serve --webmushra` takes the answers, the file
+   `webmushra.jsonl` from its page /experimenter.
 
-Answers are sent at the end only. A code that a listener types must not have an ampersand (&): webMUSHRA loses all
-answers then.
+Answers are sent at the end only. A code that a listener types must not have an ampersand (&): webMUSHRA's own service
+loses all answers then.
 """
 
 
@@ -50,73 +55,71 @@ def export_webmushra(study: Study, out: str | Path, *, listeners: int | None = N
 
     ``listeners``: how many, by default one for each list. InputError where ``out`` cannot be written or is not new.
     """
-    words = words_of(study.plan.language)
     count = len(study.lists) if listeners is None else check_count("listeners", listeners)
     with new_folder(out, inputs=[study.folder]) as folder:
         (folder / "configs").mkdir()
+        (folder / STIMULI).mkdir()
         for number in range(count):
-            code, which = f"p{number + 1:04d}", number % len(study.lists)
-            config = _config(study, which, code, words)
-            (folder / "configs" / f"{study_id(study)}_{code}.yaml").write_text(to_yaml(config), encoding="utf-8")
-        _write_sounds(study, folder)
+            code, trials = f"p{number + 1:04d}", study.lists[number % len(study.lists)]
+            config = to_yaml(_config(study, trials, code))
+            (folder / "configs" / f"{study_id(study)}_{code}.yaml").write_text(config, encoding="utf-8")
+            for trial in trials:
+                _write_sounds(study, trial, folder / STIMULI, code)
         addresses = "\n".join(f"   - `?config={path.name}`" for path in sorted((folder / "configs").iterdir()))
         (folder / "README.md").write_text(README.format(addresses=addresses), encoding="utf-8")
     return Path(out)
 
 
-def _write_sounds(study: Study, folder: Path) -> None:
-    if study.plan.trial_type not in IN_SEQUENCE:
-        copy_sounds(study, folder)
-        return
-    (folder / STIMULI).mkdir()
-    for trial in {sequence_name(study, trial): trial for trials in study.lists for trial in trials}.values():
-        write_sequence(study, trial, folder / STIMULI)
+def _write_sounds(study: Study, trial: Trial, folder: Path, code: str) -> None:
+    if trial.trial_type in IN_SEQUENCE:
+        write_sequence(study, trial, folder / f"{sequence_name(study, trial, listener=code)}.wav")
+    else:
+        copy_sounds_of(study, trial, folder, listener=code)
 
 
-def _config(study: Study, number: int, code: str, words: Words) -> dict[str, Any]:
+def page_sounds(study: Study, trial: Trial, code: str) -> tuple[str, ...]:
+    """Names of the sounds on a trial's page in the config of the listener ``code``."""
+    in_sequence = trial.trial_type in IN_SEQUENCE
+    return (sequence_name(study, trial, listener=code),) if in_sequence else sounds_of(study, trial, listener=code)
+
+
+def _config(study: Study, trials: tuple[Trial, ...], code: str) -> dict[str, Any]:
     return {
-        "testname": study.plan.title,
-        "testId": f"{study_id(study)}_l{number:02d}_{code}",
+        "testname": page_texts(study.plan.language)["heading"],
+        "testId": f"{study_id(study)}_l{trials[0].list:02d}_{code}",
         "bufferSize": 2048,
         "stopOnErrors": True,
         "showButtonPreviousPage": False,
         "remoteService": "service/write.php",
         "language": study.plan.language,
-        "pages": list(_pages(study, study.lists[number], words)),
+        "pages": list(_pages(study, trials, code)),
     }
 
 
-def _pages(study: Study, trials: Sequence[Trial], words: Words) -> Iterator[dict[str, Any]]:
-    yield _text("welcome", study.plan.title, words.welcome)
-    screens = list(screens_of(study, trials))
-    answers = list(zip(("no", "yes"), words.heard_well, strict=True))
-    yield _rated(CHECK, words.begin, words.level, sounds_of_page(study, trials[0], screens[0])[:1], answers)
-    for number, (trial, screen) in enumerate(zip(trials, screens, strict=True), 1):
-        if screen.explained:
-            yield _text(f"about_{trial.trial_id}", study.plan.title, screen.explained)
-        name = f"{words.trial} {number}" + (f" ({words.practice})" if screen.practice else "")
-        content = words.which_is_x if trial.trial_type == "abx" else screen.question
-        if trial.trial_type in IN_SEQUENCE and trial.trial_type != "abx":
-            content = f"{words.sequence} {content}"
-        yield _rated(trial.trial_id, name, content, sounds_of_page(study, trial, screen), answers_to(screen, words))
-    question = {"type": "text", "label": escape(words.code), "name": CODE}
-    end = {"type": "finish", "name": words.further, "content": words.send, "showErrors": True, "writeResults": True}
-    yield end | {"questionnaire": [question]}
+def _pages(study: Study, trials: tuple[Trial, ...], code: str) -> Iterator[dict[str, Any]]:
+    texts = page_texts(study.plan.language)
+    level = f"{texts['level_text']} {texts['heard_well']}"
+    heard = list(zip(("no", "yes"), texts["heard_well_answers"], strict=True))
+    yield _rated(CHECK, texts["level_title"], level, page_sounds(study, trials[0], code)[:1], heard)
+    for number, (trial, screen) in enumerate(zip(trials, screens_of(study, trials), strict=True), 1):
+        if screen.begins:
+            told = [texts["begins_text"], screen.question, screen.explained]
+            yield _text(f"about_{trial.trial_id}", texts["begins_title"], " ".join(each for each in told if each))
+        name = texts["progress"].format(n=number, of=len(trials))
+        name += f" ({texts['practice']})" if screen.practice else ""
+        heard_in_turn = texts["in_turn"].format(names=IN_SEQUENCE[screen.kind]) if screen.kind in IN_SEQUENCE else ""
+        content = f"{heard_in_turn} {screen.question}".strip()
+        answers = answers_to(screen, study.plan.language)
+        yield _rated(trial.trial_id, name, content, page_sounds(study, trial, code), answers)
+    question = {"type": "text", "label": escape(texts["own_code"]), "name": CODE, "optional": True}
+    end = {"type": "finish", "name": escape(texts["finished_title"]), "content": escape(texts["send_answers"])}
+    yield end | {"showErrors": True, "writeResults": True, "questionnaire": [question]}
 
 
-def sounds_of_page(study: Study, trial: Trial, screen: Screen) -> list[str]:
-    """Names of the sounds of a trial's page."""
-    return [sequence_name(study, trial)] if trial.trial_type in IN_SEQUENCE else list(screen.sounds)
-
-
-def answers_to(screen: Screen, words: Words) -> list[tuple[str, str]]:
+def answers_to(screen: Screen, language: str) -> list[tuple[str, str]]:
     """Values and labels of the answers to a trial."""
-    if screen.kind == "pair":
-        return [("first", words.first), ("same", words.same), ("second", words.second)]
-    if screen.kind == "abx":
-        return [("first", words.first), ("second", words.second)]
-    if screen.kind == "ccr":
-        return [(str(step), label) for step, label in zip(range(-3, 4), steps_of(words, words.second), strict=True)]
+    if screen.kind in IN_SEQUENCE:
+        return choices_of(screen.kind, language=language)
     steps = [str(step) for step in (range(1, 10) if screen.kind == "scale" else range(0, 101, 10))]
     ends = {steps[0]: f"{steps[0]} {screen.low}", steps[-1]: f"{steps[-1]} {screen.high}"}
     return [(step, ends.get(step, step)) for step in steps]
@@ -126,7 +129,9 @@ def _text(page_id: str, name: str, content: str) -> dict[str, Any]:
     return {"type": "generic", "id": page_id, "name": escape(name), "content": escape(content)}
 
 
-def _rated(page_id: str, name: str, content: str, sounds: list[str], answers: list[tuple[str, str]]) -> dict[str, Any]:
+def _rated(
+    page_id: str, name: str, content: str, sounds: tuple[str, ...], answers: list[tuple[str, str]]
+) -> dict[str, Any]:
     """A page on which one sound, or each of several, is rated once it has been heard to its end."""
     return {
         "type": "likert_multi_stimulus" if len(sounds) > 1 else "likert_single_stimulus",

@@ -1,7 +1,8 @@
 """Results of the jsPsych page: CSV, a JSON array, or JSON lines as JATOS exports them (an array for each component).
 
 Records of the plugin emomod-compare are answers; records of other plugins are pages of text and have none. The record
-of an answer has study, participant, session, list, trial_id, sounds, response, rt, listened_ms, n_plays and n_switches.
+of an answer has study, participant, session, list, trial_id, sounds, response, confidence, rt_ms, listened_ms (of each
+sound), n_plays, n_switches, and whether it is simulated: answers that jsPsych drew by chance are refused.
 """
 
 import json
@@ -12,39 +13,40 @@ from typing import Any
 from emomod.checks import check_number
 from emomod.errors import InputError
 from listening_study.csv_rows import read_rows
-from listening_study.importers.collect import Found, at, check_sounds, collected, files_of, text_of, trial_told
+from listening_study.importers.collect import Found, at, check_sounds, collected, text_of, trial_told
 from listening_study.package import Study
 from listening_study.responses import said
 from listening_study.table import Answer, Given, Session
+from listening_study.trials import Trial
 
 PLUGIN = "emomod-compare"
-COLUMNS = ("trial_type", "study", "participant", "session", "list", "trial_id", "sounds", "response", "rt")
-DID = {"rt": "rt_ms", "listened_ms": "listened_ms", "n_plays": "n_plays", "n_switches": "n_switches"}
+DID = ("confidence", "rt_ms", "n_plays", "n_switches")
+COLUMNS = (
+    "trial_type", "simulated", "study", "participant", "session", "list", "trial_id", "sounds", "response",
+    "listened_ms",
+)  # fmt: skip
 Record = tuple[str, dict[str, Any]]  # place and fields
 
 
 def import_jspsych(study: Study, files: Sequence[str | Path]) -> tuple[Answer, ...]:
     """The answers in ``files``; InputError names the file and row (or record) that is refused."""
-    return collected(study, (found for file in files_of(files) for found in _found(study, Path(file))))
+    return collected(study, files, lambda file: _found(study, file))
 
 
 def _found(study: Study, file: Path) -> Iterator[Found]:
-    records = list(_csv(file) if file.suffix.casefold() == ".csv" else _json(file))
-    answers = [record for record in records if record[1].get("trial_type") == PLUGIN]
-    if not answers:
-        raise InputError(f"{file}: has no record of the plugin {PLUGIN}")
-    for place, record in answers:
-        with at(place):
-            found = _answer(study, place, record)
-        yield found
+    for place, record in _csv(file) if file.suffix.casefold() == ".csv" else _json(file):
+        if record.get("trial_type") == PLUGIN:
+            with at(place):
+                found = _answer(study, place, record)
+            yield found
 
 
 def _answer(study: Study, place: str, record: dict[str, Any]) -> Found:
-    trial = trial_told(study, text_of(record, "trial_id"), told_study=text_of(record, "study"))
-    if text_of(record, "list") != str(trial.list):
-        raise InputError(f"list must be {trial.list}, which has {trial.trial_id}, got {record['list']!r}")
-    sounds = _parsed(record.get("sounds"))
-    check_sounds(study, trial, sounds if isinstance(sounds, list) else [sounds])
+    if text_of(record, "simulated").casefold() != "false":
+        raise InputError("simulated must be false: these answers are drawn by chance (?simulate), no listener's")
+    told = {name: text_of(record, name) for name in ("trial_id", "study", "list")}
+    trial = trial_told(study, told["trial_id"], told_study=told["study"], told_list=told["list"])
+    check_sounds(study, trial, _several("sounds", record))
     if "response" not in record:
         raise InputError("response must be there")
     session = Session(
@@ -54,8 +56,17 @@ def _answer(study: Study, place: str, record: dict[str, Any]) -> Found:
         source_format="jspsych",
         software_version=str(record.get("software") or ""),
     )
-    did: dict[str, Any] = {name: _optional(field, record.get(field)) for field, name in DID.items()}
-    return Found(place, trial, session, Given(said(trial, _parsed(record["response"])), **did))
+    did: dict[str, Any] = {name: _optional(name, record.get(name)) for name in DID}
+    given = Given(said(trial, _parsed(record["response"])), **did)
+    return Found(place, trial, session, given, _listened(record, trial))
+
+
+def _listened(record: dict[str, Any], trial: Trial) -> tuple[float, ...]:
+    """What was listened to of each sound, ms."""
+    found = _several("listened_ms", record)
+    if len(found) != len(trial.heard):
+        raise InputError(f"listened_ms must be {len(trial.heard)} numbers, one for each sound, got {found!r}")
+    return tuple(check_number("listened_ms", each, low=0.0) for each in found)
 
 
 def _csv(file: Path) -> Iterator[Record]:
@@ -97,6 +108,13 @@ def _parsed(found: Any) -> Any:
         return json.loads(found) if found.startswith("[") else found
     except ValueError:
         raise InputError(f"must be a JSON array, got {found[:80]!r}") from None
+
+
+def _several(name: str, record: dict[str, Any]) -> list[Any]:
+    found = _parsed(record.get(name))
+    if not isinstance(found, list):
+        raise InputError(f"{name} must be a JSON array, got {found!r}")
+    return found
 
 
 def _optional(name: str, found: Any) -> float | None:

@@ -2,8 +2,9 @@
 
 Results are known by the name of their control (answer, or answer_1, ... of sliders), whatever they are attached to. An
 annotator becomes annotatorNUMBER; names and e-mail addresses are left out. Where JSON_MIN tells only an address, a name
-is made of it that cannot be led back without the study, and that differs from the one in JSON. A task that was skipped
-has an empty answer, unless the annotator answered it later; one without annotations has none. Lead times are seconds.
+is made of it that cannot be led back without the study. Files in which the one is told and files in which the other
+are not taken together, since nobody sees whether they tell of the same person. A task that was skipped has an empty
+answer, unless the annotator answered it later; one without annotations has none. Lead times are seconds.
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from typing import Any
 from emomod.checks import check_number
 from emomod.errors import InputError
 from listening_study.exporters.label_studio import answer_names
-from listening_study.exporters.psychopy import sound_columns
-from listening_study.importers.collect import Found, at, check_sounds, collected, files_of, text_of, trial_told
+from listening_study.exporters.sound_names import sound_columns
+from listening_study.importers.collect import Found, at, check_sounds, collected, text_of, trial_told
 from listening_study.package import Study
 from listening_study.responses import said
 from listening_study.table import Answer, Given, Session
@@ -24,12 +25,23 @@ from listening_study.trials import Trial
 
 SIDES = {"A": "first", "B": "second", "left": "first", "right": "second"}  # other names of the choices
 VALUES = ("choices", "number", "rating", "selected")
+BY_NUMBER, BY_ADDRESS = "annotator", "annotator_"  # beginnings of pseudonyms
 Record = dict[str, Any]
 
 
 def import_label_studio(study: Study, files: Sequence[str | Path]) -> tuple[Answer, ...]:
     """The answers in ``files``; InputError names the file and record (or annotation) that is refused."""
-    return collected(study, (found for file in files_of(files) for found in _found(study, Path(file))))
+    first: dict[bool, str] = {}  # where an annotator is first told by address, and where by number
+
+    def found_in(file: Path) -> Iterator[Found]:
+        for found in _found(study, file):
+            first.setdefault(found.session.participant.startswith(BY_ADDRESS), found.place)
+            if len(first) > 1:
+                told = f"{first[False]} has a number, {first[True]} an address"
+                raise InputError(f"files must all tell annotators alike, by number or by address; {told}")
+            yield found
+
+    return collected(study, files, found_in)
 
 
 def _found(study: Study, file: Path) -> Iterator[Found]:
@@ -89,17 +101,16 @@ def _annotator(study: Study, found: Any) -> str:
     """A pseudonym of who is told by number, by an object with a number, or by an e-mail address."""
     number = found.get("id", found.get("email")) if isinstance(found, dict) else found
     if isinstance(number, int) and not isinstance(number, bool):
-        return f"annotator{number}"
+        return f"{BY_NUMBER}{number}"
     if isinstance(number, str) and number.strip():
         told = f"{study.identity}\n{number.strip().casefold()}"
-        return f"annotator_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
+        return f"{BY_ADDRESS}{hashlib.sha256(told.encode()).hexdigest()[:10]}"
     raise InputError(f"annotator (completed_by) must be told by number or address, got {type(found).__name__}")
 
 
 def _answer(study: Study, place: str, told: Record, annotator: str, lead_time: Any) -> Found:
-    trial = trial_told(study, text_of(told, "trial_id"), told_study=text_of(told, "study"))
-    if text_of(told, "list") != str(trial.list):
-        raise InputError(f"list must be {trial.list}, which has {trial.trial_id}, got {told['list']!r}")
+    number = text_of(told, "list")
+    trial = trial_told(study, text_of(told, "trial_id"), told_study=text_of(told, "study"), told_list=number)
     columns = sound_columns(trial.trial_type, len(trial.heard))
     check_sounds(study, trial, [text_of(told, name) for name in columns])
     values = [_value(trial, told.get(name)) for name in answer_names(trial.trial_type, len(trial.heard))]

@@ -1,41 +1,49 @@
-"""Results of webMUSHRA, as its `write.php` appends them to results/TESTID/lss.csv and lms.csv.
+"""Results of webMUSHRA: the tables that its `write.php` appends to, or the posts that our server kept.
 
-These files have no session id: the test id tells list and listener, and a code that the listener typed, if there is
-one, the participant. A header is written once, by the first session; rows of another length (a changed questionnaire)
-are read from their end, where their columns are fixed, and have no code. Ratings are padded (" 7 "), and "NA" is no
-answer. Rows of a multi-stimulus page stand in the order in which webMUSHRA showed the versions. Times are ms on the
-page. Rows of the level check are no answers.
+Both have the test id, which tells list and listener, and a code that the listener typed, if there is one, as the
+participant. Ratings "NA" are no answer. The ratings of a multi-stimulus page stand in the order in which webMUSHRA
+showed the versions. Times are ms on the page. Ratings of the level check are no answers.
+
+results/TESTID/lss.csv, of sliders lms.csv: without session id. A header is written once, by the first session; rows of
+another length (a changed questionnaire) are read from their end, where their columns are fixed, and have no code.
+Ratings are padded (" 7 ").
+
+webmushra.jsonl: a line for each post, {"at_ms", "body": "sessionJSON=" and JSON as the page sent it}; posts of other
+tests are left out.
+
+Source: webMUSHRA's service/write.php and lib/webmushra/datamodel (07130f2).
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from emomod.errors import InputError
 from listening_study.csv_rows import Row, optional_number, read_rows
-from listening_study.exporters.presented import sounds_of
-from listening_study.exporters.sequences import sequence_name
-from listening_study.exporters.webmushra import CHECK, CODE, IN_SEQUENCE
-from listening_study.importers.collect import Found, at, collected, files_of, trial_told
+from listening_study.exporters.webmushra import CHECK, CODE, page_sounds
+from listening_study.importers.collect import Found, at, collected, text_of, trial_told
 from listening_study.package import Study
 from listening_study.responses import said
+from listening_study.server.webmushra import BEFORE
 from listening_study.table import Answer, Given, Session, study_id
 
 HEAD = "session_test_id"
 TAIL = ["trial_id", "stimuli_rating", "stimuli", "rating_time"]
 TEST_ID = re.compile(r"(?P<study>study_[0-9a-f]{10})_l(?P<list>\d+)_(?P<code>p\d+)", re.ASCII)
-TABLES = ("lss.csv", "lms.csv")
+POSTS = ".jsonl"
 
 
 @dataclass(frozen=True)
 class Rating:
-    """A row of results."""
+    """What was said of one sound."""
 
     place: str
     test_id: str
-    participant: str
+    participant: str  # "" where no code was typed
     trial_id: str
     rating: str
     sound: str
@@ -43,68 +51,134 @@ class Rating:
 
 
 def import_webmushra(study: Study, files: Sequence[str | Path]) -> tuple[Answer, ...]:
-    """The answers in ``files``: lss.csv and lms.csv, or folders `results`, of which those of this study are read.
+    """The answers in ``files``: tables, folders `results`, of which those of this study are read, or webmushra.jsonl.
 
-    InputError names the file and row that is refused.
+    InputError names the file and row, or line, that is refused.
     """
-    paths = [path for file in files_of(files) for path in _tables(study, Path(file))]
-    return collected(study, (found for path in paths for found in _found(study, path)))
+    return collected(study, files, lambda file: _found(study, file))
 
 
-def _tables(study: Study, path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = [each for name in TABLES for each in sorted(path.glob(f"{study_id(study)}_*/{name}"))]
-    if not found:
-        raise InputError(f"{path}: must have folders {study_id(study)}_* with {' or '.join(TABLES)}")
-    return found
-
-
-def _found(study: Study, path: Path) -> Iterator[Found]:
-    header, rows = read_rows(path, ragged=True)
-    if header[0] != HEAD or header[-len(TAIL) :] != TAIL:
-        wanted = ", ".join([HEAD, "...", *TAIL])
-        raise InputError(f"{path}, row 1: must have the columns {wanted}, got {', '.join(header)}")
-    ratings = [rating for row in rows if (rating := _rating(row)).trial_id != CHECK]
-    for _, group in groupby(ratings, key=lambda each: (each.test_id, each.participant, each.trial_id)):
+def _found(study: Study, file: Path) -> Iterator[Found]:
+    ratings = _of_posts(study, file) if file.suffix.casefold() == POSTS else _of_tables(study, file)
+    rated = (each for each in ratings if each.trial_id != CHECK)
+    for _, group in groupby(rated, key=lambda each: (each.test_id, each.participant, each.trial_id)):
         yield from _answers(study, list(group))
 
 
-def _rating(row: Row) -> Rating:
+# ---- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _of_tables(study: Study, path: Path) -> Iterator[Rating]:
+    name = "lms.csv" if study.plan.trial_type == "sliders" else "lss.csv"
+    tables = sorted(path.glob(f"{study_id(study)}_*/{name}")) if path.is_dir() else [path]
+    if not tables:
+        raise InputError(f"{path}: must have folders {study_id(study)}_* with {name}")
+    for table in tables:
+        header, rows = read_rows(table, ragged=True)
+        if header[0] != HEAD or header[-len(TAIL) :] != TAIL:
+            wanted = ", ".join([HEAD, "...", *TAIL])
+            raise InputError(f"{table}, row 1: must have the columns {wanted}, got {', '.join(header)}")
+        yield from map(_of_row, rows)
+
+
+def _of_row(row: Row) -> Rating:
     if len(row.line) < 1 + len(TAIL):
         raise InputError(f"{row.place}: must have at least {1 + len(TAIL)} cells, got {len(row.line)}")
-    with at(row.place):
-        match = TEST_ID.fullmatch(row.line[0].strip())
-        if not match:
-            raise InputError(f"{HEAD} must be one of this export, got {row.line[0]!r}")
-    participant = row.cells.get(CODE, "").strip() or match["code"]
     trial_id, rating, sound, time = (cell.strip() for cell in row.line[-len(TAIL) :])
-    return Rating(row.place, row.line[0].strip(), participant, trial_id, rating, sound, time)
+    return Rating(row.place, row.line[0].strip(), row.cells.get(CODE, "").strip(), trial_id, rating, sound, time)
+
+
+# ---- posts -----------------------------------------------------------------------------------------------------------
+
+
+def _of_posts(study: Study, path: Path) -> Iterator[Rating]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 ({error})") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            with at(f"{path}, line {number}"):
+                session = _session(line)
+                ours = str(session.get("testId")).startswith(f"{study_id(study)}_")
+                ratings = list(_of_session(f"{path}, line {number}", session)) if ours else []
+            yield from ratings
+
+
+def _session(line: str) -> dict[str, Any]:
+    """The session that a page posted."""
+    body = _parsed("a line", line).get("body")
+    if not isinstance(body, str) or not body.startswith(BEFORE):
+        raise InputError(f"body must begin with {BEFORE}, got {str(body)[:80]!r}")
+    return _parsed("a post", body.removeprefix(BEFORE))
+
+
+def _parsed(name: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name} must be JSON ({error})") from None
+    return _an_object(name, found)
+
+
+def _of_session(place: str, session: dict[str, Any]) -> Iterator[Rating]:
+    test_id, questionnaire = text_of(session, "testId"), _an_object("participant", session.get("participant"))
+    names, responses = (_a_list(name, questionnaire.get(name)) for name in ("name", "response"))
+    told = dict(zip(map(str, names), responses, strict=False)).get(CODE)
+    participant = "" if told is None else str(told).strip()
+    for trial in _a_list("trials", session.get("trials")):
+        trial_id = text_of(_an_object("a trial", trial), "id")
+        for each in _a_list("responses", trial.get("responses")):
+            sound = text_of(_an_object("a response", each), "stimulus")
+            rating = each.get("stimulusRating")
+            if isinstance(rating, list) and len(rating) == 1:
+                rating = rating[0]
+            if not isinstance(rating, str):
+                raise InputError(f"stimulusRating of {trial_id} must be one text, got {rating!r}")
+            time = str(each.get("time", ""))
+            yield Rating(f"{place}, {trial_id}", test_id, participant, trial_id, rating.strip(), sound, time)
+
+
+def _an_object(name: str, found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise InputError(f"{name} must be an object, got {str(found)[:80]!r}")
+    return found
+
+
+def _a_list(name: str, found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise InputError(f"{name} must be a list, got {str(found)[:80]!r}")
+    return found
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------------
 
 
 def _answers(study: Study, ratings: list[Rating]) -> Iterator[Found]:
-    """The answers of rows that follow each other and are of one trial: one each, or of sliders one for a whole page."""
+    """The answers of ratings that follow each other and are of one trial: one each, of sliders one for a whole page."""
     first = ratings[0]
-    match = TEST_ID.fullmatch(first.test_id)
     with at(first.place):
-        trial = trial_told(study, first.trial_id, told_study=match["study"] if match else "")
-        if not match or int(match["list"]) != trial.list:
-            raise InputError(f"trial_id must be of the list that {HEAD} names, got {first.test_id}, {first.trial_id}")
-    session = Session(first.participant, f"{first.test_id}/{first.participant}", source_format="webmushra")
+        match = TEST_ID.fullmatch(first.test_id)
+        if not match:
+            raise InputError(f"{HEAD} must be one of this export, got {first.test_id!r}")
+        number = str(int(match["list"]))
+        trial = trial_told(study, first.trial_id, told_study=match["study"], told_list=number)
+        sounds = page_sounds(study, trial, match["code"])
+    participant = first.participant or match["code"]
+    session = Session(participant, f"{first.test_id}/{participant}", source_format="webmushra")
     if trial.trial_type != "sliders":
-        wanted = sequence_name(study, trial) if trial.trial_type in IN_SEQUENCE else sounds_of(study, trial)[0]
         for each in ratings:
             with at(each.place):
-                if each.sound != wanted:
-                    raise InputError(f"stimuli of {trial.trial_id} must be {wanted}, got {each.sound!r}")
+                if each.sound != sounds[0]:
+                    raise InputError(f"stimuli of {trial.trial_id} must be {sounds[0]}, got {each.sound!r}")
                 given = Given(said(trial, each.rating), rt_ms=optional_number("rating_time", each.time))
             yield Found(each.place, trial, session, given)
         return
     names = [each.sound for each in ratings]
     with at(first.place):
-        if sorted(names) != sorted(sounds_of(study, trial)):
+        if sorted(names) != sorted(sounds):
             raise InputError(f"{trial.trial_id} must have a row for each of its versions, got {' '.join(names)}")
-        places = [names.index(name) for name in sounds_of(study, trial)]
+        places = [names.index(name) for name in sounds]
         value = said(trial, [ratings[place].rating for place in places])
         time = optional_number("rating_time", first.time)
     yield Found(first.place, trial, session, Given(value, rt_ms=time, places=tuple(place + 1 for place in places)))

@@ -3,6 +3,7 @@
 import { askUntil, randomName } from "./api.js";
 import { element, ended, filled, own, show, tell } from "./dom.js";
 import { remember, remembered } from "./memory.js";
+import { outputOf } from "./player.js";
 import { Queue } from "./queue.js";
 import { Sounds } from "./sounds.js";
 import { Tabs } from "./tabs.js";
@@ -44,7 +45,7 @@ async function takePart(about, participant) {
   if (!(await tabs.isFree())) await choice(texts.elsewhere_title, texts.elsewhere, [texts.take_over]);
   tabs.take();
   const queue = await Queue.open(participant, me);
-  const study = { about, texts, participant, queue, ...output() };
+  const study = { about, texts, participant, queue, ...outputOf(new AudioContext()) };
   tabs.onlost = () => leave(study, texts.elsewhere_title, texts.moved, texts.take_over);
   queue.ongone = () => gone(study);
   queue.onchange = () => tell(queue.n ? filled(texts.unsent, { n: queue.n }) : "");
@@ -53,14 +54,6 @@ async function takePart(about, participant) {
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   queue.send();
   await allTrials(study);
-}
-
-// Sounds go through one gain, that of the level which was set.
-function output() {
-  const context = new AudioContext();
-  const volume = new GainNode(context, { gain: 1 });
-  volume.connect(context.destination);
-  return { context, volume, setVolume: (percent) => { volume.gain.value = (percent / 100) ** 2; } };
 }
 
 function leave(study, title, text, button) {

@@ -2,6 +2,13 @@
 
 import { AHEAD, Crossfade, RAMP, startVoices } from "./mixing.js";
 
+// All sounds go through one gain, that of the level which is set.
+export function outputOf(context) {
+  const volume = new GainNode(context, { gain: 1 });
+  volume.connect(context.destination);
+  return { context, volume, setVolume: (percent) => { volume.gain.value = (percent / 100) ** 2; } };
+}
+
 export class Player {
   constructor(context, output, buffers) {
     Object.assign(this, { context, output, buffers, voices: [], playing: false, chosen: 0, position: 0, loop: true });

@@ -9,12 +9,12 @@ from starlette.routing import Route
 
 from emomod.errors import InputError
 from listening_study.server.answers import join_request, parsed_events
+from listening_study.server.consent import text_sha256
 from listening_study.server.models import Event, Participant
 from listening_study.server.requests import in_thread, json_of, participant_of, service_of, take_turn
 from listening_study.server.rows import first_answers
 from listening_study.server.service import Service
 from listening_study.server.store import FINISH
-from listening_study.server.texts import text_sha256
 
 MAX_EVENTS_A_TRIAL = 20  # of a participant's list; a page sends about one
 SOUND_HEADERS = {"Cache-Control": "private, max-age=86400, immutable"}  # the same for every sound, and no tag of one

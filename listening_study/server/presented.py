@@ -4,15 +4,14 @@ Every sound of every trial has another name for every participant. From names it
 same file, nor be asked for anybody else's; whether a trial is a catch trial or a repeat is not told.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from listening_study.package import Study
-from listening_study.plan import PAIRED
-from listening_study.questions import LOUDNESS, question_about
 from listening_study.server.codes import sound_id
 from listening_study.server.models import Participant
+from listening_study.trial_questions import asked_in
 from listening_study.trials import Trial
 
 
@@ -28,25 +27,13 @@ class Presenter:
         return self.study.lists[person.list]
 
     def presented(self, person: Participant) -> list[dict[str, Any]]:
-        """The trials of a participant, as the page gets them; with one that ``begins`` a pass, its question is new."""
-        found, asked = [], ""
-        for trial in self.trials_of(person):
-            begins = trial.attribute not in (asked, LOUDNESS)
-            asked = trial.attribute if begins else asked
-            found.append({**self._trial(person, trial), "begins": begins})
-        return found
+        """The trials of a participant, as the page gets them."""
+        trials = self.trials_of(person)
+        told = zip(trials, asked_in(trials, language=self.study.plan.language), strict=True)
+        return [{**asdict(asked), "sounds": self._sounds(person, trial)} for trial, asked in told]
 
-    def _trial(self, person: Participant, trial: Trial) -> dict[str, Any]:
-        question = question_about(trial.attribute, language=self.study.plan.language)
-        return {
-            "kind": trial.trial_type,
-            "practice": trial.phase == "practice",
-            "question": question.pair if trial.trial_type in PAIRED else question.scale,
-            "low": question.low,
-            "high": question.high,
-            "explained": question.explained,
-            "sounds": [self._name(person, trial, place) for place in range(len(trial.heard))],
-        }
+    def _sounds(self, person: Participant, trial: Trial) -> list[str]:
+        return [self._name(person, trial, place) for place in range(len(trial.heard))]
 
     def _name(self, person: Participant, trial: Trial, place: int) -> str:
         return sound_id(self.key, person.id, trial.trial_id, place)

@@ -4,10 +4,10 @@ An answer that came twice counts once, as it was given first.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import emomod
+from listening_study.listened import with_listened
 from listening_study.package import Study
 from listening_study.server.models import Event, Participant
 from listening_study.server.store import ANSWER
@@ -27,15 +27,14 @@ def answer_rows(study: Study, person: Participant, events: Sequence[Event]) -> I
             given, listened = given_of(event.payload), event.payload["listened_ms"]
             visit = f"{person.pseudonym}-{1 + visits.index(event.session)}"
             session = Session(person.pseudonym, visit, person.device, passed, SOURCE, emomod.__version__)
-            for row in answers_of(study, trial, session=session, given=given):
-                alone = trial.trial_type == "sliders"
-                yield replace(row, listened_ms=float(listened[row.position - 1])) if alone else row
+            yield from with_listened(answers_of(study, trial, session=session, given=given), listened)
 
 
 def given_of(payload: dict[str, Any]) -> Given:
-    """What the payload of an answer says; of what was listened to, all versions together."""
-    told = {name: payload[name] for name in ("confidence", "rt_ms", "n_plays", "n_switches")}
-    return Given(payload["response"], listened_ms=float(sum(payload["listened_ms"])), **told)
+    """What the payload of an answer says, but what was listened to, which rows tell each in its way."""
+    return Given(
+        payload["response"], **{name: payload[name] for name in ("confidence", "rt_ms", "n_plays", "n_switches")}
+    )
 
 
 def first_answers(events: Sequence[Event]) -> dict[str, Event]:

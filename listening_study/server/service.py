@@ -5,12 +5,13 @@ from typing import Any
 
 from emomod.errors import InputError
 from listening_study.package import Study
+from listening_study.page_texts import page_texts
 from listening_study.server.codes import new_key
+from listening_study.server.consent import consent_text
 from listening_study.server.limits import Limit
 from listening_study.server.presented import Presenter
 from listening_study.server.settings import ServeSettings
 from listening_study.server.store import Store
-from listening_study.server.texts import consent_text, page_texts
 
 LEAST_TOKEN = 16  # letters
 

@@ -1,87 +1,65 @@
-/* The page of a study: reads the list that the address names, runs it, and hands the answers to save.js.
-   ?list=0&participant=p001    what to run and for whom; without, a list and a name are drawn
-   &simulate=data-only|visual  answers drawn by chance, to try the study */
-var EMOMOD_VERSION = "1.0.0";
+// The page of a study: runs the list that the address names, and hands the answers to save.js.
+//   ?list=0&participant=p001   what to run and for whom; without, a list and a name are drawn
+//   &simulate                  answers drawn by chance, to try the study; they are marked as such
 
-function emomodName(length) {
-  var bytes = crypto.getRandomValues(new Uint8Array(length));
-  return Array.from(bytes, function (byte) { return (byte % 16).toString(16); }).join("");
+import { ask, askUntil, randomName } from "./page/api.js";
+import { device } from "./page/device.js";
+import { element, tell } from "./page/dom.js";
+import { outputOf } from "./page/player.js";
+import { message } from "./page/screens/message.js";
+import { Sounds } from "./page/sounds.js";
+import { pluginsOf } from "./plugins.js";
+import { save } from "./save.js";
+
+class StaticSounds extends Sounds {
+  async one(sound) {
+    const bytes = await askUntil(`stimuli/${sound}.wav`, { kind: "bytes", onwait: this.onwait });
+    return this.context.decodeAudioData(bytes);
+  }
 }
 
-function emomodTimeline(list) {
-  var words = list.words;
-  var pages = [{ type: jsPsychEmomodPage, paragraphs: [list.title, words.welcome], button: words.begin }];
-  list.trials.forEach(function (trial) {
-    if (trial.explained) {
-      pages.push({ type: jsPsychEmomodPage, paragraphs: [trial.explained], button: words.further });
-    }
-    pages.push({
-      type: jsPsychEmomodCompare,
-      sounds: trial.sounds,
-      kind: trial.kind,
-      question: trial.question,
-      note: trial.practice ? words.practice : "",
-      options: trial.options,
-      low: trial.low,
-      high: trial.high,
-      words: words,
-      data: { trial_id: trial.trial_id }
-    });
+function timelineOf(trials, { Level, Begins, Compare }) {
+  const screens = trials.flatMap(({ trial_id, begins: isNew, sounds }, place) => {
+    const answer = { type: Compare, place, data: { trial_id, sounds } };
+    return isNew ? [{ type: Begins, place }, answer] : [answer];
   });
-  return pages;
+  return [{ type: Level }, ...screens];
 }
 
-function emomodStart(list, settings) {
-  var leaving = function (event) { event.preventDefault(); };
-  var jsPsych = initJsPsych({
-    on_finish: function () {
-      window.removeEventListener("beforeunload", leaving);
-      document.body.textContent = list.words.thanks;
-      emomodSave(jsPsych, list.study + "_" + settings.participant);
-    }
-  });
-  jsPsych.data.addProperties({
-    study: list.study,
-    list: list.list,
-    participant: settings.participant,
-    session: emomodName(16),
-    device: navigator.maxTouchPoints > 0 ? "touch" : "desktop",
-    software: "jsPsych " + jsPsych.version() + ", emomod page " + EMOMOD_VERSION
-  });
-  document.documentElement.lang = list.language;
-  document.title = list.title;
+function listOf(asked, lists) {
+  const number = Number(asked.get("list") ?? Math.floor(Math.random() * lists));
+  if (!Number.isInteger(number) || number < 0 || number >= lists) throw new Error(`list must be 0 to ${lists - 1}`);
+  return number;
+}
+
+async function run(asked) {
+  const about = await ask("study.json");
+  const { texts } = about, list = listOf(asked, about.lists), simulated = asked.has("simulate");
+  const trials = await ask(`lists/${String(list).padStart(2, "0")}.json`);
+  const participant = asked.get("participant") || `p${randomName().slice(0, 8)}`;
+  document.documentElement.lang = about.language;
+  document.title = texts.heading;
+  document.getElementById("heading").textContent = texts.heading;
+  const leaving = (event) => event.preventDefault();
   window.addEventListener("beforeunload", leaving);
-  var timeline = emomodTimeline(list);
-  var done = settings.simulate ? jsPsych.simulate(timeline, settings.simulate) : jsPsych.run(timeline);
-  return done.then(function () { return jsPsych; });
-}
-
-async function emomodRead(file) {
-  var answer = await fetch("lists/" + file + ".json");
-  if (!answer.ok) {
-    throw new Error("lists/" + file + ".json: " + answer.status);
-  }
-  return answer.json();
-}
-
-async function emomodMain(search) {
-  var asked = new URLSearchParams(search);
-  var number = asked.get("list");
-  if (number === null) {
-    number = String(Math.floor(Math.random() * (await emomodRead("count")).lists));
-  }
-  if (!/^\d+$/.test(number)) {
-    throw new Error("list must be a whole number");
-  }
-  var list = await emomodRead(number.padStart(2, "0"));
-  return emomodStart(list, {
-    participant: asked.get("participant") || "p" + emomodName(8),
-    simulate: asked.get("simulate")
+  const jsPsych = initJsPsych({
+    display_element: "stage",
+    on_finish: async () => {
+      window.removeEventListener("beforeunload", leaving);
+      document.getElementById("stage").replaceChildren(element("main", { id: "main" }));
+      message(texts.finished_title, texts.complete);
+      await save(jsPsych, `${about.study}_${participant}`);
+    },
   });
+  const software = `jsPsych ${jsPsych.version()}, ${about.software}`;
+  jsPsych.data.addProperties({ study: about.study, list, participant, session: randomName(), device: device(), software, simulated });
+  const context = jsPsych.pluginAPI.audioContext();
+  const study = { about, texts, trials, ...(simulated ? {} : outputOf(context)) };
+  study.sounds = new StaticSounds(participant, context, () => tell(texts.waiting));
+  const timeline = timelineOf(trials, pluginsOf(study, jsPsych.randomization));
+  await (simulated ? jsPsych.simulate(timeline, "data-only") : jsPsych.run(timeline));
 }
 
-if (typeof EMOMOD_WAIT === "undefined") {
-  emomodMain(window.location.search).catch(function (error) {
-    document.body.textContent = "This study cannot be started (" + error.message + ").";
-  });
-}
+run(new URLSearchParams(location.search)).catch((error) => {
+  document.getElementById("stage").textContent = `This study cannot be started (${error.message}).`;
+});

@@ -1,13 +1,8 @@
 // What one agrees to. Nothing is stored before.
 
 import { ask, isPassing, waitFor } from "../api.js";
+import { device } from "../device.js";
 import { alarm, element, filled, newId, show, tell } from "../dom.js";
-
-// A rough class, told to say which answers came from small devices.
-function device() {
-  if (!matchMedia("(pointer: coarse)").matches) return "computer";
-  return Math.min(screen.width, screen.height) < 600 ? "phone" : "tablet";
-}
 
 // Resolves with the id of the new participant.
 export function consent(about, key) {

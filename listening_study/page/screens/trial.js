@@ -8,7 +8,7 @@ import { listening, namesOf } from "./listening.js";
 
 export async function trialScreen(study, { trial, place, of, after }) {
   const { texts, queue } = study;
-  const top = [where(texts, trial, place, of), element("h1", {}, trial.kind === "abx" ? texts.abx_question : trial.question)];
+  const top = [where(texts, trial, place, of), element("h1", {}, trial.question)];
   show(...top, element("p", { role: "status" }, texts.loading));
   const buffers = await study.sounds.of(trial);
   if (study.ended) return ended();
@@ -56,7 +56,7 @@ function submitted(study, { top, trial, player, names, controls, form }) {
         resolve(given);
       }
     });
-    const hint = trial.kind === "abx" ? null : element("p", { class: "hint" }, trial.explained);
+    const hint = trial.explained ? element("p", { class: "hint" }, trial.explained) : null;
     const forget = () => { problem.textContent = ""; }; // what was missing is being done
     for (const each of [controls.box, box]) each.addEventListener("click", forget);
     show(...top, hint ?? "", controls.box, box);

@@ -1,0 +1,36 @@
+"""What participants are asked in the trials of a list, wherever a study runs; nothing of the key is in it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from listening_study.page_texts import page_texts
+from listening_study.plan import PAIRED
+from listening_study.questions import LOUDNESS, question_about
+from listening_study.trials import Trial
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked in a trial."""
+
+    kind: str  # trial type
+    practice: bool
+    begins: bool  # whether the question is new, so that a page tells it before
+    question: str
+    explained: str  # what the attribute means; "" of ABX, which asks about none
+    low: str  # ends of a scale
+    high: str
+
+
+def asked_in(trials: Sequence[Trial], *, language: str) -> Iterator[Asked]:
+    """What is asked in each of ``trials``, a list; catch trials about loudness begin nothing."""
+    before = ""
+    for trial in trials:
+        begins = trial.attribute not in (before, LOUDNESS)
+        before = trial.attribute if begins else before
+        about = question_about(trial.attribute, language=language)
+        question, explained = about.pair if trial.trial_type in PAIRED else about.scale, about.explained
+        if trial.trial_type == "abx":
+            question, explained = str(page_texts(language)["abx_question"]), ""
+        practice = trial.phase == "practice"
+        yield Asked(trial.trial_type, practice, begins, question, explained, about.low, about.high)
