@@ -1,7 +1,6 @@
 """The player on the report's page, in a browser."""
 
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -10,11 +9,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from browsers import PROGRAM
 from small_runs import small_run
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -105,12 +102,12 @@ def told(html: str) -> Iterator[tuple[str, list[dict[str, str]], threading.Event
         thread.join()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser")
+@pytest.mark.skipif(PROGRAM is None, reason="needs a Chromium browser")
 def test_player_against_chromium_decodes_plays_and_switches(told, tmp_path: Path):
     address, found, arrived = told
     options = [f"--user-data-dir={tmp_path}", "--window-size=500,900", "--remote-debugging-port=0"]
     with subprocess.Popen(
-        [str(CHROMIUM), *QUIET, *options, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(PROGRAM), *QUIET, *options, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as browser:
         try:
             assert arrived.wait(60), "the page did not report within a minute"

@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -128,16 +126,6 @@ def test_exports_are_whole_or_not_there_iv(tmp_path):
     with pytest.raises(InputError, match="is not empty"):
         export_jspsych(study, tmp_path / "taken")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine.txt", "taken"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from test_study_page_browser import CHROMIUM, chromium
-
-    if not CHROMIUM:
-        pytest.skip("needs a Chromium browser")
-    with chromium() as found:
-        yield found
 
 
 def run_page(browser, folder: Path, number: int, out: Path) -> str:

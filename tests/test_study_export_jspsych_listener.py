@@ -7,16 +7,15 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-from test_study_page_browser import CHROMIUM, chromium, of_kind, quick_study
+from browsers import of_kind, quick_study
 
 from listening_study.exporters.jspsych import export_jspsych
 from listening_study.importers.jspsych import import_jspsych
 from listening_study.page_texts import page_texts
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="needs a Chromium browser")]
+pytestmark = pytest.mark.slow
 LEAST_MS = 200
 
 
@@ -38,12 +37,6 @@ def static(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

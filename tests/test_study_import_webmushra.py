@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from test_study_server_app import TOKEN, client_of
+from study_servers import TOKEN, client_of
 from test_study_table import KINDS, drawn_value, study_of, told, truth
 
 from emomod.errors import InputError

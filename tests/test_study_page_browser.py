@@ -1,84 +1,19 @@
 """The page in a browser: its sounds measured, its tones, and that it says and fetches nothing that it should not."""
 
 import json
-import shutil
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
-from small_studies import small_study
+from browsers import of_kind, quick_study
+from study_servers import TOKEN, served
 
 from listening_study.package import Study
-from listening_study.server.app import make_app
-from listening_study.server.database import open_database
-from listening_study.server.serve import listening_socket
-from listening_study.server.service import Service, make_service
 from listening_study.server.settings import ServeSettings
-from listening_study.server.store import NewEvent, Store
-from listening_study.trials import draw_lists
-
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
-TOKEN = "a token of the tests"
-QUICK = ServeSettings(headphone_trials=0, least_listened_s=0.05)
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs a Chromium browser")
-
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as found:
-        browser = found.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def quick_study(folder: Path, **changes: object) -> Study:
-    """Seven trials a list: four items, practice, two catch trials."""
-    small = {"targets": ("energy",), "versions": ("enhanced",), "practice": 1, "repeats": 0}
-    return small_study(folder, **small | changes)
-
-
-def of_kind(study: Study, kind: str) -> Study:
-    """The study with its stimuli in trials of another kind."""
-    plan = replace(study.plan, trial_type=kind, catch=0)
-    return replace(study, plan=plan, lists=draw_lists(plan))
-
-
-@contextmanager
-def served(study: Study, folder: Path, settings: ServeSettings = QUICK) -> Iterator[tuple[str, Service]]:
-    """The address of a server of the study in a thread, and what it serves."""
-    database = open_database(f"sqlite:///{folder}/study.db")
-    service = make_service(study, Store(database, len(study.lists)), token=TOKEN, settings=settings)
-    listening = listening_socket("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(make_app(service), access_log=False, lifespan="off", log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", service
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join()
-        listening.close()
-        database.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
+from listening_study.server.store import NewEvent
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from test_study_page_browser import CHROMIUM, chromium, of_kind, quick_study, served
+from browsers import of_kind, quick_study
+from study_servers import served
 
 from listening_study.package import Study
 from listening_study.server.models import Event
@@ -16,7 +17,6 @@ from listening_study.server.service import Service
 from listening_study.server.settings import ServeSettings
 from listening_study.server.store import NewEvent
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs a Chromium browser")
 TOLD = ("original", "softer", "enhanced", "weakened", "opposite", "sham", "6 dB", "clip0", "clip1", "l00t", "Small")
 NO_INDEXED_DB = "Object.defineProperty(window, 'indexedDB', { get() { throw new Error('refused'); } });"
 
@@ -24,12 +24,6 @@ NO_INDEXED_DB = "Object.defineProperty(window, 'indexedDB', { get() { throw new 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Study:
     return quick_study(tmp_path_factory.mktemp("study"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @dataclass

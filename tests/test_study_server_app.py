@@ -5,44 +5,20 @@ import io
 import json
 from dataclasses import replace
 
-import anyio
 import httpx
 import pytest
 from small_studies import small_study
 from sqlalchemy import select
-from starlette.types import ASGIApp
+from study_servers import TOKEN, answer, client_of, join, opened, send, state
 
 from emomod.errors import InputError
 from listening_study.questions import question_about
 from listening_study.server.answers import checked_response, parsed_events
-from listening_study.server.app import make_app
-from listening_study.server.database import open_database
 from listening_study.server.models import ConsentText
-from listening_study.server.service import Service, make_service
+from listening_study.server.service import make_service
 from listening_study.server.settings import ServeSettings
-from listening_study.server.store import Store
 from listening_study.table import COLUMNS
 from listening_study.trials import Trial, draw_lists
-
-TOKEN = "a token of the tests"
-
-
-class Application(httpx.BaseTransport):
-    """Hands requests to an application without a network."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            response = await self.transport.handle_async_request(request)
-            return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
-
-        return anyio.run(ask)
-
-
-def client_of(service: Service) -> httpx.Client:
-    return httpx.Client(transport=Application(make_app(service)), base_url="http://study")
 
 
 @pytest.fixture(scope="module")
@@ -53,40 +29,13 @@ def study(tmp_path_factory):
 
 @pytest.fixture
 def service(study, tmp_path):
-    database = open_database(f"sqlite:///{tmp_path}/study.db")
-    yield make_service(study, Store(database, len(study.lists)), token=TOKEN)
-    database.close()
+    with opened(study, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
 def client(service):
     return client_of(service)
-
-
-def join(client: httpx.Client, key: str = "key") -> str:
-    sha256 = client.get("/api/study").json()["consent"]["sha256"]
-    body = {"key": key, "consent_sha256": sha256, "device": "computer"}
-    return str(client.post("/api/join", json=body).json()["participant"])
-
-
-def answer(trial: int, *, key: str | None = None, **changes: object) -> dict[str, object]:
-    payload = {
-        "response": "first",
-        "confidence": 3,
-        "rt_ms": 900,
-        "listened_ms": [500, 400],
-        "n_plays": 1,
-        "n_switches": 2,
-    }
-    return {"key": key or f"k{trial}", "kind": "answer", "trial": trial, "payload": payload | changes}
-
-
-def send(client: httpx.Client, person: str, *events: object):
-    return client.post(f"/api/p/{person}/events", json={"session": "visit", "events": events})
-
-
-def state(client: httpx.Client, person: str):
-    return client.get(f"/api/p/{person}/state").json()
 
 
 def table(client: httpx.Client) -> list[dict[str, str]]:

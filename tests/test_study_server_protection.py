@@ -5,18 +5,16 @@ from dataclasses import replace
 
 import pytest
 from small_studies import small_study
-from test_study_server_app import TOKEN, answer, client_of, join, send, state
+from study_servers import TOKEN, answer, client_of, join, opened, send, state
 
 from emomod.errors import InputError
 from listening_study.page_texts import page_texts
 from listening_study.server import webmushra
-from listening_study.server.database import open_database
 from listening_study.server.limits import Limit
 from listening_study.server.pages import page_files
 from listening_study.server.progress import study_progress
 from listening_study.server.service import Limits, Service, make_service
 from listening_study.server.settings import ServeSettings
-from listening_study.server.store import Store
 from listening_study.table import read_table
 from listening_study.trials import draw_lists
 
@@ -34,9 +32,8 @@ def study(tmp_path_factory):
 
 @pytest.fixture
 def service(study, tmp_path):
-    database = open_database(f"sqlite:///{tmp_path}/study.db")
-    yield make_service(study, Store(database, len(study.lists)), token=TOKEN)
-    database.close()
+    with opened(study, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
