@@ -96,11 +96,11 @@ async function stateOf(study) {
 
 async function allTrials(study) {
   const { about, texts, queue } = study;
+  const kept = await queue.waiting(); // before the state: what is sent in between is in one of them
   const state = await stateOf(study);
-  const kept = await queue.waiting();
   if (study.ended) return ended();
   const has = (kind) => state.steps.includes(kind) || kept.some((event) => event.kind === kind);
-  study.sounds = new Sounds(study.participant, study.context, () => tell(texts.waiting));
+  study.sounds = new Sounds((sound) => `/api/p/${study.participant}/sounds/${sound}`, study.context, () => tell(texts.waiting));
   study.setVolume(state.volume ?? kept.find((event) => event.kind === "level")?.payload.volume ?? 50);
   own(ownPart(study, state.code));
   if (!state.finished) {

@@ -3,8 +3,23 @@
 import { askUntil } from "./api.js";
 
 export class Sounds {
-  constructor(participant, context, onwait) {
-    Object.assign(this, { participant, context, onwait, loaded: new Map() });
+  constructor(addressOf, context, onwait) {
+    Object.assign(this, { addressOf, context, onwait, loaded: new Map(), isLost: false, isNeeded: false });
+  }
+
+  // The sounds of the trial that comes; of a lost connection, nothing is said as long as nobody waits.
+  prepare(trial) {
+    this.of(trial).catch(() => {}); // they are asked for again when they are needed
+  }
+
+  async need(trial) {
+    this.isNeeded = true;
+    if (this.isLost) this.onwait();
+    try {
+      return await this.of(trial);
+    } finally {
+      this.isNeeded = false;
+    }
   }
 
   of(trial) {
@@ -18,7 +33,12 @@ export class Sounds {
   }
 
   async one(sound) {
-    const bytes = await askUntil(`/api/p/${this.participant}/sounds/${sound}`, { kind: "bytes", onwait: this.onwait });
+    const onwait = () => {
+      this.isLost = true;
+      if (this.isNeeded) this.onwait();
+    };
+    const bytes = await askUntil(this.addressOf(sound), { kind: "bytes", onwait });
+    this.isLost = false;
     return this.context.decodeAudioData(bytes);
   }
 

@@ -2,7 +2,7 @@
 //   ?list=0&participant=p001   what to run and for whom; without, a list and a name are drawn
 //   &simulate                  answers drawn by chance, to try the study; they are marked as such
 
-import { ask, askUntil, randomName } from "./page/api.js";
+import { ask, randomName } from "./page/api.js";
 import { device } from "./page/device.js";
 import { element, tell } from "./page/dom.js";
 import { outputOf } from "./page/player.js";
@@ -10,13 +10,6 @@ import { message } from "./page/screens/message.js";
 import { Sounds } from "./page/sounds.js";
 import { pluginsOf } from "./plugins.js";
 import { save } from "./save.js";
-
-class StaticSounds extends Sounds {
-  async one(sound) {
-    const bytes = await askUntil(`stimuli/${sound}.wav`, { kind: "bytes", onwait: this.onwait });
-    return this.context.decodeAudioData(bytes);
-  }
-}
 
 function timelineOf(trials, { Level, Begins, Compare }) {
   const screens = trials.flatMap(({ trial_id, begins: isNew, sounds }, place) => {
@@ -55,7 +48,7 @@ async function run(asked) {
   jsPsych.data.addProperties({ study: about.study, list, participant, session: randomName(), device: device(), software, simulated });
   const context = jsPsych.pluginAPI.audioContext();
   const study = { about, texts, trials, ...(simulated ? {} : outputOf(context)) };
-  study.sounds = new StaticSounds(participant, context, () => tell(texts.waiting));
+  study.sounds = new Sounds((sound) => `stimuli/${sound}.wav`, context, () => tell(texts.waiting));
   const timeline = timelineOf(trials, pluginsOf(study, jsPsych.randomization));
   await (simulated ? jsPsych.simulate(timeline, "data-only") : jsPsych.run(timeline));
 }

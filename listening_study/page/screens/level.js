@@ -9,7 +9,7 @@ const LEAST_MS = 1000, BEGIN = 50;
 export async function level(study, trial) {
   const { texts, context, volume, setVolume } = study;
   show(element("h1", {}, texts.level_title), element("p", {}, texts.loading));
-  const [buffer] = await study.sounds.of(trial);
+  const [buffer] = await study.sounds.need(trial);
   tell("");
   const player = new Player(context, volume, [buffer]);
   setVolume(BEGIN);

@@ -10,10 +10,10 @@ export async function trialScreen(study, { trial, place, of, after }) {
   const { texts, queue } = study;
   const top = [where(texts, trial, place, of), element("h1", {}, trial.question)];
   show(...top, element("p", { role: "status" }, texts.loading));
-  const buffers = await study.sounds.of(trial);
+  const buffers = await study.sounds.need(trial);
   if (study.ended) return ended();
   queue.onchange();
-  if (after) study.sounds.of(after).catch(() => {}); // it is asked for again when it is needed
+  if (after) study.sounds.prepare(after);
   const player = new Player(study.context, study.volume, buffers);
   const names = namesOf(trial), controls = listening(study, player, names), form = answers(study.about, trial, player, names);
   const began = performance.now();
