@@ -101,7 +101,7 @@ def _replace(folder: Path, partial: Path) -> None:
 def whole_file(target: Path) -> Iterator[Path]:
     """Yield the path of a file beside ``target`` that takes its place when all went well, else disappears."""
     if not target.parent.is_dir():
-        raise InputError(f"out: {target.parent} is not a folder, so {target.name} cannot be written there")
+        raise InputError(f"{target}: cannot be written, since {target.parent} is not a folder")
     partial = target.with_name(f"{target.name}.partial")
     try:
         yield partial

@@ -9,7 +9,7 @@ model's prediction is that of the delivered file.
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ LUFS = -23.0  # of every item whose peaks allow it (EBU R 128)
 MAX_TRUE_PEAK_DB = -1.0
 MARGIN_DB = 0.05  # kept below that for dither and rounding
 TOLERANCE_LU = 0.1
+TOLERANCE_S = 0.01  # by which clips may differ in length: files end at frames, and rates are converted
 MAX_MATCHING_DB = 20.0  # by which a version may be softer than the original; more would bring up noise
 LEAST_LUFS = -60.0  # below which a version counts as silent
 Wave = NDArray[np.float64]
@@ -70,7 +71,7 @@ def make_stimuli(
 ) -> list[Stimulus]:
     """Write every version of every item as ``folder``/TOKEN.wav; InputError names the version that fails the gate."""
     found: list[Stimulus] = []
-    clips = read_clips(plan.items, seconds=predictor.window_seconds)
+    clips = equally_long(read_clips(plan.items, seconds=predictor.window_seconds))
     for number, (item, clip) in enumerate(zip(plan.items, clips, strict=True)):
         with _naming(item):
             found += _versions_of(plan, item, clip, number, folder, predictor, lime, stages or Stages())
@@ -78,20 +79,21 @@ def make_stimuli(
 
 
 def read_clips(items: Sequence[Item], *, seconds: float = 10.0) -> list[Clip]:
-    """The stretch of ``seconds`` of every item; all must be equally long.
-
-    InputError names the item whose file is missing, broken, silent, or of another length than the first one's.
-    """
+    """The stretch of ``seconds`` of every item; InputError names the item whose file is missing, broken or silent."""
     clips: list[Clip] = []
     for item in items:
         with _naming(item):
             clips.append(read_clip(item.clip, start=item.start, seconds=seconds))
-            if clips[-1].y.size != clips[0].y.size:
-                lengths = (
-                    f"{clips[-1].seconds:.2f} s from {item.start:g} s on, of {items[0].name} {clips[0].seconds:.2f} s"
-                )
-                raise InputError(f"all clips must be equally long; of {item.clip} there are {lengths}")
     return clips
+
+
+def equally_long(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips, cut to the shortest; InputError where one is longer than that by more than ``TOLERANCE_S``."""
+    shortest, longest = (find(clips, key=lambda clip: clip.y.size) for find in (min, max))
+    if longest.seconds - shortest.seconds > TOLERANCE_S:
+        told = (f"{clip.path} has {clip.seconds:.3f} s from {clip.start:g} s on" for clip in (shortest, longest))
+        raise InputError(f"items must be equally long: {', '.join(told)}; cut the longer ones")
+    return [replace(clip, y=clip.y[: shortest.y.size]) for clip in clips]
 
 
 @contextmanager

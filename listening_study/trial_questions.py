@@ -18,7 +18,7 @@ class Asked:
     begins: bool  # whether the question is new, so that a page tells it before
     question: str
     explained: str  # what the attribute means; "" of ABX, which asks about none
-    low: str  # ends of a scale
+    low: str  # ends of a scale; "" of ABX
     high: str
 
 
@@ -26,11 +26,10 @@ def asked_in(trials: Sequence[Trial], *, language: str) -> Iterator[Asked]:
     """What is asked in each of ``trials``, a list; catch trials about loudness begin nothing."""
     before = ""
     for trial in trials:
-        begins = trial.attribute not in (before, LOUDNESS)
-        before = trial.attribute if begins else before
         about = question_about(trial.attribute, language=language)
-        question, explained = about.pair if trial.trial_type in PAIRED else about.scale, about.explained
+        words = (about.pair if trial.trial_type in PAIRED else about.scale, about.explained, about.low, about.high)
         if trial.trial_type == "abx":
-            question, explained = str(page_texts(language)["abx_question"]), ""
-        practice = trial.phase == "practice"
-        yield Asked(trial.trial_type, practice, begins, question, explained, about.low, about.high)
+            words = (str(page_texts(language)["abx_question"]), "", "", "")
+        begins = words[0] != before and trial.attribute != LOUDNESS
+        before = words[0] if begins else before
+        yield Asked(trial.trial_type, trial.phase == "practice", begins, *words)

@@ -2,7 +2,8 @@
 
 python scripts/study_pictures.py [IMAGE_FOLDER], by default docs/images; needs a Chromium browser and the extras "study"
 and "test". The clips are the demo and five that are composed from a fixed seed; one browser takes part up to the first
-trials, and the answers of the others are drawn: they hear what the model predicts, twelve times as clearly as noise.
+trials, and the answers of the others are drawn: they hear what the model predicts, a shift of the whole scale as twelve
+standard deviations of their answers.
 """
 
 import os

@@ -143,7 +143,7 @@ def test_couples_iv_music_in_which_nothing_can_be_changed(monkeypatch):
         draw_clip(settings, 0, studio=open_studio(settings))
 
 
-LONG = CorpusSettings(400, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)
+LONG = CorpusSettings(4000, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)
 RENDERING = """
 import sys
 from emomod.corpus.render import render_corpus

@@ -2,7 +2,7 @@
 
 from emomod.report.sections import About, Section, markdown, render_sections
 
-ROWS = (("energy enhanced", "energy", "0.21 [-0.06, 0.48]", "-.5", "yes"), ("sham", "energy", "–", "<.001", "no"))
+ROWS = (("energy enhanced", "energy", "0.21 [-0.06, 0.48]", "−0.5", "yes"), ("sham", "energy", "–", "<.001", "no"))
 SECTION = Section("Found", "What was found.", ("version", "asked about", "mean", "p", "left out"), ROWS)
 ABOUT = About("A title", "A lead.", "Made so.", "emomod x", {"Settings": {"seed": 0}}, ("a.csv",))
 
@@ -21,3 +21,4 @@ def test_a_page_aligns_figures_alone():
 def test_markdown_has_the_same_cells():
     told = markdown(ABOUT, [SECTION])
     assert all(cell in told for row in ROWS for cell in row)
+    assert "| --- | --- | ---: | ---: | --- |" in told

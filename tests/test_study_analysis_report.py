@@ -101,8 +101,15 @@ def test_how_sure_listeners_were_and_how_they_answered_again(study, tmp_path):
     assert all(each.confidence == wanted[each.attribute] for each in found.versions)
     write_analysis(tmp_path / "out", study, found, seed=0, command="x")
     page = (tmp_path / "out" / "report.md").read_text()
-    assert "answered alike in 100 % of cases, mean over 4 participants" in page
+    assert "(within 1 step of a scale) in 100 % of cases, mean over all 4 who had any" in page
     assert (tmp_path / "out" / "listeners.csv").read_text().splitlines()[1] == "p00,1,1,1,1,False"
+
+
+def test_names_of_participants_are_no_formulas(study, tmp_path):
+    answers = simulated_answers(study, n_listeners=3, sensitivity=20.0)
+    named = tuple(replace(each, participant=f"={each.participant}") for each in answers)
+    write_analysis(tmp_path / "out", study, analyse(study, named), seed=0, command="x")
+    assert (tmp_path / "out" / "listeners.csv").read_text().splitlines()[1].startswith("'=p00,")
 
 
 def test_a_careless_listener_is_left_out_and_told(study, tmp_path):

@@ -49,8 +49,7 @@ def test_design_and_stimuli_against_themselves(tmp_path, capsys):
             "none.wav: there is no such file",
         ),
         (["design", "{}/old.yaml", "--target", "sad", "--out", "{}/new.yaml"], "old.yaml: cannot be decoded as sound"),
-        (["design", "demo", "{}/old.wav", "--target", "sad", "--out", "{}/x.yaml"], "all clips must be equally long"),
-        (["design", "demo", "--target", "sad", "--out", "{}/none/x.yaml"], "none is not a folder, so x.yaml cannot"),
+        (["design", "demo", "--target", "sad", "--out", "{}/none/x.yaml"], "x.yaml: cannot be written, since"),
         (["design", "demo", "--target", "sad", "--out", "{}/old.yaml"], "is there already; name a new file"),
         (["design", "demo", "demo", "--target", "sad", "--out", "{}/new.yaml"], "items must be at least one and none"),
         (["design", "demo", "--target", "sad", "--language", "fr", "--out", "{}/new.yaml"], "language must be one of"),
@@ -59,10 +58,9 @@ def test_design_and_stimuli_against_themselves(tmp_path, capsys):
 )
 def test_commands_iv(tmp_path, capsys, words, says):
     (tmp_path / "old.yaml").write_text("- 1\n")
-    sound_file(tmp_path, name="old.wav", seconds=3.0)
     assert main(["study", *(word.format(tmp_path) for word in words)]) == 1
     assert says in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.wav", "old.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.yaml"]
 
 
 @pytest.mark.parametrize("tool", ["jspsych", "webmushra", "psychopy", "label-studio", "csv"])

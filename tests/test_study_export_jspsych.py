@@ -52,7 +52,8 @@ def told_of_the_key(study, folder: Path) -> list[str]:
     text = received(folder)
     for each in page_texts(study.plan.language)["consent"]:  # "disadvantage"
         text = text.replace(each, "")
-    for attribute in (*SCORE_NAMES, "loudness"):
+    asks = study.plan.trial_type != "abx"  # where no attribute is asked about, nothing may name one
+    for attribute in (*SCORE_NAMES, "loudness") if asks else ():
         about = question_about(attribute, language=study.plan.language)
         for shown in (about.explained, about.pair, about.scale, about.low, about.high):  # questions may name them
             text = text.replace(shown, "").replace(shown.replace("'", "&#x27;"), "")

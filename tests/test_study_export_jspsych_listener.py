@@ -14,6 +14,7 @@ from browsers import of_kind, quick_study
 from listening_study.exporters.jspsych import export_jspsych
 from listening_study.importers.jspsych import import_jspsych
 from listening_study.page_texts import page_texts
+from listening_study.table import study_id
 
 pytestmark = pytest.mark.slow
 LEAST_MS = 200
@@ -90,15 +91,18 @@ def choose_last(page) -> None:
         slider.press("End")
 
 
-def take_part(page, screens: list[dict]) -> None:
+def take_part(page, screens: list[dict], *, of: int | None = None) -> None:
+    """From the level to the answers of ``screens``, the first of ``of``."""
     set_level(page)
     for place, screen in enumerate(screens):
         if screen["begins"]:
             page.wait_for_selector("p.question")
+            assert "null" not in page.inner_text("main")
             page.click("button.main")
-        page.get_by_text(f"{place + 1} of {len(screens)}", exact=True).wait_for()
+        page.get_by_text(f"{place + 1} of {of or len(screens)}", exact=True).wait_for()
         page.wait_for_selector("form")
         assert page.inner_text("h1") == screen["question"]
+        assert "null" not in page.inner_text("main")
         listen(page)
         choose_last(page)
         page.click("form button.main")
@@ -171,3 +175,45 @@ def test_addresses_iv(browser, study, exported):
         page.goto(f"{address}/?list=0")
         page.get_by_text(page_texts("en")["failed"].replace("{reason}", "404")).wait_for()
         page.close()
+
+
+def test_a_sound_that_is_missing_loses_no_answer(browser, study, exported, tmp_path):
+    """The answers so far are saved, and it goes on once the sound is there."""
+    texts, folder = page_texts("en"), exported(study)
+    screens = json.loads((folder / "lists" / "00.json").read_text(encoding="utf-8"))
+    sound = folder / "stimuli" / f"{screens[1]['sounds'][0]}.wav"
+    moved = sound.rename(tmp_path / sound.name)
+    with static(folder) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/?list=0&participant=ann")
+        with page.expect_download() as download:
+            take_part(page, screens[:1], of=len(screens))
+        page.get_by_text(texts["failed"].replace("{reason}", "404")).wait_for()
+        assert download.value.suggested_filename == f"{study_id(study)}_ann_part.csv"
+        download.value.save_as(tmp_path / "part.csv")
+        moved.rename(sound)
+        page.get_by_text(texts["try_again"]).click()
+        page.get_by_text(f"2 of {len(screens)}", exact=True).wait_for()
+        page.close()
+    assert [each.trial_id for each in import_jspsych(study, [tmp_path / "part.csv"])] == [screens[0]["trial_id"]]
+
+
+def test_answers_that_cannot_be_sent_are_kept(browser, study, exported, tmp_path):
+    """Where save.js fails, the browser keeps the answers, says so, and sends them on the next try."""
+    texts, folder = page_texts("en"), exported(study)
+    (folder / "save.js").write_text(
+        "let tries = 0;\nexport async function save() { tries += 1; if (tries < 2) throw new Error('status 503'); }\n"
+    )
+    screens = json.loads((folder / "lists" / "00.json").read_text(encoding="utf-8"))[:1]
+    (folder / "lists" / "00.json").write_text(json.dumps(screens))
+    with static(folder) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/?list=0&participant=ann")
+        with page.expect_download() as download:
+            take_part(page, screens)
+        page.get_by_text(texts["failed"].replace("{reason}", "status 503")).wait_for()
+        download.value.save_as(tmp_path / "part.csv")
+        page.get_by_text(texts["try_again"]).click()
+        page.get_by_text(texts["complete"]).wait_for()
+        page.close()
+    assert len(import_jspsych(study, [tmp_path / "part.csv"])) == 1

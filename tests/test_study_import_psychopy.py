@@ -39,9 +39,14 @@ def session_of(tmp_path, rng):
 
 
 def answered(kind: str, value) -> dict[str, str]:
-    """The columns of the sliders."""
+    """The columns of the sliders; the last of several was moved at 1.25 s."""
     if kind == "sliders":
-        return {f"answer_{place}.response": f"{each}" for place, each in enumerate(value or [""] * 4, 1)}
+        cells = {f"answer_{place}.response": f"{each}" for place, each in enumerate(value or [""] * 4, 1)}
+        return cells | {
+            "answer_1.rt": "1.25" if value else "",
+            "answer_2.rt": "0.5" if value else "",
+            "answer_3.rt": "",
+        }
     tick = "" if value is None else f"{CODES[kind].index(value) + 1}" if kind in CODES else f"{value}"
     return {"answer.response": tick, "answer.rt": "1.25" if tick else ""}
 
@@ -65,7 +70,7 @@ def test_answers_come_back(kind, session_of, tmp_path):
         files.append(write_rows(tmp_path / f"{participant}.csv", rows))
     answers = import_psychopy(study, files)
     assert told(answers) == wanted
-    assert {each.rt_ms for each in answers} == {None if kind == "sliders" else 1250.0}
+    assert {each.rt_ms for each in answers} == {1250.0}
     assert answers[0].session == "ann_001_2026-01-01_10h00.00.000"
     assert answers[0].software_version == "PsychoPy 2026.2.5"
 

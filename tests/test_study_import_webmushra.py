@@ -105,6 +105,19 @@ def test_ragged_rows_are_read_from_their_end(rng, tmp_path):
     assert told(import_webmushra(study, [path])) == wanted | more
 
 
+@pytest.mark.parametrize("kind", ["pair", "sliders"])
+def test_a_session_that_was_sent_twice_counts_once(kind, rng, tmp_path):
+    """The last button pressed twice: webMUSHRA sends the questionnaire twice with the second post."""
+    study, name = study_of(kind), "lms.csv" if kind == "sliders" else "lss.csv"
+    rows, wanted = rows_of(study, 0, "p0001", rng, questionnaire=("ann",))
+    again = [[row[0], "ann", *row[1:]] for row in rows]
+    answers = import_webmushra(study, [write_rows(tmp_path / name, [rows, again])])
+    assert told(answers) == wanted
+    assert {each.participant for each in answers} == {"ann"}
+    posts = [session_of(rows), {**session_of(rows), "uuid": "another"}]
+    assert import_webmushra(study, [kept(study, posts, tmp_path)]) == answers
+
+
 def test_no_answer_is_an_empty_response(rng, tmp_path):
     for kind, name in (("pair", "lss.csv"), ("sliders", "lms.csv")):
         study = study_of(kind)
@@ -234,8 +247,11 @@ def test_posts_iv(change, match, rng, tmp_path):
 
 def test_files_of_posts_iv(rng, tmp_path):
     study = study_of("pair")
+    name = study_id(study)
     session = session_of(rows_of(study, 0, "p0001", rng, questionnaire=("ann",))[0])
-    path = kept(study, [session, {**session, "uuid": "another"}], tmp_path)
+    other = json.loads(json.dumps(session))
+    other["trials"][1]["responses"][0]["time"] = "1"
+    path = kept(study, [session, other], tmp_path)
     twice = r"line 2, l00t000: participant 'ann' has answered l00t000 already \(.*webmushra\.jsonl, line 1, l00t000\)"
     with pytest.raises(InputError, match=twice):
         import_webmushra(study, [path])
@@ -244,9 +260,10 @@ def test_files_of_posts_iv(rng, tmp_path):
         "": ": holds no answer to this study",
         json.dumps({"at_ms": 1, "body": 'sessionJSON={"testId": "t"}'}): ": holds no answer to this study",
         f"{line}\n{line[:-9]}\n": ", line 2: a line must be JSON",
-        json.dumps({"at_ms": 1, "body": 'sessionJSON={"testId": "study'}): ", line 1: a post must be JSON",
-        "[]": r", line 1: a line must be an object, got '\[\]'",
-        '{"at_ms": 1}': ", line 1: body must begin with sessionJSON=, got 'None'",
+        json.dumps({"at_ms": 1, "body": "sessionJSON={junk"}): ": holds no answer to this study",
+        json.dumps({"at_ms": 1, "body": f'sessionJSON={{"testId": "{name}'}): ", line 1: a post must be JSON",
+        f'["{name}"]': r", line 1: a line must be an object, got ",
+        json.dumps({"at_ms": 1, "body": name}): ", line 1: body must begin with sessionJSON=, got ",
     }.items():
         path.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=rf"webmushra\.jsonl{match}"):

@@ -11,6 +11,7 @@ from browsers import of_kind, quick_study
 from study_servers import served
 
 from listening_study.package import Study
+from listening_study.questions import question_about
 from listening_study.server.models import Event
 from listening_study.server.rows import first_answers
 from listening_study.server.service import Service
@@ -66,6 +67,7 @@ class Listener:
     def go_on(self) -> None:
         """Past the screen that tells what is asked."""
         self.page.wait_for_selector("p.question")
+        assert "null" not in self.page.inner_text("main")
         self.tab_to("button.main")
         self.press("Enter")
 
@@ -283,6 +285,26 @@ def test_a_reload_goes_on_where_one_was(listener):
     assert len({each.session for each in someone.stored()}) == 3  # with the one before the tests
     someone.page.reload()
     someone.finish()
+
+
+def test_who_comes_back_at_a_catch_trial_is_told_the_question_of_the_pass(browser, tmp_path):
+    study = quick_study(tmp_path)
+    trials = study.lists[0]
+    place = next(each.place for each in trials if each.attribute == "loudness")
+    with served(study, tmp_path) as (address, service):
+        person = service.store.join(join_key="tests", consent="I agree.", device="computer")
+        said = {"response": "first", "confidence": 3, "rt_ms": 1, "listened_ms": [1, 1], "n_plays": 1, "n_switches": 1}
+        before = [NewEvent(each.trial_id, "answer", each.trial_id, "earlier", said) for each in trials[:place]]
+        service.store.add_events(person.id, [NewEvent("level", "level", None, "earlier", {"volume": 50}), *before])
+        page = browser.new_page()
+        page.goto(f"{address}/p/{person.id}")
+        page.wait_for_selector("p.question")
+        assert page.inner_text("p.question") == question_about("energy").pair
+        page.click("button.main")
+        page.get_by_text(f"{place + 1} of {len(trials)}", exact=True).wait_for()
+        page.wait_for_selector("form")
+        assert page.inner_text("h1") == question_about("loudness").pair
+        page.close()
 
 
 def test_the_door_knows_who_began_here(listener):

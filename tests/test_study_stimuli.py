@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
-from fakes import tones
+from fakes import sound_file, tones
 from small_runs import small_predictor
 from small_studies import LIME, small_plan, small_study
 
@@ -19,8 +19,8 @@ from listening_study import stimuli
 from listening_study.conditions import ORIGINAL, SOFTER
 from listening_study.levels import dithered, faded, true_peak_db
 from listening_study.package import make_study, read_study
-from listening_study.plan import Item, write_plan
-from listening_study.stimuli import check_delivered, matched_levels
+from listening_study.plan import Item, items_of, write_plan
+from listening_study.stimuli import check_delivered, equally_long, matched_levels, read_clips
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +186,19 @@ def test_peaks_attenuate_the_whole_item():
     gains = matched_levels({ORIGINAL: y, "a": y})
     assert gains[ORIGINAL] == gains["a"]
     assert true_peak_db(y) + gains["a"] == pytest.approx(-1.05, abs=0.01)
+
+
+def test_clips_are_cut_to_the_shortest_or_refused(tmp_path):
+    paths = [
+        sound_file(tmp_path, name=f"{name}.wav", seconds=seconds)
+        for name, seconds in (("a", 2.0), ("b", 2.005), ("c", 2.1))
+    ]
+    clips = read_clips(items_of(paths))
+    cut = equally_long(clips[:2])
+    assert [clip.y.size for clip in cut] == [clips[0].y.size] * 2
+    assert np.array_equal(cut[1].y, clips[1].y[: clips[0].y.size])
+    with pytest.raises(InputError, match=r"equally long: .*a\.wav has 2\.000 s from 0 s on, .*c\.wav has 2\.100 s"):
+        equally_long(clips)
 
 
 def test_studies_iv(tmp_path, monkeypatch):

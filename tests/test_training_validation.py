@@ -292,7 +292,7 @@ def test_looks_against_itself_are_counted_with_their_reasons(tmp_path):
 def test_looks_iv(tmp_path):
     with pytest.raises(InputError, match="needs a reason"):
         record_look(tmp_path / "looks.csv", checkpoint="a", why=" ")
-    with pytest.raises(InputError, match=r"cannot be written .* run this in the repository"):
+    with pytest.raises(InputError, match=r"cannot be written, .* run this in the repository"):
         record_look(tmp_path / "none" / "looks.csv", checkpoint="a", why="x")
     (tmp_path / "looks.csv").write_text("date,why\n2026-01-01,x\n")
     with pytest.raises(InputError, match="must have the columns"):

@@ -12,7 +12,7 @@ from emomod.report.content import flatten
 from emomod.report.page import read_part, render_template
 
 TEMPLATE = "sections.html.j2"
-FIGURE = re.compile(r"[-+<]?\.?\d|–$")  # how a cell begins that holds one, or none
+FIGURE = re.compile(r"[-−+<]?\.?\d|–$")  # how a cell begins that holds one, or none
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def markdown(about: About, sections: Sequence[Section], *, drawn: Sequence[str] 
     pieces = [f"# {about.title}", about.lead, *(f"{about.warnings_title}: {each}" for each in about.warnings)]
     for each in sections:
         picture = [f"![{each.title}](figures/{each.plot}.png)"] if each.plot in drawn else []
-        pieces += [f"## {each.title}", each.text, *picture, table(each.header, each.rows)]
+        pieces += [f"## {each.title}", each.text, *picture, table(each.header, each.rows, is_number=each.is_number)]
     return "\n\n".join(pieces) + "\n"

@@ -238,8 +238,8 @@ def record_look(table: Path, *, checkpoint: str, why: str) -> None:
             writer = csv.DictWriter(file, LOOK_COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-    except OSError as error:
-        raise InputError(f"{table}: cannot be written ({error.strerror}); run this in the repository") from None
+    except (InputError, OSError) as error:
+        raise InputError(f"{error}; run this in the repository") from None
 
 
 def read_looks(table: Path) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from listening_study.analysis.figures import figures_of
 from listening_study.analysis.findings import Findings
 from listening_study.analysis.mixed import Effect
 from listening_study.analysis.plots import draw_versions
+from listening_study.csv_rows import escaped
 from listening_study.package import Study
 
 TABLES = ("agreement", "versions", "preferences", "selectivity", "detected", "ledger", "listeners")
@@ -194,8 +195,9 @@ def _repeats(found: Findings) -> str:
     if not len(shares):
         return ""
     return (
-        f" Trials that came twice were answered alike in {100 * shares.mean():.0f} % of cases, mean over "
-        f"{len(shares)} participants; listeners.csv has everyone's figures."
+        f" Trials that came twice were answered alike (within {found.rules.repeat_tolerance:g} step of a scale) in "
+        f"{100 * shares.mean():.0f} % of cases, mean over all {len(shares)} who had any; listeners.csv has everyone's "
+        "figures."
     )
 
 
@@ -241,6 +243,8 @@ def write_analysis(
         (folder / "report.md").write_text(markdown(about, sections, drawn=tuple(pictures)), encoding="utf-8")
         (folder / "analysis.json").write_text(to_json(figures) + "\n", encoding="utf-8")
         for name in TABLES:
-            if figures[name]:
-                write_csv(folder / f"{name}.csv", figures[name])
+            if rows := figures[name]:
+                named = "participant" in rows[0]  # who may choose the name
+                rows = [row | {"participant": escaped(row["participant"])} for row in rows] if named else rows
+                write_csv(folder / f"{name}.csv", rows)
     return figures

@@ -49,7 +49,8 @@ def export_label_studio(study: Study, out: str | Path, *, url_prefix: str | None
     ``url_prefix``: what stands before stimuli/NAME.wav in tasks; by default the address of local files.
     """
     practice = str(page_texts(study.plan.language)["practice"])
-    prefix = f"/data/local-files/?d={study_id(study)}/" if url_prefix is None else url_prefix
+    prefix = f"/data/local-files/?d={study_id(study)}" if url_prefix is None else url_prefix
+    prefix = prefix if prefix.endswith(("/", "=")) else f"{prefix}/"
     with new_folder(out, inputs=[study.folder]) as folder:
         config = _config(study.plan.trial_type, len(study.lists[0][0].heard), study.plan.language)
         (folder / "config.xml").write_text(config, encoding="utf-8")

@@ -22,7 +22,7 @@ class Screen(Asked):
         return self.explained if self.begins else ""
 
 
-def screens_of(study: Study, trials: Sequence[Trial], *, listener: str = "") -> Iterator[Screen]:
-    """The trials of a list as participants get them; ``listener`` as of ``sounds_of``."""
+def screens_of(study: Study, trials: Sequence[Trial]) -> Iterator[Screen]:
+    """The trials of a list as participants get them."""
     for trial, asked in zip(trials, asked_in(trials, language=study.plan.language), strict=True):
-        yield Screen(**asdict(asked), trial_id=trial.trial_id, sounds=sounds_of(study, trial, listener=listener))
+        yield Screen(**asdict(asked), trial_id=trial.trial_id, sounds=sounds_of(study, trial))

@@ -4,12 +4,14 @@ Both have the test id, which tells list and listener, and a code that the listen
 participant. Ratings "NA" are no answer. The ratings of a multi-stimulus page stand in the order in which webMUSHRA
 showed the versions. Times are ms on the page. Ratings of the level check are no answers.
 
-results/TESTID/lss.csv, of sliders lms.csv: without session id. A header is written once, by the first session; rows of
-another length (a changed questionnaire) are read from their end, where their columns are fixed, and have no code.
-Ratings are padded (" 7 ").
+A session that was sent again, as by a second press of the last button, counts once: ratings and times are the same.
 
-webmushra.jsonl: a line for each post, {"at_ms", "body": "sessionJSON=" and JSON as the page sent it}; posts of other
-tests are left out.
+results/TESTID/lss.csv, of sliders lms.csv: without session id. A header is written once, by the first session; rows of
+another length are read from their end, where their columns are fixed. Longer ones are of a session that was sent again,
+which has its questionnaire twice; shorter ones, of a changed questionnaire, have no code. Ratings are padded (" 7 ").
+
+webmushra.jsonl: a line for each post, {"at_ms", "body": "sessionJSON=" and JSON as the page sent it}. Lines that do not
+name the study are left out: other tests', and whatever else is sent to an open address.
 
 Source: webMUSHRA's service/write.php and lib/webmushra/datamodel (07130f2).
 """
@@ -61,8 +63,12 @@ def import_webmushra(study: Study, files: Sequence[str | Path]) -> tuple[Answer,
 def _found(study: Study, file: Path) -> Iterator[Found]:
     ratings = _of_posts(study, file) if file.suffix.casefold() == POSTS else _of_tables(study, file)
     rated = (each for each in ratings if each.trial_id != CHECK)
-    for _, group in groupby(rated, key=lambda each: (each.test_id, each.participant, each.trial_id)):
-        yield from _answers(study, list(group))
+    before: dict[tuple[str, str, str], list[tuple[str, str, str]]] = {}
+    for key, group in groupby(rated, key=lambda each: (each.test_id, each.participant, each.trial_id)):
+        same = list(group)
+        said_of = [(each.sound, each.rating, each.time) for each in same]
+        if before.setdefault(key, said_of) is said_of or before[key] != said_of:  # not the same session, sent again
+            yield from _answers(study, same)
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
@@ -78,14 +84,17 @@ def _of_tables(study: Study, path: Path) -> Iterator[Rating]:
         if header[0] != HEAD or header[-len(TAIL) :] != TAIL:
             wanted = ", ".join([HEAD, "...", *TAIL])
             raise InputError(f"{table}, row 1: must have the columns {wanted}, got {', '.join(header)}")
-        yield from map(_of_row, rows)
+        code = header.index(CODE) if CODE in header else None
+        yield from (_of_row(row, None if code is None or len(row.line) < len(header) else code) for row in rows)
 
 
-def _of_row(row: Row) -> Rating:
+def _of_row(row: Row, code: int | None) -> Rating:
+    """The rating of a row whose cell number ``code`` is the code that was typed."""
     if len(row.line) < 1 + len(TAIL):
         raise InputError(f"{row.place}: must have at least {1 + len(TAIL)} cells, got {len(row.line)}")
     trial_id, rating, sound, time = (cell.strip() for cell in row.line[-len(TAIL) :])
-    return Rating(row.place, row.line[0].strip(), row.cells.get(CODE, "").strip(), trial_id, rating, sound, time)
+    participant = "" if code is None else row.line[code].strip()
+    return Rating(row.place, row.line[0].strip(), participant, trial_id, rating, sound, time)
 
 
 # ---- posts -----------------------------------------------------------------------------------------------------------
@@ -97,11 +106,10 @@ def _of_posts(study: Study, path: Path) -> Iterator[Rating]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 ({error})") from None
     for number, line in enumerate(lines, 1):
-        if line.strip():
+        if study_id(study) in line:
             with at(f"{path}, line {number}"):
                 session = _session(line)
-                ours = str(session.get("testId")).startswith(f"{study_id(study)}_")
-                ratings = list(_of_session(f"{path}, line {number}", session)) if ours else []
+                ratings = list(_of_session(f"{path}, line {number}", session))
             yield from ratings
 
 

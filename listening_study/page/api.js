@@ -18,7 +18,7 @@ export function randomName() {
 
 export async function ask(path, { body, kind = "json" } = {}) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  const response = await fetch(path, { ...options, credentials: "omit" });
+  const response = await fetch(path, { ...options, credentials: "same-origin" });
   if (!response.ok) {
     const told = await response.json().catch(() => ({}));
     throw new Refused(response.status, told, Number(response.headers.get("Retry-After")));

@@ -17,7 +17,7 @@ export function element(name, attributes = {}, ...children) {
 export const ended = () => new Promise(() => {});
 
 export function show(...children) {
-  find("main").replaceChildren(...children);
+  find("main").replaceChildren(...children.filter((child) => child !== null));
   const heading = find("main").querySelector("h1");
   if (heading) {
     heading.tabIndex = -1;

@@ -119,7 +119,7 @@ async function everyTrial(study, trials, done) {
   let isNew = true; // this visit
   for (const [place, trial] of trials.entries()) {
     if (done.has(place)) continue;
-    if (trial.begins || isNew) await begins(study, trial);
+    if (trial.begins || isNew) await begins(study, trials.findLast((each, other) => other <= place && each.begins) ?? trial);
     isNew = false;
     const after = trials.find((_, other) => other > place && !done.has(other));
     await trialScreen(study, { trial, place, of: trials.length, after });

@@ -3,7 +3,7 @@
 import { element, filled, tell } from "./page/dom.js";
 import { begins } from "./page/screens/begins.js";
 import { level } from "./page/screens/level.js";
-import { message } from "./page/screens/message.js";
+import { choice } from "./page/screens/message.js";
 import { trialScreen } from "./page/screens/trial.js";
 
 const { ParameterType } = jsPsychModule;
@@ -18,8 +18,20 @@ const ANSWER = {
 };
 const LEVEL = { volume: { type: ParameterType.INT } }; // percent
 
+// Does `work` until it succeeds: after a failure, `rescue` keeps what is there, and the participant may try again.
+export async function untilDone(texts, work, rescue) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      rescue();
+      await choice(texts.failed_title, filled(texts.failed, { reason: error.message }), [texts.try_again]);
+    }
+  }
+}
+
 // `show` takes what a screen needs and the place of a trial in the list; `drawn` makes data by chance.
-function plugin(name, data, texts, show, drawn) {
+function plugin(name, data, { texts, rescue }, show, drawn) {
   return class {
     static info = { name, version: "1.0.0", parameters: { place: { type: ParameterType.INT, default: 0 } }, data, citations: {} };
 
@@ -32,12 +44,7 @@ function plugin(name, data, texts, show, drawn) {
       loaded();
       let given = {};
       const queue = { onchange: () => tell(""), add: async ({ payload }) => { given = payload; } };
-      try {
-        await show(queue, place);
-      } catch (error) {
-        message(texts.failed_title, filled(texts.failed, { reason: error.message }));
-        return new Promise(() => {});
-      }
+      await untilDone(texts, () => show(queue, place), rescue);
       return given;
     }
 
@@ -48,17 +55,17 @@ function plugin(name, data, texts, show, drawn) {
   };
 }
 
-// `study` has texts, trials, sounds, and what they are played through.
+// `study` has texts, trials, sounds, what they are played through, and `rescue`.
 export function pluginsOf(study, random) {
-  const { texts, trials } = study;
+  const { trials } = study;
   const answer = async (queue, place) => {
     await trialScreen({ ...study, queue }, { trial: trials[place], place, of: trials.length, after: trials[place + 1] });
     study.sounds.forget(trials[place]);
   };
   return {
-    Level: plugin("emomod-level", LEVEL, texts, (queue) => level({ ...study, queue }, trials[0]), () => ({ volume: 50 })),
-    Begins: plugin("emomod-begins", {}, texts, (queue, place) => begins(study, trials[place]), () => ({})),
-    Compare: plugin("emomod-compare", ANSWER, texts, answer, (place) => drawnAnswer(trials[place], random)),
+    Level: plugin("emomod-level", LEVEL, study, (queue) => level({ ...study, queue }, trials[0]), () => ({ volume: 50 })),
+    Begins: plugin("emomod-begins", {}, study, (queue, place) => begins(study, trials[place]), () => ({})),
+    Compare: plugin("emomod-compare", ANSWER, study, answer, (place) => drawnAnswer(trials[place], random)),
   };
 }
 

@@ -8,7 +8,7 @@ import { element, tell } from "./page/dom.js";
 import { outputOf } from "./page/player.js";
 import { message } from "./page/screens/message.js";
 import { Sounds } from "./page/sounds.js";
-import { pluginsOf } from "./plugins.js";
+import { pluginsOf, untilDone } from "./plugins.js";
 import { save } from "./save.js";
 
 function timelineOf(trials, { Level, Begins, Compare }) {
@@ -33,21 +33,29 @@ async function run(asked) {
   document.documentElement.lang = about.language;
   document.title = texts.heading;
   document.getElementById("heading").textContent = texts.heading;
+  const name = `${about.study}_${participant}`;
+  const rescue = () => {
+    const answers = jsPsych.data.get();
+    if (answers.select("response").count()) answers.localSave("csv", `${name}_part.csv`);
+  };
   const leaving = (event) => event.preventDefault();
   window.addEventListener("beforeunload", leaving);
   const jsPsych = initJsPsych({
     display_element: "stage",
     on_finish: async () => {
-      window.removeEventListener("beforeunload", leaving);
       document.getElementById("stage").replaceChildren(element("main", { id: "main" }));
+      await untilDone(texts, () => {
+        message(texts.sending_title, texts.sending);
+        return save(jsPsych, name);
+      }, rescue);
+      window.removeEventListener("beforeunload", leaving);
       message(texts.finished_title, texts.complete);
-      await save(jsPsych, `${about.study}_${participant}`);
     },
   });
   const software = `jsPsych ${jsPsych.version()}, ${about.software}`;
   jsPsych.data.addProperties({ study: about.study, list, participant, session: randomName(), device: device(), software, simulated });
   const context = jsPsych.pluginAPI.audioContext();
-  const study = { about, texts, trials, ...(simulated ? {} : outputOf(context)) };
+  const study = { about, texts, trials, rescue, ...(simulated ? {} : outputOf(context)) };
   study.sounds = new Sounds((sound) => `stimuli/${sound}.wav`, context, () => tell(texts.waiting));
   const timeline = timelineOf(trials, pluginsOf(study, jsPsych.randomization));
   await (simulated ? jsPsych.simulate(timeline, "data-only") : jsPsych.run(timeline));
