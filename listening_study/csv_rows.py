@@ -28,6 +28,8 @@ def read_rows(path: str | Path, *, columns: Sequence[str] = (), ragged: bool = F
     a row has no ``cells`` by column. InputError also where one of ``columns`` is missing or a column comes twice.
     """
     source = Path(path)
+    if not source.is_file():
+        raise InputError(f"{source}: {'is a folder' if source.is_dir() else 'there is no such file'}")
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             lines = list(_lines(source, file.read()))
@@ -36,6 +38,8 @@ def read_rows(path: str | Path, *, columns: Sequence[str] = (), ragged: bool = F
     if not lines:
         raise InputError(f"{source}: is empty")
     (first, header), below = lines[0], lines[1:]
+    if len(header) == 1 and ";" in header[0]:
+        raise InputError(f"{first}: must have commas between columns, got semicolons; save it as CSV with commas")
     if missing := [name for name in columns if name not in header]:
         raise InputError(
             f"{first}: must have the columns {', '.join(missing)}; the header is {', '.join(header)[:300]}"

@@ -81,6 +81,10 @@ def make_study(
     stages: Stages | None = None,
 ) -> Study:
     """Draw the lists, write all stimuli and the key into the new folder ``out``, whole or not at all."""
+    if Path(out, PRIVATE, RECORD).is_file():
+        raise InputError(
+            f"out: {out} is a study, and never replaced, since answers may belong to it; name a new folder"
+        )
     check_output(out, inputs=[item.clip for item in plan.items])
     for target in plan.targets:
         predictor.check_name(target)

@@ -172,5 +172,9 @@ def _plain(value: Any) -> Any:
 
 
 def items_of(clips: Sequence[str | Path]) -> tuple[Item, ...]:
-    """An item for each clip, named after its file."""
-    return tuple(Item(Path(clip).stem, str(clip)) for clip in clips)
+    """An item for each clip, named after its file; files of one name by their folder, too."""
+    names = [Path(clip).stem for clip in clips]
+    return tuple(
+        Item(name if names.count(name) == 1 else f"{Path(clip).parent.name}_{name}", str(clip))
+        for name, clip in zip(names, clips, strict=True)
+    )

@@ -98,7 +98,10 @@ def test_repeat_share_against_theory_of_scales():
 
 
 def test_exclusions_iv():
-    with pytest.raises(InputError, match=r"rules must leave somebody, but leave out all 1 participants \(headphones\)"):
+    with pytest.raises(
+        InputError,
+        match=r"rules must leave somebody, but leave out all participants \(1\), by headphones: headphone check",
+    ):
         screen(table(row(passed=False)), rules=dataclasses.replace(OFF, headphones=True))
     with pytest.raises(InputError, match="missing: headphone_pass"):
         screen(table(row()).drop(columns="headphone_pass"), rules=OFF)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from small_studies import simulated_answers, small_study
 
@@ -136,6 +137,8 @@ def test_one_version_and_one_listener_are_analysed_as_far_as_they_go(tmp_path):
     told = alone.attributes["energy"].agreement
     assert told.model is None
     assert told.sign.value >= 0.5
+    assert np.isnan([told.sign.low, told.slope.high, told.correlation.low, alone.versions[0].human.low]).all()
+    assert str(told.sign).endswith("[–, –]")
     assert "participant must have at least two members" in alone.unknown["mixed model of energy"]
     assert "at least 3 listeners" in alone.unknown["noise ceiling of energy"]
 

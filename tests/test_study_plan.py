@@ -22,6 +22,11 @@ def of_phase(trials, phase):
     return [trial for trial in trials if trial.phase == phase]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders():
+    names = [item.name for item in items_of(["x/a.wav", "y/a.wav", "y/b.wav"])]
+    assert names == ["x_a", "y_a", "b"]
+
+
 def test_questions_in_all_languages():
     assert languages() == ("de", "en")
     for attribute in (*SCORE_NAMES, LOUDNESS):

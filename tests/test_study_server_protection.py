@@ -267,6 +267,6 @@ def test_settings_iv():
 def test_a_service_is_bound_to_its_study(study, service):
     plan = replace(study.plan, seed=3)
     other = replace(study, plan=plan, lists=draw_lists(plan))
-    with pytest.raises(InputError, match="db holds answers of another study"):
+    with pytest.raises(InputError, match="holds answers of another study"):
         make_service(other, service.store, token=TOKEN)
     assert isinstance(make_service(study, service.store, token=TOKEN), Service)

@@ -77,7 +77,7 @@ def execute_design(arguments: argparse.Namespace) -> int:
     if arguments.out.exists():
         raise InputError(f"out: {arguments.out} is there already; name a new file, or edit that one")
     items = items_of(arguments.clips)
-    read_clips(items)
+    seconds = min(clip.seconds for clip in read_clips(items))
     given = {
         "gains_db": arguments.gain_db and tuple(arguments.gain_db),
         "versions": arguments.versions and tuple(arguments.versions),
@@ -92,6 +92,7 @@ def execute_design(arguments: argparse.Namespace) -> int:
         f"{len(items)} clip{'' if len(items) == 1 else 's'}, {len(plan.conditions)} versions of each beside the "
         f"original; {plan.lists} lists of {len(trials)} trials, about {round(minutes_of(trials))} minutes for a "
         f"listener who hears all of every sound once\n"
+        f"{'' if seconds > 9.9 else f'the clips are only {seconds:.1f} s long; the model hears up to 10 s{chr(10)}'}"
         f"{arguments.out}: look at it, edit it, then: emomod study stimuli {arguments.out} --out study"
     )
     return 0

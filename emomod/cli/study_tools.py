@@ -74,5 +74,5 @@ def execute_import(arguments: argparse.Namespace) -> int:
     answers = getattr(import_module(f"listening_study.importers.{name}"), f"import_{name}")(study, arguments.results)
     write_table(arguments.out, answers)
     sessions = {answer.session for answer in answers}
-    print(f"{arguments.out}: {len(answers)} answers of {len(sessions)} sessions")
+    print(f"{arguments.out}: {len(answers)} answers; sessions: {len(sessions)}")
     return 0

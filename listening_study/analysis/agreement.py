@@ -115,6 +115,8 @@ def correlation_of_versions(
         undefined("correlation_of_versions of fewer than three, or of constants", value)
         return Estimate(value, value, value)
     draws = draw_both(len(grid.listeners), int(grid.items.max()) + 1, rng=rng, n_draws=n_draws)
+    if not draws.can_tell:
+        return estimate(value, np.full(n_draws, np.nan))
     known, times = np.isfinite(grid.responses), draws.listeners.astype(np.float64)
     means = ratio(times @ np.where(known, grid.responses, 0.0), times @ known)
     drawn = np.empty(n_draws)

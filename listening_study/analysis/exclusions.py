@@ -34,6 +34,12 @@ FIGURES = {
     "least_answers_share": "answers_share",
     "headphones": "headphones",
 }  # what the figure of each rule is called
+SAID = {
+    "least_catch_share": "share of catch trials passed",
+    "least_repeat_share": "share of repeats answered alike",
+    "least_answers_share": "share of trials answered",
+    "headphones": "headphone check passed",
+}  # in words
 STEPS = {"pair": 0.0, "abx": 0.0, "ccr": 1.0, "scale": 1.0, "sliders": 10.0}  # what a step is, by trial type
 
 
@@ -83,8 +89,10 @@ def screen(table: "pd.DataFrame", *, rules: Rules) -> Screened:
     kept = table[~practice & ~table["participant"].isin(left_out)].reset_index(drop=True)
     n_participants = table["participant"].nunique()
     if not len(kept):
-        broken = ", ".join(dict.fromkeys(ledger.loc[ledger["excluded"], "rule"]))
-        raise InputError(f"rules must leave somebody, but leave out all {n_participants} participants ({broken})")
+        broken = ", ".join(f"{rule}: {SAID[rule]}" for rule in dict.fromkeys(ledger.loc[ledger["excluded"], "rule"]))
+        raise InputError(
+            f"rules must leave somebody, but leave out all participants ({n_participants}), by {broken}; lower a limit"
+        )
     return Screened(kept, ledger, pd.DataFrame(told), n_participants, len(left_out), int(practice.sum()))
 
 

@@ -13,6 +13,7 @@ from emomod.provenance import package_version, package_versions
 from emomod.report.pictures import write_figures
 from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.report.words import number
+from listening_study.analysis.exclusions import SAID
 from listening_study.analysis.figures import figures_of
 from listening_study.analysis.findings import Findings
 from listening_study.analysis.mixed import Effect
@@ -21,12 +22,6 @@ from listening_study.csv_rows import escaped
 from listening_study.package import Study
 
 TABLES = ("agreement", "versions", "preferences", "selectivity", "detected", "ledger", "listeners")
-SAID = {
-    "least_catch_share": "share of catch trials passed",
-    "least_repeat_share": "share of repeats answered alike",
-    "least_answers_share": "share of trials answered",
-    "headphones": "headphone check passed",
-}
 FILES = ("analysis.json", "*.csv", "report.md", "figures/")
 UNITS = {
     "pair": "-1..1: share of answers for the version less that for the original",
@@ -53,7 +48,8 @@ def _agreement(found: Findings) -> Section:
         "Pearson's, over versions of items, of predicted shift and mean answer; the ceiling is what a perfect model "
         "would reach on average with these listeners, and where they are few, both are rough. p: of no agreement at "
         "all, by exchanging predictions (or turning them round, with one version an item). Sham versions do not count "
-        "here. Brackets are 95 % intervals over other listeners and other music."
+        "here. Brackets are 95 % intervals over other listeners and other music; of one "
+        "listener, or one clip, there are none."
     )
     header = ("asked about", "listeners x items", "sign", "correlation", "ceiling", "p")
     return Section("Do listeners hear what the model predicts?", text, header, rows)
@@ -95,22 +91,23 @@ def _told(figure: Effect | Estimate | None) -> str:
 
 
 def _versions(found: Findings, trial_type: str) -> Section:
+    asked = any(each.confidence is not None for each in found.versions)
     rows = tuple(
         (
             each.condition,
             spoken(each.attribute),
             str(each.human),
             f"{each.model:.3f}",
-            "–" if each.confidence is None else number(each.confidence, 1),
+            *(["–" if each.confidence is None else number(each.confidence, 1)] if asked else []),
             str(each.n_answers),
         )
         for each in found.versions
     )
     text = (
         f"Mean answer about each version ({UNITS[trial_type]}) beside the model's mean shift on the delivered files. A "
-        "sham version has as much changed, in random places. How sure listeners were: 1 guessing, 5 certain."
+        f"sham version has as much changed, in random places.{' Sure: 1 guessing, 5 certain.' if asked else ''}"
     )
-    header = ("version", "asked about", "listeners", "model", "sure", "answers")
+    header = ("version", "asked about", "listeners", "model", *(["sure"] if asked else []), "answers")
     return Section("Version by version", text, header, rows, "versions")
 
 
@@ -189,6 +186,14 @@ def _exclusions(found: Findings) -> Section:
     return Section("Who was left out", text, ("participant", "rule", "figure", "limit", "left out"), rows or nobody)
 
 
+def _unknown(found: Findings) -> tuple[str, ...]:
+    """What is not known, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in found.unknown.items():
+        by_reason.setdefault(why, []).append(name)
+    return tuple(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
+
+
 def _repeats(found: Findings) -> str:
     """How well the trials that came twice were answered alike."""
     shares = found.screened.listeners["repeat_share"].dropna()
@@ -218,7 +223,7 @@ def write_analysis(
     """
     figures = figures_of(found)
     about = About(
-        title=f"Listening study: {study.plan.title}",
+        title=study.plan.title,
         lead=(
             f"Clips: {len(study.plan.items)}; versions of each beside the original: {len(study.plan.conditions)}; "
             f"trials of the type {study.plan.trial_type}."
@@ -233,7 +238,7 @@ def write_analysis(
             "Versions": {**package_versions(), "pandas": package_version("pandas")},
         },
         files=FILES,
-        warnings=tuple(f"{name}: {why}" for name, why in found.unknown.items()),
+        warnings=_unknown(found),
         warnings_title="Not known",
     )
     sections = sections_of(found, study.plan.trial_type)

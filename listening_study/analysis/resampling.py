@@ -29,8 +29,15 @@ class TwoWayDraws:
     listeners: NDArray[np.intp]  # [n_draws, n_listeners]
     items: NDArray[np.intp]  # [n_draws, n_items]
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether there is anything to draw: one listener, or one item, says nothing about others."""
+        return bool(self.listeners.shape[1] > 1 and self.items.shape[1] > 1)
+
     def totals(self, cells: Array) -> Array:
-        """Weighted totals [n_draws] of ``cells`` [n_listeners, n_items]."""
+        """Weighted totals [n_draws] of ``cells`` [n_listeners, n_items]; NaN of one listener or one item."""
+        if not self.can_tell:
+            return np.full(len(self.items), np.nan)
         return np.asarray(((self.listeners @ cells) * self.items).sum(axis=1))
 
 

@@ -32,7 +32,8 @@ README = """# A listening study for Label Studio
    that folder as a source storage of the project.
 2. For each list make a project with the labelling interface `config.xml`, import `tasks_NN.json`, and choose sequential
    sampling. Give each annotator one project.
-3. Export all projects as JSON, or all as JSON_MIN, and import the files. E-mail addresses in them are left out.
+3. Export all projects as JSON, or all as JSON_MIN, and import the files; e-mail addresses in them are left out:
+   `emomod study import STUDY project-*.json --from label-studio --out answers.csv`
 
 The free edition shows annotators each other's answers: ask them not to look, or use a project for each.
 """

@@ -27,7 +27,7 @@ the question, and fill in
   `n_switches`, `device` (computer, tablet or phone).
 
 Leave `answer` empty where there was none, change nothing else, and import the tables: a copy of a list's file for each
-participant, or their rows below each other.
+participant, or their rows below each other: `emomod study import STUDY *.csv --from csv --out answers.csv`
 """
 ANSWERS = {
     "pair": "first, same or second: which has more of what is asked.",

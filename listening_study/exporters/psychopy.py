@@ -31,6 +31,9 @@ README = """# A listening study for PsychoPy
 - Sound components take {sounds}; tick Resample. The texts are `$question`, `$explained`, `$low` and `$high`.
 - {answer}
 - Save wide CSV (`data/*.csv`), and keep participant, session and date in it. Names of people are not needed there.
+- Import the files: `emomod study import STUDY data/*.csv --from psychopy --out answers.csv`
+
+This is for the Builder. Versions are played one after another, and how sure somebody is is not asked.
 """
 ANSWERS = {
     "pair": "A slider named `answer` with ticks (1, 2, 3) and labels `$labels.split('|')`: A, no difference, B.",

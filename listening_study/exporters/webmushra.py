@@ -43,10 +43,10 @@ README = """# A listening study for webMUSHRA
 2. Give each listener an address of their own, and each address to one listener only:
 {addresses}
 3. Afterwards import the folder `results`, or, if `emomod study serve --webmushra` takes the answers, the file
-   `webmushra.jsonl` from its page /experimenter.
+   `webmushra.jsonl` from its page /experimenter: `emomod study import STUDY results --from webmushra --out answers.csv`
 
-Answers are sent at the end only. A code that a listener types must not have an ampersand (&): webMUSHRA's own service
-loses all answers then.
+Sliders are scales of 0, 10, ..., 100 here, and how sure somebody is is not asked. Answers are sent at the end only. A
+code that a listener types must not have an ampersand (&): webMUSHRA's own service loses all answers then.
 """
 
 

@@ -112,7 +112,7 @@ async function allTrials(study) {
   }
   remember(null);
   own();
-  message(texts.finished_title, texts.finished, element("p", {}, texts.code_is), element("p", { class: "code" }, state.code), element("p", {}, texts.code_keep));
+  message(texts.finished_title, texts.finished, element("p", {}, texts.code_is), element("p", { class: "code" }, state.code), element("p", {}, texts.code_keep, " ", element("a", { href: "/withdraw" }, `${location.origin}/withdraw`)));
 }
 
 async function everyTrial(study, trials, done) {

@@ -31,6 +31,7 @@ N_CONNECTIONS = 20
 class Database:
     """An open database; of SQLite, one engine's transactions begin with the right to write."""
 
+    name: str  # its address, without a password
     reader: Engine
     writer: Engine
     turn: Any  # a lock that whoever writes SQLite holds; PostgreSQL needs none
@@ -67,17 +68,18 @@ def open_database(url: str) -> Database:
     InputError where it is not such an address, cannot be reached, or is not a database of ours.
     """
     address = _address(url)
+    name = address.set(drivername=address.get_backend_name()).render_as_string()
     try:
         if address.get_backend_name() == "sqlite":
-            found = Database(_sqlite(address, "BEGIN"), _sqlite(address, "BEGIN IMMEDIATE"), Lock())
+            found = Database(name, _sqlite(address, "BEGIN"), _sqlite(address, "BEGIN IMMEDIATE"), Lock())
         else:
             engine = create_engine(address, pool_size=N_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
-            found = Database(engine, engine, nullcontext())
+            found = Database(name, engine, engine, nullcontext())
         with found.turn, found.writer.begin() as connection:
             _migrate(connection)
     except (SQLAlchemyError, CommandError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-        raise InputError(f"db: {address.render_as_string()} cannot be used ({reason})") from None
+        raise InputError(f"db: {name} cannot be used ({reason})") from None
     return found
 
 

@@ -60,7 +60,8 @@ async def home(request: Request) -> Response:
     if not is_open(request, service):
         return HTMLResponse(template().render(progress=None, wrong=False, title=""), 401)
     progress = await in_thread(study_progress, service.store, service.study)
-    page = template().render(progress=progress, wrong=False, title=service.study.plan.title, downloads=[*DOWNLOADS])
+    offered = [name for name in DOWNLOADS if service.settings.webmushra or name != "webmushra.jsonl"]
+    page = template().render(progress=progress, wrong=False, title=service.study.plan.title, downloads=offered)
     return HTMLResponse(page)
 
 

@@ -89,7 +89,11 @@ async def sound(request: Request) -> Response:
     path = service.presenter.sound(person, request.path_params["sound"])
     if path is None:
         raise HTTPException(404, "there is no such sound")
-    return Response(await in_thread(path.read_bytes), media_type="audio/wav", headers=SOUND_HEADERS)
+    try:
+        found = await in_thread(path.read_bytes)
+    except OSError as error:
+        raise HTTPException(503, f"a sound cannot be read ({error.strerror})") from None  # the page asks again
+    return Response(found, media_type="audio/wav", headers=SOUND_HEADERS)
 
 
 async def add_events(request: Request) -> Response:

@@ -58,7 +58,10 @@ class Store:
     def belong_to(self, study: str) -> None:
         """Bind the database to a study by its hash; InputError where it holds answers of another."""
         if self.setting("study", study) != study:
-            raise InputError("db holds answers of another study, or of an earlier plan of this one; name a new one")
+            raise InputError(
+                f"db: {self.database.name} holds answers of another study, or of an earlier plan of this one; name "
+                "another, as in --db sqlite:///other.db"
+            )
 
     def sound_key(self) -> str:
         """The key from which the names of sounds follow; it never changes."""

@@ -15,7 +15,7 @@ export async function level(study, trial) {
   setVolume(BEGIN);
   await new Promise((resolve) => {
     const problem = alarm();
-    const play = element("button", { class: "play", onclick: () => player.toggle() }, texts.play);
+    const play = element("button", { class: "play", onclick: () => { problem.textContent = ""; player.toggle(); } }, texts.play);
     player.onchange = () => { play.textContent = player.playing ? texts.pause : texts.play; };
     const range = labelledRange(texts.volume, { min: 5, max: 100, step: 5, value: BEGIN, unit: "%", words: (n) => `${n} %`, oninput: setVolume });
     const next = element("button", { class: "main" }, texts.go_on);
