@@ -56,6 +56,7 @@ function sliders(texts, trial, about, player, names) {
     const input = element("input", { type: "range", id, min: 0, max: 100, step: 1, value: 50, "aria-valuetext": texts.not_rated });
     const rate = () => {
       touched[place] = true;
+      row.classList.remove("unrated");
       output.textContent = input.value;
       input.setAttribute("aria-valuetext", input.value);
     };
@@ -63,9 +64,10 @@ function sliders(texts, trial, about, player, names) {
     input.addEventListener("change", rate);
     input.addEventListener("focus", () => player.choose(place));
     inputs.push(input);
-    return element("div", { class: "slider" }, element("label", { for: id }, texts.version.replace("{name}", name)), input, output);
+    const row = element("div", { class: "slider unrated" }, element("label", { for: id }, texts.version.replace("{name}", name)), input, output);
+    return row;
   });
-  const box = element("fieldset", {}, element("legend", {}, texts.your_answer), ends(trial), ...rows);
+  const box = element("fieldset", {}, element("legend", {}, texts.your_answer), element("div", { class: "sliders" }, ends(trial), ...rows));
   const given = () => {
     const missing = touched.indexOf(false);
     return missing < 0 ? { response: inputs.map((input) => Number(input.value)) } : { missing: texts.rate_first, at: inputs[missing] };
