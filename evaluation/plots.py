@@ -118,6 +118,8 @@ def draw_responses(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.axhline(0.0, color=INK, linewidth=0.8)
         axes.set_title(spoken(target), fontsize=9, loc="left")
         _tidy(axes)
+    for axes in panels[max(len(targets) - n_columns, 0) : len(targets)]:  # nothing is below
+        axes.tick_params(labelbottom=True)
     for axes in panels[len(targets) :]:
         axes.set_visible(False)
     panels[0].legend(fontsize=8, frameon=False)

@@ -225,7 +225,7 @@ def write_report(folder: Path) -> Path:
     pictures = write_figures(draw_all(summary, _sweep_rows(folder)), folder / "figures")
     about = _about(summary)
     told_runs = [[name, run["made"], f"`{run['command']}`", run["machine"]] for name, run in summary["runs"].items()]
-    made = table(("experiment", "finished", "command", "machine"), told_runs)
+    made = table(("experiment", "finished", "command", "machine"), told_runs, is_number=[False] * 4)
     text = f"{markdown(about, sections, drawn=tuple(pictures))}\n## How it was made\n\n{made}\n"
     (folder / "report.md").write_text(text, encoding="utf-8")
     target = folder / "report.html"
