@@ -15,7 +15,7 @@ class Asked:
 
     kind: str  # trial type
     practice: bool
-    begins: bool  # whether the question is new, so that a page tells it before
+    begins: bool  # whether a new question, its practice or the trials that count begin here, which a page tells before
     question: str
     explained: str  # what the attribute means; "" of ABX, which asks about none
     low: str  # ends of a scale; "" of ABX
@@ -24,12 +24,13 @@ class Asked:
 
 def asked_in(trials: Sequence[Trial], *, language: str) -> Iterator[Asked]:
     """What is asked in each of ``trials``, a list; catch trials about loudness begin nothing."""
-    before = ""
+    before = ("", False)
     for trial in trials:
         about = question_about(trial.attribute, language=language)
         words = (about.pair if trial.trial_type in PAIRED else about.scale, about.explained, about.low, about.high)
         if trial.trial_type == "abx":
             words = (str(page_texts(language)["abx_question"]), "", "", "")
-        begins = words[0] != before and trial.attribute != LOUDNESS
-        before = words[0] if begins else before
-        yield Asked(trial.trial_type, trial.phase == "practice", begins, *words)
+        practice = trial.phase == "practice"
+        begins = (words[0], practice) != before and trial.attribute != LOUDNESS
+        before = (words[0], practice) if begins else before
+        yield Asked(trial.trial_type, practice, begins, *words)

@@ -83,7 +83,7 @@ def test_lists_against_the_study(language, tmp_path):
         assert [each["question"] for each in screens] == [about.pair for about in asked]
         assert [each["explained"] for each in screens] == [about.explained for about in asked]
         begins = [trial.attribute for trial, each in zip(trials, screens, strict=True) if each["begins"]]
-        assert sorted(begins) == sorted(study.plan.targets)  # each pass, and no catch trial
+        assert sorted(begins) == sorted(2 * study.plan.targets)  # practice and what counts of each pass; no catch trial
 
 
 def test_an_abx_is_asked_as_the_page_asks_it(tmp_path):

@@ -188,6 +188,8 @@ def test_a_sound_that_is_missing_loses_no_answer(browser, study, exported, tmp_p
         page.goto(f"{address}/?list=0&participant=ann")
         with page.expect_download() as download:
             take_part(page, screens[:1], of=len(screens))
+            page.wait_for_selector("p.question")  # the practice is over
+            page.click("button.main")
         page.get_by_text(texts["failed"].replace("{reason}", "404")).wait_for()
         assert download.value.suggested_filename == f"{study_id(study)}_ann_part.csv"
         download.value.save_as(tmp_path / "part.csv")

@@ -38,7 +38,7 @@ def test_configs_against_the_study(kind, tmp_path):
         assert (pages[0]["id"], pages[-1]["type"]) == ("check", "finish")
         assert pages[0]["type"] == "likert_single_stimulus"  # the first that write.php sees
         told = [page for page in pages if page["type"] == "generic"]
-        assert len(told) == (1 if kind == "abx" else len(study.plan.targets))  # questions
+        assert len(told) == 2 * len(study.plan.targets)  # practice, and what counts
         assert {page["content"].split(":")[0] for page in told} == {"From now on you are asked"}
         rated = [page for page in pages if "stimuli" in page][1:]
         assert [page["id"] for page in rated] == [trial.trial_id for trial in trials]

@@ -103,7 +103,8 @@ def _pages(study: Study, trials: tuple[Trial, ...], code: str) -> Iterator[dict[
     yield _rated(CHECK, texts["level_title"], level, page_sounds(study, trials[0], code)[:1], heard)
     for number, (trial, screen) in enumerate(zip(trials, screens_of(study, trials), strict=True), 1):
         if screen.begins:
-            told = [texts["begins_text"], screen.question, screen.explained]
+            counts = texts["begins_practice" if screen.practice else "begins_counts"]
+            told = [texts["begins_text"], screen.question, screen.explained, counts]
             yield _text(f"about_{trial.trial_id}", texts["begins_title"], " ".join(each for each in told if each))
         name = texts["progress"].format(n=number, of=len(trials))
         name += f" ({texts['practice']})" if screen.practice else ""

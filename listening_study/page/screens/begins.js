@@ -1,4 +1,4 @@
-// What is asked from now on.
+// What is asked from now on, and whether the answers count.
 
 import { element, show } from "../dom.js";
 
@@ -9,7 +9,7 @@ export function begins(study, trial) {
       element("h1", {}, texts.begins_title), element("p", {}, texts.begins_text),
       element("p", { class: "question" }, trial.question),
       trial.explained ? element("p", {}, trial.explained) : null,
-      trial.practice ? element("p", { class: "hint" }, texts.begins_practice) : null,
+      element("p", { class: "hint" }, trial.practice ? texts.begins_practice : texts.begins_counts),
       element("div", { class: "row" }, element("button", { class: "main", onclick: resolve }, texts.go_on)),
     );
   });
