@@ -78,7 +78,7 @@ def make_stimuli(
     return found
 
 
-def read_clips(items: Sequence[Item], *, seconds: float = 10.0) -> list[Clip]:
+def read_clips(items: Sequence[Item], *, seconds: float) -> list[Clip]:
     """The stretch of ``seconds`` of every item; InputError names the item whose file is missing, broken or silent."""
     clips: list[Clip] = []
     for item in items:

@@ -40,6 +40,14 @@ def test_design_and_stimuli_against_themselves(tmp_path, capsys):
     assert {row["token"]: row["sha256"] for row in rows} == {t: e.sha256 for t, e in study.stimuli.items()}
 
 
+def test_short_clips_are_told(tmp_path, capsys):
+    clip = str(sound_file(tmp_path, name="a.wav", seconds=3.0))
+    assert main(["study", "design", clip, "--target", "energy", "--out", str(tmp_path / "a.yaml")]) == 0
+    assert capsys.readouterr().out.startswith("the clips are only 3.0 s long; the model hears up to 10 s\n1 clip, ")
+    assert main(["study", "design", "demo", "--target", "energy", "--out", str(tmp_path / "b.yaml")]) == 0
+    assert capsys.readouterr().out.startswith("1 clip, ")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -18,6 +18,8 @@ from emomod.cli.options import (
 )
 from emomod.errors import InputError
 
+WINDOW_S = 10.0  # that the model which ships hears
+
 
 def add(commands: Any) -> None:
     """Plan a listening study and make its stimuli."""
@@ -77,7 +79,7 @@ def execute_design(arguments: argparse.Namespace) -> int:
     if arguments.out.exists():
         raise InputError(f"out: {arguments.out} is there already; name a new file, or edit that one")
     items = items_of(arguments.clips)
-    seconds = min(clip.seconds for clip in read_clips(items))
+    seconds = min(clip.seconds for clip in read_clips(items, seconds=WINDOW_S))
     given = {
         "gains_db": arguments.gain_db and tuple(arguments.gain_db),
         "versions": arguments.versions and tuple(arguments.versions),
@@ -88,11 +90,12 @@ def execute_design(arguments: argparse.Namespace) -> int:
     plan = StudyPlan(arguments.title, items, tuple(arguments.target), **chosen)
     trials = draw_lists(plan)[0]
     write_plan(arguments.out, plan)
+    if round(seconds, 1) < WINDOW_S:
+        print(f"the clips are only {seconds:.1f} s long; the model hears up to {WINDOW_S:g} s")
     print(
         f"{len(items)} clip{'' if len(items) == 1 else 's'}, {len(plan.conditions)} versions of each beside the "
         f"original; {plan.lists} lists of {len(trials)} trials, about {round(minutes_of(trials))} minutes for a "
         f"listener who hears all of every sound once\n"
-        f"{'' if seconds > 9.9 else f'the clips are only {seconds:.1f} s long; the model hears up to 10 s{chr(10)}'}"
         f"{arguments.out}: look at it, edit it, then: emomod study stimuli {arguments.out} --out study"
     )
     return 0
