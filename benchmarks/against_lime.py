@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,19 +29,20 @@ from numpy.typing import NDArray
 from emomod.attribution.lime import PARITY, LimeSettings, explain_with_lime
 from emomod.audio import read_clip
 from emomod.cli.options import clip_path
-from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.components.base import sound_of
+from emomod.components.kinds import cut
+from emomod.components.layered import LayeredComponents
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.markdown import table
 from emomod.mixtures import BATCH_SIZE
 from emomod.model.predictor import Predictor, load_predictor
-from emomod.spectrogram import compute_spectrogram
 from evaluation.stability import TOP, jaccard, largest, over_pairs
 
 N_SCORES = len(MIDLEVEL_NAMES)
 Weights = NDArray[np.float64]
 
 
-def with_lime(predictor: Predictor, components: SegmentComponents, *, n_masks: int, seed: int) -> Weights:
+def with_lime(predictor: Predictor, components: LayeredComponents, *, n_masks: int, seed: int) -> Weights:
     """Weights [7, K] of lime_image."""
     from lime.lime_image import LimeImageExplainer
 
@@ -52,7 +54,7 @@ def with_lime(predictor: Predictor, components: SegmentComponents, *, n_masks: i
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = explainer.explain_instance(
-            components.spectrogram.log_spectrogram.numpy(),
+            components.mix(torch.ones(1, components.n_components))[0].numpy(),
             classify,
             hide_color=0,
             labels=range(N_SCORES),
@@ -60,7 +62,7 @@ def with_lime(predictor: Predictor, components: SegmentComponents, *, n_masks: i
             num_features=components.n_components,
             num_samples=n_masks,
             batch_size=BATCH_SIZE,
-            segmentation_fn=lambda image: components.segments,
+            segmentation_fn=lambda image: components.regions,
             random_seed=seed,
         )
     return np.array([[weight for _, weight in sorted(found.local_exp[score])] for score in range(N_SCORES)])
@@ -69,8 +71,8 @@ def with_lime(predictor: Predictor, components: SegmentComponents, *, n_masks: i
 def with_emomod(settings: LimeSettings) -> Callable[..., Weights]:
     """Weights [7, K] of emomod with ``settings``."""
 
-    def explain(predictor: Predictor, components: SegmentComponents, *, n_masks: int, seed: int) -> Weights:
-        chosen = LimeSettings(n_masks, settings.design, settings.off, settings.kernel_width, n_held_out=2, seed=seed)
+    def explain(predictor: Predictor, components: LayeredComponents, *, n_masks: int, seed: int) -> Weights:
+        chosen = replace(settings, n_perturbations=n_masks, n_held_out=2, seed=seed)
         return explain_with_lime(predictor, components, settings=chosen).weights[:N_SCORES]
 
     return explain
@@ -88,7 +90,7 @@ def peak_mib() -> float:
 def explain_once(arguments: argparse.Namespace) -> None:
     """In a process of its own: explain once, write weights, seconds and memory."""
     predictor = load_predictor(device="cpu")
-    components = cut_segments(compute_spectrogram(read_clip(clip_path("demo")).y))
+    components = cut(sound_of(read_clip(clip_path("demo")).y))
     explain = EXPLAINERS[arguments.explainer]
     predictor(components.mix(torch.ones(BATCH_SIZE, components.n_components)))  # libraries are warm
     began = time.perf_counter()

@@ -16,12 +16,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.audio import read_clip, write_wav
 from emomod.cli.options import clip_path
-from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.components.base import Sound, sound_of
+from emomod.components.kinds import cut
+from emomod.components.layered import LayeredComponents
 from emomod.mixtures import BATCH_SIZE
 from emomod.model.predictor import Predictor, load_predictor
 from emomod.perturbation import mask_blocks
 from emomod.rescoring import score_file
-from emomod.spectrogram import Spectrogram, compute_spectrogram
+from emomod.spectrogram import compute_spectrogram
 from emomod.surrogate import Statistics
 
 N_MASKS = 2048
@@ -33,17 +35,17 @@ def predictor() -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def spectrogram() -> Spectrogram:
-    return compute_spectrogram(read_clip(clip_path("demo")).y)
+def sound() -> Sound:
+    return sound_of(read_clip(clip_path("demo")).y)
 
 
 @pytest.fixture(scope="module")
-def components(spectrogram: Spectrogram) -> SegmentComponents:
-    return cut_segments(spectrogram)
+def components(sound: Sound) -> LayeredComponents:
+    return cut(sound)
 
 
 @pytest.fixture(scope="module")
-def masks(components: SegmentComponents) -> NDArray[np.bool_]:
+def masks(components: LayeredComponents) -> NDArray[np.bool_]:
     blocks = mask_blocks(components.n_components, n_perturbations=N_MASKS, design="hadamard", seed=0)
     return np.vstack(list(blocks))
 
@@ -61,52 +63,52 @@ def test_03_spectrogram(benchmark: BenchmarkFixture) -> None:
     benchmark(lambda: compute_spectrogram(y))
 
 
-def test_04_segments(benchmark: BenchmarkFixture, spectrogram: Spectrogram) -> None:
-    benchmark(lambda: cut_segments(spectrogram))
+def test_04_segments(benchmark: BenchmarkFixture, sound: Sound) -> None:
+    benchmark(lambda: cut(sound))
 
 
-def test_05_draw_all_masks(benchmark: BenchmarkFixture, components: SegmentComponents) -> None:
+def test_05_draw_all_masks(benchmark: BenchmarkFixture, components: LayeredComponents) -> None:
     n = components.n_components
     benchmark(lambda: list(mask_blocks(n, n_perturbations=N_MASKS, design="hadamard", seed=0)))
 
 
-def test_06_mix_a_batch(benchmark: BenchmarkFixture, components: SegmentComponents, masks: NDArray[np.bool_]) -> None:
+def test_06_mix_a_batch(benchmark: BenchmarkFixture, components: LayeredComponents, masks: NDArray[np.bool_]) -> None:
     gains = torch.from_numpy(np.where(masks[:BATCH_SIZE], np.float32(1.0), np.float32(0.5)))
     benchmark(lambda: components.mix(gains))
 
 
-def test_07_score_a_batch(benchmark: BenchmarkFixture, components: SegmentComponents, predictor: Predictor) -> None:
+def test_07_score_a_batch(benchmark: BenchmarkFixture, components: LayeredComponents, predictor: Predictor) -> None:
     mixtures = components.mix(torch.ones(BATCH_SIZE, components.n_components))
     benchmark(lambda: predictor(mixtures))
 
 
 def test_08_add_a_batch_to_the_fit(
-    benchmark: BenchmarkFixture, components: SegmentComponents, masks: NDArray[np.bool_]
+    benchmark: BenchmarkFixture, components: LayeredComponents, masks: NDArray[np.bool_]
 ) -> None:
     statistics, scores = Statistics(components.n_components, 7, fold_over=True), np.ones((BATCH_SIZE, 7))
     benchmark(lambda: statistics.add(masks[:BATCH_SIZE], scores, None))
 
 
-def test_09_solve_the_fit(benchmark: BenchmarkFixture, components: SegmentComponents, masks: NDArray[np.bool_]) -> None:
+def test_09_solve_the_fit(benchmark: BenchmarkFixture, components: LayeredComponents, masks: NDArray[np.bool_]) -> None:
     statistics = Statistics(components.n_components, 7, fold_over=True)
     statistics.add(masks, np.random.default_rng(0).random((len(masks), 7)), None)
     benchmark(lambda: statistics.solve(alpha=1.0))
 
 
 def test_10_a_whole_explanation(
-    benchmark: BenchmarkFixture, components: SegmentComponents, predictor: Predictor
+    benchmark: BenchmarkFixture, components: LayeredComponents, predictor: Predictor
 ) -> None:
     settings = LimeSettings(n_perturbations=N_MASKS)
     benchmark.pedantic(lambda: explain_with_lime(predictor, components, settings=settings), rounds=1, iterations=1)  # type: ignore[no-untyped-call]
 
 
-def test_11_render_a_version(benchmark: BenchmarkFixture, components: SegmentComponents) -> None:
+def test_11_render_a_version(benchmark: BenchmarkFixture, components: LayeredComponents) -> None:
     gains = np.random.default_rng(0).uniform(0.5, 2.0, components.n_components)
     benchmark(lambda: components.render(gains))
 
 
 def test_12_write_and_score_a_version(
-    benchmark: BenchmarkFixture, components: SegmentComponents, predictor: Predictor, tmp_path: Path
+    benchmark: BenchmarkFixture, components: LayeredComponents, predictor: Predictor, tmp_path: Path
 ) -> None:
     y = components.render(np.ones(components.n_components))
 

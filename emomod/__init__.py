@@ -17,7 +17,9 @@ _HOMES = {
     "MIDLEVEL_NAMES": "labels",
     "EMOTION_NAMES": "labels",
     "read_clip": "audio",
-    "load_predictor": "model.predictor",
+    "Model": "model.other",
+    "load_model": "model.load",
+    "taggram": "taggrams",
     "published_layer": "model.mid_to_emotion",
     "LimeSettings": "attribution.lime",
     "PARITY": "attribution.lime",
@@ -41,11 +43,12 @@ __all__ = [
     "Explanation",
     "InputError",
     "LimeSettings",
+    "Model",
     "ModifySettings",
     "RunSettings",
     "explain",
     "load_explanation",
-    "load_predictor",
+    "load_model",
     "modify",
     "predict",
     "published_layer",
@@ -54,6 +57,7 @@ __all__ = [
     "run_windows",
     "score_file",
     "select_components",
+    "taggram",
 ]
 
 

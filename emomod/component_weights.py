@@ -2,33 +2,42 @@
 
 Selection rules, written ``name:number``: "bh:0.05" keeps the components whose weight differs from zero at a false
 discovery rate of 5 % (Benjamini & Hochberg 1995); "ratio:1e-6" keeps those with p-value / |weight| below the
-threshold, as the 2019 paper did (its slides say 1e-5); "top:30" keeps the 30 largest weights.
+threshold, as the 2019 paper did (its slides say 1e-5); "top:30" keeps the 30 largest weights of either sign;
+"highest:1" keeps the one that speaks most for the score and the one that speaks most against it, as audioLIME did.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from emomod.checks import check_choice, check_count, check_number
 from emomod.errors import InputError
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.surrogate import Quality, Surrogate
+from emomod.undefined import undefined
 
-RULES = ("bh", "ratio", "top")
+RULES = ("bh", "ratio", "top", "highest")
+COUNTED = ("top", "highest")  # rules whose number is one of components
 _SHAPES = {"weights": 2, "standard_errors": 2, "p_values": 2, "intercepts": 1, "neighbourhood_r2": 1, "fit_r2": 1}
+UNCERTAIN = ("standard_errors", "p_values")  # what not every method has
 
 
 @dataclass(frozen=True, eq=False)
 class ComponentWeights:
-    """Weights of K components on T scores, with their uncertainty and the fit of the surrogate they come from."""
+    """Weights of K components on T scores, with the uncertainty that the method has and the fit of what they predict.
+
+    Weights predict: the score of a mixture is the intercept and the weights of the components that are on. What a
+    method does not have is None (uncertainty) or NaN (a fit).
+    """
 
     names: tuple[str, ...]  # the T scores
     weights: NDArray[np.float64]  # [T, K], change of the score when a component goes from off to unchanged
-    standard_errors: NDArray[np.float64]  # [T, K]
-    p_values: NDArray[np.float64]  # [T, K], of weight = 0
-    intercepts: NDArray[np.float64]  # [T], the surrogate's score with every component off
-    neighbourhood_r2: NDArray[np.float64]  # [T], on masks that the fit has not seen
+    standard_errors: NDArray[np.float64] | None  # [T, K]
+    p_values: NDArray[np.float64] | None  # [T, K], of weight = 0
+    intercepts: NDArray[np.float64]  # [T], the predicted score with every component off
+    neighbourhood_r2: NDArray[np.float64]  # [T], on masks that no fit has seen
     fit_r2: NDArray[np.float64]  # [T], weighted, on the masks of the fit: what LIME calls score
     clip_r2: float  # over the targets at the unchanged clip alone: what the 2019 notebook prints
 
@@ -36,6 +45,8 @@ class ComponentWeights:
         shape = (len(self.names), self.weights.shape[-1])
         for name, wanted in _SHAPES.items():
             array = getattr(self, name)
+            if array is None and name in UNCERTAIN:
+                continue
             if array.shape != shape[:wanted] or (wanted == 2 and not np.isfinite(array).all()):
                 raise InputError(f"{name} must be finite and of shape {list(shape[:wanted])}, got {list(array.shape)}")
 
@@ -87,15 +98,41 @@ def weights_of_scores(
     )
 
 
+def complexity(weights: ArrayLike) -> float:
+    """Entropy 0..log K of the shares |w| / sum |w| of ``weights`` [K], in nats; log K, with a warning, if all are 0.
+
+    Bhatt, Weller, Moura: Evaluating and Aggregating Feature-based Model Explanations, IJCAI 2020; divided by log K it
+    is audioLIME's.
+
+    >>> round(complexity([1.0, -1.0, 0.0]), 4)
+    0.6931
+    """
+    sizes = np.abs(np.asarray(weights, dtype=np.float64))
+    if not sizes.any():
+        return undefined("complexity of weights that are all 0", float(np.log(sizes.size)))
+    return float(stats.entropy(sizes / sizes.sum()))
+
+
+def default_rule(weights: ComponentWeights) -> str:
+    """Return the rule for ``weights``: of false discoveries, or the largest fifth where there are no p-values.
+
+    No more than 30 are the largest fifth, about as many as the 2019 paper shows.
+    """
+    largest = max(1, min(30, weights.weights.shape[1] // 5))
+    return "bh:0.05" if weights.p_values is not None else f"top:{largest}"
+
+
 def parse_rule(rule: str) -> tuple[str, float]:
     """Return name and number of a selection rule; InputError where there is no such rule."""
     name, _, number = str(rule).partition(":")
     try:
         value = float(number)
     except ValueError:
-        raise InputError(f'rule must look like "bh:0.05", "ratio:1e-6" or "top:30", got {rule!r}') from None
+        raise InputError(
+            f'rule must look like "bh:0.05", "ratio:1e-6", "top:30" or "highest:1", got {rule!r}'
+        ) from None
     what = f"the number of rule {rule!r}"
-    if check_choice("rule", name, RULES) == "top":
+    if check_choice("rule", name, RULES) in COUNTED:
         return name, check_count(what, int(value) if value.is_integer() else value)  # type: ignore[arg-type]
     return name, check_number(what, value, low=0.0, high=1.0)
 
@@ -107,17 +144,25 @@ def _false_discovery(p_values: NDArray[np.float64], rate: float) -> NDArray[np.b
     return p_values <= (ordered[passed[-1]] if passed.size else -1.0)
 
 
-def select_components(weights: ComponentWeights, *, target: str, rule: str = "bh:0.05") -> Selection:
-    """Return the components that speak for (positive) and against (negative) ``target``; see the rules above."""
-    row = weights.index(target)
-    values, p_values = weights.weights[row], weights.p_values[row]
-    name, number = parse_rule(rule)
-    if name == "bh":
-        kept = _false_discovery(p_values, number)
-    elif name == "ratio":
-        kept = p_values < number * np.abs(values)
-    else:
+def select_components(weights: ComponentWeights, *, target: str, rule: str = "") -> Selection:
+    """Return the components that speak for (positive) and against (negative) ``target``; see the rules above.
+
+    Without a ``rule`` the ``default_rule`` holds. InputError where it needs p-values and the method has none.
+    """
+    rule = rule or default_rule(weights)
+    row, (name, number) = weights.index(target), parse_rule(rule)
+    values = weights.weights[row]
+    if name == "top":
         kept = np.isin(np.arange(values.size), np.argsort(-np.abs(values), kind="stable")[: int(number)])
+    elif name == "highest":
+        ranks = np.argsort(np.argsort(-values, kind="stable"), kind="stable")
+        kept = (ranks < number) | (ranks >= values.size - number)
+    elif weights.p_values is None:
+        raise InputError(f'rule must be one such as "top:30" where the method has no p-values, got {rule!r}')
+    elif name == "bh":
+        kept = _false_discovery(weights.p_values[row], number)
+    else:
+        kept = weights.p_values[row] < number * np.abs(values)
     order = np.argsort(-values, kind="stable")
     positive, negative = order[(kept & (values > 0))[order]], order[(kept & (values < 0))[order]][::-1]
     return Selection(target, rule, positive, negative)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from emomod.component_weights import ComponentWeights, Selection
-from emomod.components.base import Location
+from emomod.component_map import ComponentMap, Location
+from emomod.component_weights import UNCERTAIN, ComponentWeights, Selection
 from emomod.errors import InputError
 from emomod.figures import draw_effects, draw_weight_maps, png_bytes, svg_text
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
@@ -24,8 +25,10 @@ from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.notebook import picture_html, png_uri, svg_uri, table_html
 from emomod.output import to_json
 
-FORMAT = "emomod explanation 1"
-UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+FORMAT = "emomod explanation 2"
+RECORDED = {"clip": ("path", "sha256", "start"), "model": ("name", "sha256"), "components": ("text",)}
+SPARSE = ("data", "indices", "indptr")  # of a matrix in compressed rows
+UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 DAMAGED = (KeyError, TypeError, AttributeError, IndexError)
 
 
@@ -56,17 +59,17 @@ class Explanation:
     scores: NDArray[np.float64]  # [n_names], of the clip as it is
     effects: Effects | None  # None for a model without a mid-level layer
     weights: ComponentWeights
-    segments: NDArray[np.intp]  # [n_bands, n_frames], the component of each cell
+    where: ComponentMap  # which share each component has of every cell
     locations: tuple[Location, ...]  # where each component lies in the clip
-    record: dict[str, Any]  # clip (path, sha256, start), settings, seed, model, versions
+    record: dict[str, Any]  # clip (path, sha256, start), components, method, model, versions
 
     def __post_init__(self) -> None:
         n_components = self.weights.weights.shape[1]
         if self.scores.shape != (len(self.names),) or not np.isfinite(self.scores).all():
             raise InputError(f"scores must be {len(self.names)} finite numbers, got shape {self.scores.shape}")
-        if len(self.locations) != n_components or self.segments.max(initial=-1) + 1 != n_components:
-            counts = f"{len(self.locations)} locations and {self.segments.max(initial=-1) + 1} segments"
-            raise InputError(f"locations and segments must be {n_components}, one a weight, got {counts}")
+        if len(self.locations) != n_components or self.where.n_components != n_components:
+            counts = f"{len(self.locations)} locations and a map of {self.where.n_components}"
+            raise InputError(f"locations and the map must be of {n_components} components, got {counts}")
 
     def __repr__(self) -> str:
         clip, n_components = self.record.get("clip", {}).get("path"), self.weights.weights.shape[1]
@@ -77,17 +80,20 @@ class Explanation:
         return float(self.scores[self.weights.index(name)])
 
     def rows(self, selection: Selection) -> list[dict[str, Any]]:
-        """One row a component: place (s within the window, Hz), weight on the selection's target, and its side."""
+        """One row a component: place (s within the window, Hz), weight on the selection's target, and its side.
+
+        Standard errors and p-values are left out where the method has none.
+        """
         row, sides = self.weights.index(selection.target), dict[int, str]()
+        columns = {"weight": self.weights.weights, "standard_error": self.weights.standard_errors}
+        columns |= {"p_value": self.weights.p_values}
         for side in ("positive", "negative"):
             sides |= dict.fromkeys(getattr(selection, side).tolist(), side)
         return [
             {
                 "component": k,
                 **asdict(location),
-                "weight": float(self.weights.weights[row, k]),
-                "standard_error": float(self.weights.standard_errors[row, k]),
-                "p_value": float(self.weights.p_values[row, k]),
+                **{name: float(values[row, k]) for name, values in columns.items() if values is not None},
                 "side": sides.get(k, ""),
             }
             for k, location in enumerate(self.locations)
@@ -96,10 +102,12 @@ class Explanation:
     def save(self, folder: str | Path) -> tuple[Path, Path]:
         """Write explanation.npz (arrays) and explanation.json (the rest) into ``folder``; return their paths."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = {"scores": self.scores, "segments": self.segments.astype(np.int32)}
-        arrays["locations"] = np.array([astuple(location) for location in self.locations])
+        arrays: dict[str, Any] = {"scores": self.scores, "map.shape": np.array(self.where.shape)}
+        arrays |= {f"map.{name}": getattr(self.where.shares, name) for name in SPARSE}
+        arrays["locations"] = np.array([astuple(location)[:-1] for location in self.locations])
         arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}
         text: dict[str, Any] = {"format": FORMAT, "names": list(self.names), "clip_r2": self.weights.clip_r2}
+        text["parts"] = [location.part for location in self.locations]
         if self.effects:
             arrays |= {f"effects.{name}": array for name, array in _arrays(self.effects).items()}
             text["layer"] = self.effects.layer
@@ -118,7 +126,7 @@ class Explanation:
             parts.append(picture_html(svg_uri(svg_text(effects)), alt="Effects of mid-level features on emotions"))
         shown = [row for row, name in enumerate(self.names) if name in MIDLEVEL_NAMES] or list(range(len(self.names)))
         titles = [spoken(self.names[row]) for row in shown]
-        maps = draw_weight_maps(self.segments, self.weights.weights[shown], titles=titles)
+        maps = draw_weight_maps(self.where, self.weights.weights[shown], titles=titles)
         parts.append(picture_html(png_uri(png_bytes(maps)), alt="Weights of components in time and frequency"))
         return "".join(parts)
 
@@ -147,14 +155,27 @@ def _parsed(text: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Explanatio
     names, record = tuple(text["names"]), text["record"]
     groups = {
         prefix: {key.partition(".")[2]: value for key, value in arrays.items() if key.startswith(f"{prefix}.")}
-        for prefix in ("weights", "effects")
+        for prefix in ("weights", "effects", "map")
     }
     clip_r2 = float("nan") if text["clip_r2"] is None else float(text["clip_r2"])
-    weights = ComponentWeights(names=names, clip_r2=clip_r2, **groups["weights"])
+    unknown: dict[str, Any] = dict.fromkeys(UNCERTAIN)
+    weights = ComponentWeights(names=names, clip_r2=clip_r2, **(unknown | groups["weights"]))
     effects = Effects(layer=text["layer"], **groups["effects"]) if groups["effects"] else None
-    locations = tuple(Location(*row) for row in arrays["locations"].tolist())
-    for part, keys in {"clip": ("path", "sha256", "start"), "model": ("name", "sha256")}.items():
+    places = zip(arrays["locations"].tolist(), text["parts"], strict=True)
+    locations = tuple(Location(*extent, part) for extent, part in places)  # type: ignore[call-arg]
+    for part, keys in {
+        "clip": ("path", "sha256", "start"),
+        "model": ("name", "sha256"),
+        "components": ("text",),
+    }.items():
         for key in keys:
             record[part][key]  # KeyError or TypeError where it is missing
-    segments = arrays["segments"].astype(np.intp)
-    return Explanation(names, arrays["scores"], effects, weights, segments, locations, record)
+    return Explanation(names, arrays["scores"], effects, weights, _map_of(groups["map"]), locations, record)
+
+
+def _map_of(arrays: dict[str, NDArray[Any]]) -> ComponentMap:
+    n_bands, n_frames = (int(side) for side in arrays["shape"])
+    sparse = tuple(arrays[name] for name in SPARSE)
+    shares = csr_array(sparse, shape=(len(arrays["indptr"]) - 1, n_bands * n_frames))
+    shares.check_format(full_check=True)
+    return ComponentMap(shares, (n_bands, n_frames))

@@ -4,7 +4,7 @@ Conventions: orange speaks for, blue speaks against, grey is neutral; spectrogra
 colour always means something. Time is in seconds, frequency in Hz on the bands' logarithmic axis. Every drawing is a
 matplotlib Figure that belongs to nobody (no pyplot); ``png_bytes`` and ``svg_text`` turn it into something to show.
 
-The model sees a clip up to its last whole frame; ``reach_end`` gives arrays whose picture covers the clip to its end.
+The model sees a clip up to its last whole frame; with the frames of ``reach_end`` a picture covers it to its end.
 """
 
 import io
@@ -22,6 +22,7 @@ from matplotlib.image import imsave
 from numpy.typing import ArrayLike, NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.component_map import ComponentMap, Location
 from emomod.labels import MIDLEVEL_NAMES, spoken
 from emomod.spectrogram import HOP_LENGTH, band_frequencies
 
@@ -82,16 +83,16 @@ def time_span(n_frames: int) -> tuple[float, float]:
     return -0.5 * FRAME_SECONDS, (n_frames - 0.5) * FRAME_SECONDS
 
 
-def reach_end(cells: NDArray[Any], seconds: float) -> NDArray[Any]:
-    """Repeat the last column of ``cells`` [n_bands, n_frames] until the picture covers a clip of ``seconds``.
+def reach_end(n_frames: int, seconds: float) -> NDArray[np.intp]:
+    """Return the frames of a picture that covers a clip of ``seconds``: all ``n_frames``, the last one repeated.
 
     Changing a cell of the last frame changes the sound up to the clip's end, so this is where that cell is.
 
-    >>> reach_end(np.ones((149, 15)), 0.5).shape
-    (149, 17)
+    >>> reach_end(15, 0.5).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14]
     """
-    missing = math.ceil(seconds / FRAME_SECONDS + 0.5) - cells.shape[1]
-    return np.pad(cells, ((0, 0), (0, max(missing, 0))), mode="edge")
+    wanted = max(math.ceil(seconds / FRAME_SECONDS + 0.5), n_frames)
+    return np.minimum(np.arange(wanted), n_frames - 1)
 
 
 def _loudness_scale(log_spectrogram: NDArray[np.floating]) -> Normalize:
@@ -106,16 +107,19 @@ def spectrogram_pixels(log_spectrogram: NDArray[np.floating]) -> NDArray[np.uint
 
 
 def side_pixels(
-    log_spectrogram: NDArray[np.floating], segments: NDArray[np.intp], *, chosen: ArrayLike, side: str
+    log_spectrogram: NDArray[np.floating], where: ComponentMap, *, chosen: ArrayLike, side: str
 ) -> NDArray[np.uint8]:
     """Return the spectrogram of the ``chosen`` components alone as pixels [n_bands, n_frames, 4], clear elsewhere.
+
+    A cell that they share with others is the clearer, the less of it is theirs.
 
     ``side``, positive or negative, says the colour; loud is dark, on the scale of the whole spectrogram.
     """
     pixels: NDArray[np.uint8] = ScalarMappable(_loudness_scale(log_spectrogram), SIDE_MAPS[side]).to_rgba(
         log_spectrogram[::-1], bytes=True
     )
-    pixels[..., 3] = np.where(np.isin(segments[::-1], np.asarray(chosen, dtype=np.intp)), 255, 0)
+    theirs = where.spread(np.isin(np.arange(where.n_components), np.asarray(chosen, dtype=np.intp)))
+    pixels[..., 3] = np.round(255.0 * theirs[::-1].clip(max=1.0))
     return pixels
 
 
@@ -128,23 +132,31 @@ def _borders(labels: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 
 def component_pixels(
-    segments: NDArray[np.intp], weights: NDArray[np.floating], *, chosen: ArrayLike, colour: str
+    where: ComponentMap, weights: NDArray[np.floating], *, chosen: ArrayLike, colour: str
 ) -> NDArray[np.uint8]:
     """Return the ``chosen`` components as pixels [ZOOM * n_bands, ZOOM * n_frames, 4], clear elsewhere.
 
-    segments [n_bands, n_frames]; weights [K]. Components are outlined, and filled the stronger the larger their
-    absolute weight is beside the largest of all K.
+    They are filled the stronger the larger their absolute weight is beside the largest of all weights [K], and
+    outlined where they share no cells.
     """
     picked = np.asarray(chosen, dtype=np.intp)
     strength = np.abs(weights[picked]) / max(float(np.abs(weights).max()), 1e-12)
     fill, outline = np.zeros(weights.size), np.zeros(weights.size)
     fill[picked], outline[picked] = 0.06 + 0.74 * strength, 0.4 + 0.6 * strength
-    labels = segments[::-1].repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
-    opacity = np.where(_borders(labels), outline[labels], fill[labels])
-    pixels = np.empty((*labels.shape, 4), dtype=np.uint8)
+    if where.labels is None:
+        opacity = _zoomed(where.spread(fill))
+    else:
+        labels = _zoomed(where.labels)
+        opacity = np.where(_borders(labels), outline[labels], fill[labels])
+    pixels = np.empty((*opacity.shape, 4), dtype=np.uint8)
     pixels[..., :3] = np.round(255.0 * np.array(to_rgb(colour)))
-    pixels[..., 3] = np.round(255.0 * opacity)
+    pixels[..., 3] = np.round(255.0 * opacity.clip(max=1.0))
     return pixels
+
+
+def _zoomed(cells: NDArray[Any]) -> NDArray[Any]:
+    """Cells [n_bands, n_frames] as pixels, low frequencies at the bottom."""
+    return cells[::-1].repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
 
 
 def _time_frequency_axes(
@@ -179,7 +191,7 @@ def draw_spectrogram(
 
 def draw_components(
     log_spectrogram: NDArray[np.floating],
-    segments: NDArray[np.intp],
+    where: ComponentMap,
     weights: NDArray[np.floating],
     *,
     positive: NDArray[np.intp],
@@ -192,10 +204,10 @@ def draw_components(
     figure = draw_spectrogram(log_spectrogram, title=title, seconds=seconds)
     axes = figure.axes[0]
     layers = [
-        component_pixels(segments, weights, chosen=chosen, colour=colour)
+        component_pixels(where, weights, chosen=chosen, colour=colour)
         for chosen, colour in ((positive, ORANGE), (negative, BLUE))
     ]
-    _show(axes, np.where(layers[0][..., 3:] > 0, *layers), *log_spectrogram.shape)  # a component is on one side only
+    _show(axes, np.where(layers[0][..., 3:] > layers[1][..., 3:], *layers), *log_spectrogram.shape)
     largest = max(float(np.abs(weights).max()), 1e-12)
     bar = figure.colorbar(ScalarMappable(Normalize(-largest, largest), DIVERGING), ax=axes, aspect=30, pad=0.015)
     bar.set_label("weight of a part on the score")
@@ -204,7 +216,7 @@ def draw_components(
 
 def draw_sides(
     log_spectrogram: NDArray[np.floating],
-    segments: NDArray[np.intp],
+    where: ComponentMap,
     *,
     positive: NDArray[np.intp],
     negative: NDArray[np.intp],
@@ -219,14 +231,14 @@ def draw_sides(
     panels = figure.subplots(2, 1, sharex=True)
     sides = (("positive", positive, "for"), ("negative", negative, "against"))
     for axes, (side, chosen, word) in zip(panels, sides, strict=True):
-        _show(axes, side_pixels(log_spectrogram, segments, chosen=chosen, side=side), *log_spectrogram.shape)
+        _show(axes, side_pixels(log_spectrogram, where, chosen=chosen, side=side), *log_spectrogram.shape)
         _time_frequency_axes(axes, *log_spectrogram.shape, seconds=seconds, ticks_hz=TICKS_HZ[1:])  # low axes
         axes.label_outer()
         axes.set_title(f"Only what speaks {word} {spoken(name)} (parts: {chosen.size}); darker is louder", loc="left")
     return figure
 
 
-def draw_weight_maps(segments: NDArray[np.intp], weights: NDArray[np.floating], *, titles: Sequence[str]) -> Figure:
+def draw_weight_maps(where: ComponentMap, weights: NDArray[np.floating], *, titles: Sequence[str]) -> Figure:
     """Draw the weights [n_maps, K] of components in time and frequency, one small map a row, all on one scale."""
     n_columns = min(4, len(titles))
     n_rows = -(-len(titles) // n_columns)
@@ -234,8 +246,8 @@ def draw_weight_maps(segments: NDArray[np.intp], weights: NDArray[np.floating], 
     panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
     scale = Normalize(*(float(np.abs(weights).max() or 1.0) * np.array([-1.0, 1.0])))
     for axes, title, row in zip(panels, titles, weights, strict=False):
-        _show(axes, ScalarMappable(scale, DIVERGING).to_rgba(row[segments][::-1], bytes=True), *segments.shape)
-        _time_frequency_axes(axes, *segments.shape)
+        _show(axes, ScalarMappable(scale, DIVERGING).to_rgba(where.spread(row)[::-1], bytes=True), *where.shape)
+        _time_frequency_axes(axes, *where.shape)
         axes.set_title(title, fontsize=7.5, loc="left")
         axes.tick_params(labelsize=7)
         axes.label_outer()
@@ -246,6 +258,27 @@ def draw_weight_maps(segments: NDArray[np.intp], weights: NDArray[np.floating], 
     figure.supxlabel("time (s)", fontsize=9)
     figure.supylabel("frequency (Hz)", fontsize=9)
     figure.colorbar(ScalarMappable(scale, DIVERGING), ax=panels, aspect=40, pad=0.015, label="weight")
+    return figure
+
+
+def draw_parts(locations: Sequence[Location], weights: NDArray[np.floating], *, name: str, seconds: float) -> Figure:
+    """Draw the weights [K] on a score as one row for each part that sounds, over time; those of one moment add up."""
+    parts = list(dict.fromkeys(location.part for location in locations))
+    n_columns = math.ceil(seconds / FRAME_SECONDS)
+    cells, centres = np.zeros((len(parts), n_columns)), np.arange(n_columns) * FRAME_SECONDS
+    for location, weight in zip(locations, weights, strict=True):
+        inside = (centres >= location.start - 1e-6) & (centres <= location.end + FRAME_SECONDS / 2)
+        cells[parts.index(location.part), inside] += weight
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.4 * len(parts)), layout="constrained")
+    axes = figure.subplots()
+    largest = max(float(np.abs(cells).max()), 1e-12)
+    scale = Normalize(-largest, largest)
+    extent = (0.0, seconds, len(parts) - 0.5, -0.5)
+    axes.imshow(cells, cmap=DIVERGING, norm=scale, extent=extent, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(parts)), parts)
+    axes.set_xlabel("time (s)")
+    axes.set_title(f"Weight of each part on {spoken(name)}, moment by moment", loc="left")
+    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=axes, aspect=12, pad=0.015)
     return figure
 
 

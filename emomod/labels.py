@@ -15,6 +15,18 @@ MIDLEVEL_NAMES: tuple[str, ...] = (
 )
 EMOTION_NAMES: tuple[str, ...] = ("valence", "energy", "tension", "anger", "fear", "happy", "sad", "tender")
 SCORE_NAMES: tuple[str, ...] = MIDLEVEL_NAMES + EMOTION_NAMES
+LEVELS = ("midlevel", "emotion", "score")
+
+
+def level_of(name: str) -> str:
+    """Return the level of a score: midlevel or emotion, or "score" for what only another model gives.
+
+    >>> level_of("minorness"), level_of("happy"), level_of("guitar")
+    ('midlevel', 'emotion', 'score')
+    """
+    if name in MIDLEVEL_NAMES:
+        return "midlevel"
+    return "emotion" if name in EMOTION_NAMES else "score"
 
 
 def spoken(name: str) -> str:

@@ -18,13 +18,12 @@ from emomod.effects import MIN_CLIPS, ClipScores, CorpusEffects, check_enough, m
 from emomod.errors import EmomodError, InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
-from emomod.model.predictor import Predictor, load_predictor
+from emomod.model.predictor import ScoringModel, load_predictor, score_waveform
 from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.pipeline import POOR, model_record, predict
 from emomod.provenance import package_versions
 from emomod.report.compare_page import write_compare_page
 from emomod.report.effects_page import write_effects_page
-from emomod.rescoring import score_waveform
 from emomod.score_tables import load_scores
 from emomod.sentences import listed
 from emomod.stages import Stages
@@ -85,7 +84,7 @@ def effects_of_clips(
     *,
     out: str | Path,
     marks: Sequence[str] = (),
-    predictor: Predictor | None = None,
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> EffectsResult:
     """Hear clips, and all those in folders; write their effects into the folder ``out``.
@@ -118,7 +117,7 @@ def effects_of_table(
     *,
     out: str | Path,
     marks: Sequence[str] = (),
-    predictor: Predictor | None = None,
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> EffectsResult:
     """Write the effects of clips whose scores stand in a table, see ``load_scores``; as ``effects_of_clips`` else."""
@@ -130,7 +129,7 @@ def effects_of_table(
     return _write_effects(scores, record, out=out, inputs=[table], marks=marks, predictor=predictor, stages=stages)
 
 
-def layer_of(predictor: Predictor) -> MidToEmotion:
+def layer_of(predictor: ScoringModel) -> MidToEmotion:
     """Return the model's layer from mid-level features to emotions; InputError where it has none."""
     if predictor.mid_to_emotion is None:
         raise InputError("the model must have a mid-level layer, else its emotions cannot be split into effects")
@@ -138,7 +137,7 @@ def layer_of(predictor: Predictor) -> MidToEmotion:
 
 
 def _hear(
-    files: Sequence[str], names: Sequence[str], predictor: Predictor, stages: Stages
+    files: Sequence[str], names: Sequence[str], predictor: ScoringModel, stages: Stages
 ) -> tuple[ClipScores, dict[str, str]]:
     """Hear every file; return the scores of those that can be used, and why the others cannot."""
     heard, unusable = {}, {}
@@ -169,7 +168,7 @@ def _write_effects(
     out: str | Path,
     inputs: Sequence[str | Path],
     marks: Sequence[str],
-    predictor: Predictor,
+    predictor: ScoringModel,
     stages: Stages,
 ) -> EffectsResult:
     """Write effects.csv, scores.csv, correlations.csv, effects.json, effects.html and figures/."""
@@ -200,7 +199,7 @@ def _figures(effects: CorpusEffects, found: Correlations, marked: Sequence[int])
     }
 
 
-def _provenance(predictor: Predictor, layer: MidToEmotion) -> dict[str, Any]:
+def _provenance(predictor: ScoringModel, layer: MidToEmotion) -> dict[str, Any]:
     """What a record says of the model, its layer and the software."""
     weights = {
         emotion: dict(zip(MIDLEVEL_NAMES, row, strict=True))
@@ -209,7 +208,7 @@ def _provenance(predictor: Predictor, layer: MidToEmotion) -> dict[str, Any]:
     intercepts = dict(zip(EMOTION_NAMES, layer.intercepts.tolist(), strict=True))
     return {
         "layer": {"name": layer.name, "weights": weights, "intercepts": intercepts},
-        "model": model_record(predictor.checkpoint),
+        "model": model_record(predictor),
         "software": package_versions(),
     }
 
@@ -235,9 +234,9 @@ def _corpus_warnings(scores: ClipScores) -> list[str]:
     return [f"{n} clips are few: {rough}, and variance inflation needs {FEW}"]
 
 
-def _model_warnings(predictor: Predictor) -> list[str]:
+def _model_warnings(predictor: ScoringModel) -> list[str]:
     """Say which features the model has learned poorly, as far as its card knows."""
-    learned = predictor.checkpoint.card["figures"].get("test_r", {})
+    learned = predictor.card["figures"].get("test_r", {})
     known = {name: r for name in MIDLEVEL_NAMES if (r := learned.get(name)) is not None}
     poor = [f"{spoken(name)} (r = {r:.2f})" for name, r in known.items() if r < POOR]
     return [f"the model has learned poorly, by labels of clips it had not seen: {listed(poor)}"] if poor else []
@@ -247,7 +246,7 @@ def compare(
     paths: Sequence[str | Path],
     *,
     out: str | Path,
-    predictor: Predictor | None = None,
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
     """Hear two to six versions of a song; write what differs and why into the folder ``out``.
@@ -286,7 +285,7 @@ def _check_files(paths: Sequence[str | Path]) -> None:
     check_different([str(path) for path in paths], [file_sha256(path) for path in paths])
 
 
-def _version(path: str | Path, label: str, predictor: Predictor) -> tuple[Version, NDArray[np.float32]]:
+def _version(path: str | Path, label: str, predictor: ScoringModel) -> tuple[Version, NDArray[np.float32]]:
     """Hear a file; return what was heard, and PLAYED seconds of it from its first window that is not silent."""
     windows = [
         (start, score_waveform(predictor, y)) for start, y in read_windows(path, seconds=predictor.window_seconds)
@@ -297,7 +296,7 @@ def _version(path: str | Path, label: str, predictor: Predictor) -> tuple[Versio
     return Version(label, str(path), clip.sha256, clip.file_seconds, starts, scores), clip.y
 
 
-def _length_warnings(compared: Comparison, predictor: Predictor) -> list[str]:
+def _length_warnings(compared: Comparison, predictor: ScoringModel) -> list[str]:
     return [
         f"{version.label} is {version.seconds:.1f} s long, but the model learned from {predictor.window_seconds:g} s"
         for version in compared.versions

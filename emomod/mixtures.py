@@ -14,6 +14,12 @@ from emomod.model.predictor import Predict, checked_scores
 BATCH_SIZE = 16
 
 
+def model_inputs(predict: Predict, components: Components, gains: torch.Tensor) -> torch.Tensor:
+    """Return the mixtures of gains [n, K] as what the model takes; they can be differentiated by the gains."""
+    make = components.mix if predict.takes == "spectrogram" else components.sound
+    return make(gains.to(predict.device))
+
+
 def score_mixtures(
     predict: Predict,
     components: Components,
@@ -36,7 +42,7 @@ def score_mixtures(
         batch = factors[first : first + size]
         # a batch of one is doubled: for a single input, libraries choose kernels that round differently
         mixed = batch.repeat(2, axis=0) if len(batch) == 1 else batch
-        mixtures = components.mix(torch.from_numpy(mixed).to(predict.device))
+        mixtures = model_inputs(predict, components, torch.from_numpy(mixed))
         found.append(checked_scores(predict, predict(mixtures), n=len(mixed))[: len(batch)])
         advance(len(batch))
     return np.vstack(found)

@@ -6,20 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.attribution.lime import LimeSettings
+from emomod.attribution.methods import MethodSettings, as_method, explain_with, name_of
 from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, write_wav
 from emomod.checks import check_choice, check_count, check_number, check_rng
-from emomod.component_weights import parse_rule, select_components
-from emomod.components.segments import MIN_SIZE, SCALE, SegmentComponents, cut_segments
+from emomod.component_map import ComponentMap
+from emomod.component_weights import complexity, parse_rule, select_components
+from emomod.components.base import Components, sound_of
+from emomod.components.kinds import DEFAULT, cut, parse_kinds, told
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
-from emomod.model.checkpoint import Checkpoint, default_checkpoint_path
-from emomod.model.predictor import Predictor, load_predictor, score_spectrogram
+from emomod.model.predictor import Predictor, ScoringModel, load_predictor, score_waveform
+from emomod.model.probe import probe
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
 from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.provenance import package_versions
 from emomod.report.page import write_report
-from emomod.rescoring import CONTROL_KINDS, ScoreShift, control_shifts, score_file, score_waveform, snr_db
+from emomod.rescoring import CONTROL_KINDS, ScoreShift, control_shifts, score_file, snr_db
 from emomod.result import DIRECTIONS, Modification, Prediction, RunResult, scores_by_level
 from emomod.sentences import explain_in_words
 from emomod.spectrogram import compute_spectrogram
@@ -34,7 +37,7 @@ class ModifySettings:
 
     gain_db: float = 6.0  # 0..40
     sides: str = "positive"  # whose gains change: positive, negative, both
-    rule: str = "bh:0.05"  # which components stand out, see emomod.component_weights
+    rule: str = ""  # which components stand out, see emomod.component_weights; empty: its default_rule
     bits: int = 24  # 16 or 24, of the written files
     n_controls: int = 99  # random changes of each kind beside each version
     seed: int = 0
@@ -42,7 +45,8 @@ class ModifySettings:
     def __post_init__(self) -> None:
         check_number("gain_db", self.gain_db, low=0.0, high=MAX_GAIN_DB)
         check_choice("sides", self.sides, SIDES)
-        parse_rule(self.rule)
+        if self.rule:
+            parse_rule(self.rule)
         check_choice("bits", str(self.bits), [str(bits) for bits in SUBTYPES])
         check_count("n_controls", self.n_controls)
         check_rng(self.seed)
@@ -53,8 +57,13 @@ class RunSettings:
     """Settings of the whole job."""
 
     start: float = 0.0  # s, where the window begins in the file
-    lime: LimeSettings = field(default_factory=LimeSettings)
+    components: str = DEFAULT  # how the sound is cut, see emomod.components.kinds
+    method: MethodSettings | str = field(default_factory=LimeSettings)  # settings, or a text such as "occlusion"
     modify: ModifySettings = field(default_factory=ModifySettings)
+
+    def __post_init__(self) -> None:
+        parse_kinds(self.components)
+        object.__setattr__(self, "method", as_method(self.method))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,53 +71,72 @@ class _Explained:
     """A clip with all that modifying it needs."""
 
     clip: Clip
-    components: SegmentComponents
+    components: Components
     explanation: Explanation
-    predictor: Predictor
+    predictor: ScoringModel
 
 
-def predict(path: str | Path, *, predictor: Predictor | None = None, stages: Stages | None = None) -> Prediction:
+def predict(path: str | Path, *, predictor: ScoringModel | None = None, stages: Stages | None = None) -> Prediction:
     """Return what the model hears in a file; a long file is averaged over evenly spread windows."""
     predictor, stages = predictor or load_predictor(), stages or Stages()
     with stages.stage(f"listening to {path}"):
         scores = [score_waveform(predictor, y) for _, y in read_windows(path, seconds=predictor.window_seconds)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
-    return Prediction(str(path), levels["midlevel"], levels["emotion"], len(scores))
+    return Prediction(str(path), levels, len(scores))
 
 
 def explain(
     path: str | Path,
     *,
     start: float = 0.0,
-    settings: LimeSettings | None = None,
-    predictor: Predictor | None = None,
+    components: str = DEFAULT,
+    method: MethodSettings | str = "lime",
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> Explanation:
-    """Return the two-level explanation, for all scores, of the window of a sound file that begins at ``start`` (s)."""
-    job = RunSettings(start, settings or LimeSettings())
+    """Return the explanation, for all scores, of the window of a sound file that begins at ``start`` (s).
+
+    ``components`` says how the sound is cut ("felzenszwalb", "stems:drums=d.wav,bass=b.wav x time:seconds=2"; all are
+    listed by ``emomod components``), ``method`` how the components are weighed: a text ("occlusion:off=silence"; see
+    ``emomod methods``), or settings.
+    """
+    job = RunSettings(start, components, method)
     return _explain(path, job, predictor or load_predictor(), stages or Stages()).explanation
 
 
-def _explain(path: str | Path, settings: RunSettings, predictor: Predictor, stages: Stages) -> _Explained:
+def _explain(path: str | Path, settings: RunSettings, predictor: ScoringModel, stages: Stages) -> _Explained:
     with stages.stage("reading"):
         clip = read_clip(path, start=settings.start, seconds=predictor.window_seconds)
-    with stages.stage("spectrogram and segments"):
-        components = cut_segments(compute_spectrogram(clip.y), device=predictor.device)
-        scores = score_spectrogram(predictor, components.spectrogram.log_spectrogram)
+        told_of_model = () if isinstance(predictor, Predictor) else probe(predictor, clip.y)
+        scores = score_waveform(predictor, clip.y)
+    with stages.stage("cutting into components"):
+        sound = sound_of(clip.y, start=clip.start)
+        components = cut(sound, settings.components, device=predictor.device)
     with stages.stage("explaining"):
-        weights = explain_with_lime(predictor, components, settings=settings.lime, progress=stages.progress)
+        method = as_method(settings.method)
+        weights = explain_with(predictor, components, settings=method, progress=stages.progress)
     layer = predictor.mid_to_emotion
     effects = compute_effects(layer, scores[: layer.weights.shape[1]]) if layer else None
     record = {
         "clip": {"path": clip.path, "sha256": clip.sha256, "start": clip.start, "seconds": clip.seconds},
-        "model": {"name": predictor.checkpoint.card["name"], "sha256": predictor.checkpoint.sha256},
-        "components": {"kind": "felzenszwalb", "scale": SCALE, "min_size": MIN_SIZE},
-        "lime": asdict(settings.lime),
+        "model": {
+            "name": predictor.card["name"],
+            "sha256": predictor.sha256,
+            "origin": predictor.origin,
+            "notes": [*predictor.card.get("notes", ()), *told_of_model],
+        },
+        "components": told(settings.components, components),
+        "method": method_record(method),
         "versions": package_versions(),
     }
-    located = tuple(components.locations())
-    explanation = Explanation(predictor.names, scores, effects, weights, components.segments, located, record)
+    where, located = ComponentMap(components.shares(), sound.spectrogram.shape), tuple(components.locations())
+    explanation = Explanation(predictor.names, scores, effects, weights, where, located, record)
     return _Explained(clip, components, explanation, predictor)
+
+
+def method_record(method: MethodSettings) -> dict[str, Any]:
+    """A method's name and settings, for a record."""
+    return {"name": name_of(method), **asdict(method)}
 
 
 def modify(
@@ -118,22 +146,31 @@ def modify(
     target: str,
     out: str | Path,
     settings: ModifySettings | None = None,
-    predictor: Predictor | None = None,
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> Modification:
     """Write versions of an explained clip into the folder ``out``; re-score what was written.
 
-    Raises InputError when ``path`` or ``predictor`` is not the one that was explained, or there is no such ``target``.
+    Raises InputError when ``path`` or ``predictor`` is not the one that was explained, there is no such ``target``, or
+    the components are others than then, as another version of a library may cut them.
     """
     settings, predictor = settings or ModifySettings(), predictor or load_predictor()
     explanation.weights.index(target)
-    told = explanation.record["clip"]
-    clip = read_clip(path, start=told["start"], seconds=predictor.window_seconds)
-    if clip.sha256 != told["sha256"]:
-        raise InputError(f"path must be the file that was explained ({told['path']}); {path} has other content")
-    if predictor.checkpoint.sha256 != explanation.record["model"]["sha256"]:
-        raise InputError(f"predictor must be the one that was explained, got {predictor.checkpoint.path}")
-    components = SegmentComponents(compute_spectrogram(clip.y), explanation.segments, predictor.device)
+    record = explanation.record
+    clip = read_clip(path, start=record["clip"]["start"], seconds=predictor.window_seconds)
+    if clip.sha256 != record["clip"]["sha256"]:
+        raise InputError(
+            f"path must be the file that was explained ({record['clip']['path']}); {path} has other content"
+        )
+    if predictor.sha256 != record["model"]["sha256"]:
+        raise InputError(
+            f"predictor must be the one that was explained, got {predictor.origin or predictor.card['name']}"
+        )
+    components = cut(sound_of(clip.y, start=clip.start), record["components"]["text"], device=predictor.device)
+    if not explanation.where.agrees(components.shares()):
+        raise InputError(
+            f"components must be those that were explained; {record['components']['text']} gives others here now"
+        )
     explained = _Explained(clip, components, explanation, predictor)
     with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings, stages=stages or Stages())
@@ -189,7 +226,7 @@ def run(
     target: str,
     out: str | Path,
     settings: RunSettings | None = None,
-    predictor: Predictor | None = None,
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> RunResult:
     """Explain ``target`` in a window of a clip, write enhanced and weakened versions, re-score them, write a report.
@@ -206,7 +243,7 @@ def run(
         sentence = explain_in_words(explained.explanation, changed.selection)
         explained.explanation.save(folder)
         record = _record(explained, changed, settings=settings, sentence=sentence)
-        spectrogram = explained.components.spectrogram.log_spectrogram
+        spectrogram = compute_spectrogram(explained.clip.y).log_spectrogram
         result = RunResult(Path(out), explained.explanation, changed, spectrogram, sentence, record)
         with stages.stage("report"):
             write_report(result, folder)
@@ -223,28 +260,31 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
         "sentence": sentence,
         "warnings": _warnings(explained, changed),
         "predictions": {"before": scores_by_level(explanation.names, explanation.scores)} | after,
+        "components": explanation.record["components"],
         "n_components": explained.components.n_components,
+        "complexity": complexity(explanation.weights.weights[explanation.weights.index(changed.target)]),
         "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
         "fit_r2": dict(zip(explanation.names, explanation.weights.fit_r2.tolist(), strict=True)),
         "clip_r2": explanation.weights.clip_r2,
         "clip": clip.path,
         "clip_sha256": clip.sha256,
         "window": {"start": clip.start, "seconds": clip.seconds, "file_seconds": clip.file_seconds},
-        "model": model_record(explained.predictor.checkpoint),
-        "settings": asdict(settings),
+        "model": model_record(explained.predictor),
+        "settings": asdict(settings) | {"method": explanation.record["method"]},
         "versions": package_versions(),
     }
 
 
-def model_record(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The model card, the hash, and the path of a checkpoint that is not the one that ships."""
-    card = {key: value for key, value in checkpoint.card.items() if key != "front_end"} | {"sha256": checkpoint.sha256}
-    return card if checkpoint.path == str(default_checkpoint_path()) else card | {"path": checkpoint.path}
+def model_record(predictor: ScoringModel) -> dict[str, Any]:
+    """The model card, the hash, and what names a model on the command line that is not the one that ships."""
+    card = {key: value for key, value in predictor.card.items() if key != "front_end"} | {"sha256": predictor.sha256}
+    return card | {"origin": predictor.origin} if predictor.origin else card
 
 
 def _warnings(explained: _Explained, changed: Modification) -> list[str]:
     """What a user should know before trusting the result."""
-    found, clip, predictor, target = [], explained.clip, explained.predictor, changed.target
+    clip, predictor, target = explained.clip, explained.predictor, changed.target
+    found = [note for part in ("components", "model") for note in explained.explanation.record[part]["notes"]]
     for side, verb in (("positive", "for"), ("negative", "against")):
         if not getattr(changed.selection, side).size:
             found.append(f"no component speaks {verb} {target} by the rule {changed.selection.rule}")
@@ -252,7 +292,7 @@ def _warnings(explained: _Explained, changed: Modification) -> list[str]:
         found.append(
             f"the sound is {clip.seconds:.1f} s long, but the model learned from {predictor.window_seconds:g} s"
         )
-    learned = predictor.checkpoint.card["figures"].get("test_r", {}).get(target)
+    learned = predictor.card["figures"].get("test_r", {}).get(target)
     if learned is not None and learned < POOR:
         found.append(f"the model has learned {target} poorly: r = {learned:.2f} with labels of clips it had not seen")
     wrong = [s.version for s in changed.shifts if s.shift[s.names.index(target)] * DIRECTIONS[s.version] < 0]

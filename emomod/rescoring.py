@@ -17,17 +17,11 @@ from numpy.typing import NDArray
 from emomod.audio import quantise, read_clip
 from emomod.checks import check_choice, check_count, check_rng
 from emomod.components.base import Components
-from emomod.model.predictor import Predict, score_spectrogram
+from emomod.model.predictor import Predict, score_waveform
 from emomod.modification import CEILING
-from emomod.spectrogram import compute_spectrogram
 
 CONTROL_KINDS = ("count", "energy")
 FAINT = 1e-12  # share of the energy below which a change is one of silence
-
-
-def score_waveform(predict: Predict, y: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the scores [n_names] of a waveform [n_samples], mono at 22 050 Hz."""
-    return score_spectrogram(predict, compute_spectrogram(y).log_spectrogram)
 
 
 def score_file(predict: Predict, path: str | Path, *, start: float = 0.0, seconds: float = 10.0) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emomod.component_weights import Selection
 from emomod.explanation import Explanation
-from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
+from emomod.labels import LEVELS, level_of, spoken
 from emomod.notebook import Shift, page_html, player_html, table_html
 from emomod.rescoring import ScoreShift
 
@@ -19,10 +19,14 @@ CONTROL_FIELDS = ("p_value", "share_beaten", "mean_shift", "shift_05", "shift_95
 
 
 def scores_by_level(names: tuple[str, ...], scores: NDArray[np.floating]) -> dict[str, dict[str, float]]:
-    """Return ``{"midlevel": {name: score}, "emotion": {name: score}}`` of scores [n_names]."""
-    named = {name: float(score) for name, score in zip(names, scores, strict=True)}
-    levels = {"midlevel": MIDLEVEL_NAMES, "emotion": EMOTION_NAMES}
-    return {level: {name: named[name] for name in known if name in named} for level, known in levels.items()}
+    """Return ``{"midlevel": {name: score}, "emotion": {name: score}}`` of scores [n_names].
+
+    "score" holds, where there are any, those that only another model gives.
+    """
+    found: dict[str, dict[str, float]] = {level: {} for level in LEVELS}
+    for name, score in zip(names, scores, strict=True):
+        found[level_of(name)][name] = float(score)
+    return {level: named for level, named in found.items() if named or level != "score"}
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,26 @@ class Prediction:
     """What the model hears in a file."""
 
     file: str
-    midlevel: dict[str, float]  # 0..1; empty for a model without a mid-level layer
-    emotion: dict[str, float]  # 0..1
+    levels: dict[str, dict[str, float]]  # scores by name, by level, see scores_by_level
     n_windows: int  # averaged
+
+    @property
+    def midlevel(self) -> dict[str, float]:
+        """Mid-level features, 0..1; empty for a model without a mid-level layer."""
+        return self.levels["midlevel"]
+
+    @property
+    def emotion(self) -> dict[str, float]:
+        """Emotions, 0..1."""
+        return self.levels["emotion"]
 
     def as_dict(self) -> dict[str, Any]:
         """The prediction for JSON."""
-        return {"file": self.file, "midlevel": self.midlevel, "emotion": self.emotion, "n_windows": self.n_windows}
+        return {"file": self.file, **self.levels, "n_windows": self.n_windows}
 
     def _repr_html_(self) -> str:
-        scores = [*self.midlevel.items(), *self.emotion.items()]
-        return table_html(("score", "0..1"), [(spoken(name), score) for name, score in scores], caption=self.file)
+        scores = [item for level in self.levels.values() for item in level.items()]
+        return table_html(("score", "value"), [(spoken(name), score) for name, score in scores], caption=self.file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +122,7 @@ class Modification:
         """One row a score: level, before, after, shift and two-sided p-values against each kind of control."""
         rows = []
         for column, name in enumerate(self.shifts[0].names):
-            row: dict[str, Any] = {"name": name, "level": "midlevel" if name in MIDLEVEL_NAMES else "emotion"}
+            row: dict[str, Any] = {"name": name, "level": level_of(name)}
             row["before"] = float(self.shifts[0].before[column])
             for shift in self.shifts:
                 row[shift.version] = float(shift.after[column])

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from emomod.component_map import Location
 from emomod.component_weights import Selection, select_components
-from emomod.components.base import Location
 from emomod.explanation import Effects, Explanation
 from emomod.labels import EMOTION_NAMES, spoken
 
 HIGH, LOW = 0.6, 0.4  # scores are ratings x 0.1 on 0..1
 SHORT = 0.5  # s; of a longer component the beginning and end are named
+WIDE = 2.0**8  # times the lowest frequency: eight octaves
 MOMENTS = 3  # components named for each side
 BANDS = ((200.0, "below 200 Hz"), (2000.0, "between 200 Hz and 2 kHz"), (np.inf, "above 2 kHz"))
 
@@ -53,16 +54,29 @@ def moment(location: Location) -> str:
     return f"{location.centre:.1f} s" if short else f"{location.start:.1f} to {location.end:.1f} s"
 
 
+def register(location: Location) -> str:
+    """Say in which register a component lies.
+
+    >>> register(Location(0.0, 1.0, 0.5, 3000, 9000)), register(Location(0.0, 1.0, 0.5, 22, 10500))
+    ('above 2 kHz', 'all registers')
+    """
+    if location.high / max(location.low, 1.0) > WIDE:
+        return "all registers"
+    middle = float(np.sqrt(location.low * location.high))
+    return next(words for limit, words in BANDS if middle < limit)
+
+
 def places(locations: Sequence[Location]) -> str:
-    """Say where components lie, grouped by register.
+    """Say where components lie, grouped by what sounds or, where that has no name, by register.
 
     >>> places([Location(1.0, 1.4, 1.2, 40, 150), Location(3.2, 5.6, 3.4, 40, 150), Location(5, 5.1, 5, 3000, 9000)])
     '1.2 s and 3.2 to 5.6 s (below 200 Hz); 5.0 s (above 2 kHz)'
+    >>> places([Location(1.0, 2.0, 1.2, 20, 11000, "drums")])
+    '1.0 to 2.0 s (drums)'
     """
     groups: dict[str, list[str]] = {}
     for location in sorted(locations, key=lambda found: found.centre):
-        middle = float(np.sqrt(location.low * location.high))
-        times = groups.setdefault(next(words for limit, words in BANDS if middle < limit), [])
+        times = groups.setdefault(location.part or register(location), [])
         if (time := moment(location)) not in times:
             times.append(time)
     return "; ".join(f"{listed(times)} ({words})" for words, times in groups.items())

@@ -110,15 +110,29 @@ def n_frames_of(n_samples: int) -> int:
     return max(1, n_samples // HOP_LENGTH)
 
 
-def log_magnitude(transform: torch.Tensor) -> torch.Tensor:
-    """log10(1 + filtered magnitude) [..., n_bands, n_frames] of a complex STFT [..., n_fft // 2 + 1, n_frames]."""
+def band_magnitudes(transform: torch.Tensor) -> torch.Tensor:
+    """Filtered magnitude [..., n_bands, n_frames] of a complex STFT [..., n_fft // 2 + 1, n_frames]."""
     bands = torch.from_numpy(filterbank()).to(transform.device)
-    return torch.log10(1.0 + bands.T @ transform[..., :-1, :].abs())
+    return bands.T @ transform[..., :-1, :].abs()
+
+
+def spread_bands(gains: torch.Tensor) -> torch.Tensor:
+    """Gains of STFT bins [..., n_fft // 2 + 1, n_frames] from those of bands [..., n_bands, n_frames]."""
+    return _spread().to(gains.device) @ gains
+
+
+def band_energies(transform: torch.Tensor) -> torch.Tensor:
+    """Energy [..., n_bands, n_frames] of each cell of a complex STFT, shared out as gains are spread; float64.
+
+    They sum to the STFT's energy.
+    """
+    return _spread().to(transform.device).T.double() @ transform.abs().double().square()
 
 
 def istft(transform: torch.Tensor, *, n_samples: int) -> torch.Tensor:
-    """The waveform [n_samples] of a complex STFT with the frames that ``stft`` gives."""
-    return torch.istft(transform, N_FFT, HOP_LENGTH, window=_window(), center=True, length=n_samples)
+    """The waveforms [..., n_samples] of complex STFTs with the frames that ``stft`` gives."""
+    window = _window().to(transform.device)
+    return torch.istft(transform, N_FFT, HOP_LENGTH, window=window, center=True, length=n_samples)
 
 
 def all_frames(seen: torch.Tensor, *, n_stft_frames: int) -> torch.Tensor:
@@ -155,7 +169,7 @@ class Spectrogram:
         return (istft(changed, n_samples=self.n_samples) * self.peak).numpy()
 
     def _masked(self, cells: torch.Tensor) -> torch.Tensor:
-        return self.transform * all_frames(_spread() @ cells, n_stft_frames=self.transform.shape[1])
+        return self.transform * all_frames(spread_bands(cells), n_stft_frames=self.transform.shape[1])
 
     def _inverted(self, cells: torch.Tensor) -> torch.Tensor:
         bands = cells * (10.0**self.log_spectrogram - 1.0)
@@ -175,11 +189,4 @@ def compute_spectrogram(y: ArrayLike) -> Spectrogram:
         raise InputError("y must not be silent: there is nothing to hear in it")
     transform = stft(waveform / np.float32(peak))
     seen = transform[:, : n_frames_of(waveform.size)]
-    return Spectrogram(log_magnitude(seen), transform, peak, waveform.size)
-
-
-def cell_energies(spectrogram: Spectrogram) -> NDArray[np.float64]:
-    """Energy [n_bands, n_frames] of each cell, shared out as the gains are; they sum to the STFT's energy."""
-    seen = spectrogram.transform[:, : spectrogram.shape[1]]
-    energies: NDArray[np.float64] = (_spread().T.double() @ seen.abs().double().square()).numpy()
-    return energies
+    return Spectrogram(torch.log10(1.0 + band_magnitudes(seen)), transform, peak, waveform.size)

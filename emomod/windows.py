@@ -8,7 +8,7 @@ from typing import Any
 
 from emomod.audio import read_windows
 from emomod.errors import InputError
-from emomod.model.predictor import Predictor, load_predictor
+from emomod.model.predictor import ScoringModel, load_predictor
 from emomod.output import check_writable, write_csv
 from emomod.pipeline import RunSettings, run
 from emomod.result import RunResult
@@ -32,7 +32,7 @@ def run_windows(
     target: str,
     out: str | Path,
     settings: RunSettings | None = None,
-    predictor: Predictor | None = None,
+    predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> Iterator[RunResult]:
     """Run the job on every window that sounds, each into its folder ``out/NNNN.Ns``; yield results one by one.

@@ -9,14 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from emomod.audio import read_clip
-from emomod.components.segments import SegmentComponents, cut_segments
-from emomod.components.sources import SourceComponents, cut_sources
+from emomod.components.base import Layers, sound_of
+from emomod.components.kinds import cut
+from emomod.components.layered import LayeredComponents, layered
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
 from emomod.corpus.render import draw_clip, open_studio
 from emomod.corpus.stems import Stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
-from emomod.spectrogram import compute_spectrogram
+from emomod.spectrogram import stft
 
 SEED = 3_000_017  # of the rendered clips: no corpus has it unless on purpose
 
@@ -28,11 +29,11 @@ class Case:
     name: str
     song: str  # what it is from: clips of one song are drawn together for intervals
     y: NDArray[np.float32]  # [n_samples], mono at 22 050 Hz
-    components: SegmentComponents
+    components: LayeredComponents
 
-    def changed(self, y: NDArray[np.float32]) -> SegmentComponents:
+    def changed(self, y: NDArray[np.float32]) -> LayeredComponents:
         """A changed sound of the same length, cut as this clip is, so that components can be told to be the same."""
-        return SegmentComponents(compute_spectrogram(y), self.components.segments, self.components.device)
+        return layered(sound_of(y), regions=self.components.regions, device=self.components.device)
 
 
 def settings_of_cases(synthesiser: str, *, scores: str | None = None) -> CorpusSettings:
@@ -65,9 +66,19 @@ def file_cases(paths: Sequence[str | Path], *, seconds: float = 10.0, device: to
 
 
 def _cut(name: str, song: str, y: NDArray[np.float32], device: torch.device | str) -> Case:
-    return Case(name, song, y, cut_segments(compute_spectrogram(y), device=device))
+    return Case(name, song, y, cut(sound_of(y), device=device))
 
 
-def cut_stems(stems: Stems, *, n_segments: int, device: torch.device | str = "cpu") -> SourceComponents:
-    """True stems in ``n_segments`` stretches of time as components; their noise floor always sounds."""
-    return cut_sources(stems.names, stems.parts, n_segments=n_segments, rest=stems.rest, device=device)
+def cut_stems(stems: Stems, *, n_stretches: int, device: torch.device | str = "cpu") -> LayeredComponents:
+    """True stems in ``n_stretches`` of time as components; their noise floor always sounds."""
+    sound = sound_of(stems.mix)
+    peak = np.float32(sound.spectrogram.peak)
+    transforms = torch.stack([stft(y / peak) for y in stems.parts])
+    layers = Layers(tuple(stems.names), transforms, shared_phase=False, rest=stft(stems.rest / peak))
+    return layered(sound, layers=layers, regions=_stretches(sound.spectrogram.shape, n_stretches), device=device)
+
+
+def _stretches(shape: tuple[int, int], n_stretches: int) -> NDArray[np.intp]:
+    """The stretch of time [n_bands, n_frames] of each cell; all are equally long."""
+    n_bands, n_frames = shape
+    return np.tile(np.arange(n_frames) * n_stretches // n_frames, (n_bands, 1))

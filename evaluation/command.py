@@ -12,7 +12,7 @@ from emomod.audio import file_sha256
 from emomod.corpus.render import open_studio
 from emomod.corpus.store import COMPOSER_VERSION
 from emomod.errors import InputError
-from emomod.model.predictor import load_predictor
+from emomod.model.load import load_model
 from emomod.output import to_json, whole_file, write_csv
 from emomod.provenance import machine, package_versions
 from emomod.report.words import number
@@ -36,14 +36,14 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
         write_report(arguments.out)
         return read_summary(arguments.out)
     preset = preset_of(arguments.preset)
-    predictor = load_predictor(arguments.checkpoint, device=arguments.device)
+    predictor = load_model(arguments.model, device=arguments.device)
     scores = None if arguments.scores is None else str(arguments.scores)
     corpus = settings_of_cases(synthesiser_at_hand(), scores=scores)
     given = file_cases(arguments.clip, device=predictor.device)
     record = {
         "preset": arguments.preset,
         "settings": asdict(preset),
-        "model": {"name": predictor.checkpoint.card["name"], "sha256": predictor.checkpoint.sha256},
+        "model": {"name": predictor.card["name"], "sha256": predictor.sha256},
         "clips": {case.name: file_sha256(path) for case, path in zip(given, arguments.clip, strict=True)},
         "music": open_studio(corpus).description | {"synthesiser": corpus.synthesiser, "composer": COMPOSER_VERSION},
         "versions": package_versions(),
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
 def command_of(arguments: argparse.Namespace) -> str:
     """The command that gives these results."""
     words = ["emomod", "evaluate", arguments.experiment, "--preset", arguments.preset, "--out", arguments.out]
-    for name in ("clip", "scores", "checkpoint"):
+    for name in ("clip", "scores", "model"):
         value = getattr(arguments, name)
         if value:
             words += [f"--{name}", *(value if isinstance(value, list) else [value])]

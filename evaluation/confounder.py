@@ -29,7 +29,7 @@ from torch import nn
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.checks import check_count, check_number, check_rng
-from emomod.components.sources import SourceComponents
+from emomod.components.layered import LayeredComponents
 from emomod.corpus.acoustics import draw_acoustics
 from emomod.corpus.compose import compose
 from emomod.corpus.render import Studio, open_studio
@@ -38,7 +38,7 @@ from emomod.corpus.stems import Stems, recorded_stems, render_stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.model.network import EmotionNetwork
-from emomod.model.predictor import Predict
+from emomod.model.predictor import Predict, Takes
 from emomod.spectrogram import compute_spectrogram
 from evaluation.cases import cut_stems
 
@@ -91,10 +91,20 @@ class Classifier:
     names: tuple[str, ...] = ("guitar",)
     mid_to_emotion: None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    takes: Takes = "spectrogram"
+
+    @property
+    def module(self) -> nn.Module:
+        """The network, without its head."""
+        return self.network
 
     @torch.inference_mode()
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         """Return chances [n, 1] of log spectrograms [n, n_bands, n_frames]."""
+        return self.differentiable(spectrograms)
+
+    def differentiable(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+        """Return the same chances, with what their gradients need."""
         chances: torch.Tensor = torch.sigmoid(self.head(self.network.features(spectrograms)))
         return chances
 
@@ -185,7 +195,7 @@ def judge(classifier: Predict, clips: Sequence[LabelledStems], settings: Confoun
     """A row for each clip: chance of a guitar, the part of its highest component and that of its loudest."""
     rows = []
     for index, clip in enumerate(clips):
-        components = cut_stems(clip.stems, n_segments=settings.n_segments)
+        components = cut_stems(clip.stems, n_stretches=settings.n_segments)
         weights = explain_with_lime(classifier, components, settings=settings.lime)
         chance = float(classifier(components.mix(torch.ones(2, components.n_components)))[0, 0])
         values = weights.weights[0] * (1.0 if chance > 0.5 else -1.0)
@@ -206,24 +216,41 @@ def judge(classifier: Predict, clips: Sequence[LabelledStems], settings: Confoun
     return rows
 
 
-def _part_of(components: SourceComponents, values: NDArray[np.float64]) -> str:
+def _part_of(components: LayeredComponents, values: NDArray[np.float64]) -> str:
     """The part that the component of the highest value belongs to."""
-    return components.names[int(values.argmax()) // components.n_segments]
+    return components.names[int(values.argmax()) // components.n_regions]
+
+
+def confounded_classifier(settings: ConfounderSettings, *, n_bad: int) -> tuple[Classifier, list[Stems]]:
+    """The classifier of confounded clips that ``evaluate`` trains, and the first ``n_bad`` of its bad clips."""
+    studio = _open(settings)
+    kinds = [(guitar, guitar) for guitar, _ in _training_kinds(settings)]
+    classifier = train_classifier(draw_clips(settings, kinds, studio=studio, stream=0), settings)
+    bad = draw_clips(settings, [(False, True)] * n_bad, studio=studio, stream=2)
+    return classifier, [clip.stems for clip in bad]
+
+
+def _open(settings: ConfounderSettings) -> Studio:
+    return open_studio(CorpusSettings(1, seed=settings.seed, synthesiser=settings.synthesiser))
+
+
+def _training_kinds(settings: ConfounderSettings) -> list[tuple[bool, bool]]:
+    """Whether each training clip has a guitar, and in the clean set drums; half of them do."""
+    rng = np.random.default_rng([settings.seed, 3])
+    halves = [rng.permutation(np.arange(settings.n_training) % 2 == 0).tolist() for _ in range(2)]
+    return list(zip(*halves, strict=True))
 
 
 def evaluate(settings: ConfounderSettings | None = None) -> list[dict[str, Any]]:
     """Train both classifiers and explain them on the bad clips: a row for each ("confounded" or "clean") and clip."""
     settings = settings or ConfounderSettings()
-    studio = open_studio(CorpusSettings(1, seed=settings.seed, synthesiser=settings.synthesiser))
-    rng = np.random.default_rng([settings.seed, 3])
-    guitars = rng.permutation(np.arange(settings.n_training) % 2 == 0).tolist()
-    with_drums = rng.permutation(np.arange(settings.n_training) % 2 == 0).tolist()
+    studio, clean = _open(settings), _training_kinds(settings)
+    confounded = [(guitar, guitar) for guitar, _ in clean]
     bad = draw_clips(settings, [(False, True)] * settings.n_bad, studio=studio, stream=2)
     held_out = [(bool(k % 2), bool(k // 2 % 2)) for k in range(settings.n_bad)]
     fair = draw_clips(settings, held_out, studio=studio, stream=3)
     rows = []
-    for stream, (name, drums) in enumerate({"confounded": guitars, "clean": with_drums}.items()):
-        kinds = list(zip(guitars, drums, strict=True))
+    for stream, (name, kinds) in enumerate({"confounded": confounded, "clean": clean}.items()):
         classifier = train_classifier(draw_clips(settings, kinds, studio=studio, stream=stream), settings)
         accuracy = _accuracy(classifier, fair)
         rows += [{"classifier": name, **row, "fair_accuracy": accuracy} for row in judge(classifier, bad, settings)]

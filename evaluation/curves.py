@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emomod.checks import check_count, check_rng
-from emomod.perturbation import off_gain
+from emomod.components.off import off_gain
 from evaluation.checks import check_numbers
 
 Array = NDArray[np.float64]

@@ -8,21 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.attribution.lime import explain_with_lime, held_out_masks, lime_curve
+from emomod.attribution.common import held_out_masks
+from emomod.attribution.lime import explain_with_lime, lime_curve
 from emomod.audio import SAMPLE_RATE
+from emomod.component_map import map_of_labels
 from emomod.component_weights import ComponentWeights, select_components
-from emomod.components.base import Components
-from emomod.components.segments import cut_segments
+from emomod.components.base import Components, sound_of
+from emomod.components.kinds import cut
+from emomod.components.off import off_gain
 from emomod.corpus.codecs import mp3, through_codec
 from emomod.corpus.pair_clips import HeardPair, draw_pairs, hear_pairs
 from emomod.corpus.pairs import KINDS
 from emomod.corpus.render import Studio, open_studio
 from emomod.corpus.store import CorpusSettings
-from emomod.labels import SCORE_NAMES, spoken
-from emomod.model.predictor import Predict, Predictor
-from emomod.perturbation import least_perturbations, off_gain
-from emomod.spectrogram import compute_spectrogram
-from evaluation import confounder, faithfulness, fidelity, sanity, stability, sweep, truth
+from emomod.errors import InputError
+from emomod.labels import spoken
+from emomod.model.predictor import Predict, Predictor, ScoringModel
+from emomod.perturbation import least_perturbations
+from evaluation import confounder, faithfulness, fidelity, kinds, methods, sanity, stability, sweep, truth
 from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
 from evaluation.cases import Case, cut_stems
 from evaluation.preset import Preset
@@ -40,7 +43,7 @@ Wave = NDArray[np.float32]
 class Job:
     """All that an experiment needs."""
 
-    predictor: Predictor
+    predictor: ScoringModel
     cases: list[Case]  # the first n_stability and n_sanity of them for these
     corpus: CorpusSettings  # that pairs are drawn from
     preset: Preset
@@ -70,7 +73,7 @@ class Job:
     @property
     def targets(self) -> tuple[str, ...]:
         """The model's scores."""
-        return tuple(name for name in SCORE_NAMES if name in self.predictor.names)
+        return self.predictor.names
 
 
 # ---- stability -------------------------------------------------------------------------------------------------------
@@ -222,17 +225,22 @@ def faithfulness_of_weights(job: Job) -> Rows:
 
 def sanity_of_explanations(job: Job) -> Rows:
     """Similarity to explanations of models with weights drawn anew, one layer deep and all, and of random labels."""
+    predictor = job.predictor
+    if not isinstance(predictor, Predictor):
+        raise InputError(
+            "model must be a checkpoint of emomod, whose weights can be drawn anew, to be tested for sanity"
+        )
 
     @cache
     def others() -> dict[str, Predictor]:
         depths = {"head": 1, "all layers": None}
         drawn = {
-            f"{name} drawn anew ({seed + 1})": sanity.randomise_weights(job.predictor, n_layers=n_layers, seed=seed)
+            f"{name} drawn anew ({seed + 1})": sanity.randomise_weights(predictor, n_layers=n_layers, seed=seed)
             for name, n_layers in depths.items()
             for seed in range(N_RANDOM_MODELS)
         }
         job.log("sanity: training a model on labels that are dealt out at random")
-        return {**drawn, "labels dealt out at random": train_on_permuted_labels(job.predictor, job.corpus)}
+        return {**drawn, "labels dealt out at random": train_on_permuted_labels(predictor, job.corpus)}
 
     def make(case: Case) -> Rows:
         def explain(predict: Predict, seed: int) -> ComponentWeights:
@@ -270,7 +278,7 @@ def _ranked_carrier(job: Job, heard: HeardCarrier, *, segments: bool) -> Rows:
     about = {"feature": carrier.feature, "version": "before", "effect": carrier.effect}
     stretches = {"parts": 1, "parts over time": round(carrier.score.seconds / STRETCH_SECONDS)}
     for question, n_segments in stretches.items():
-        components = cut_stems(heard.stems, n_segments=n_segments, device=job.predictor.device)
+        components = cut_stems(heard.stems, n_stretches=n_segments, device=job.predictor.device)
         weights = explain_with_lime(job.predictor, components, settings=job.preset.lime_of_parts)
         row = weights.weights[weights.index(carrier.feature)]
         rows.append({"question": question, **about, **truth.evaluate_parts(heard, components, row)})
@@ -300,10 +308,67 @@ def _ranked_cells(job: Job, planted: truth.PlantedCells) -> dict[str, float | No
     if not (planted.changed.any() and planted.unchanged.any()):
         items = planted.changed | planted.unchanged
         return truth.unknown(n_changed=int(planted.changed.sum()), n_items=int(items.sum()))
-    components = cut_segments(compute_spectrogram(planted.y), device=job.predictor.device)
+    components = cut(sound_of(planted.y), device=job.predictor.device)
     weights = job.explain(components)
     row = weights.weights[weights.index(planted.feature)]
-    return {**truth.evaluate_cells(planted, components.segments, row, components.energies())}
+    return {**truth.evaluate_cells(planted, map_of_labels(components.regions), row, components.energies())}
+
+
+def methods_compared(job: Job) -> Rows:
+    """Cost, fit, closed loop and agreement of every method on every kind of components."""
+    grid = job.preset.grid
+
+    def make(case: Case) -> Rows:
+        rows = Rows()
+        for kind in grid.components:
+            components = cut(sound_of(case.y), kind, device=job.predictor.device)
+            found = methods.evaluate(job.predictor, components, methods=grid.methods, targets=job.targets)
+            rows += [{"components": kind, **row} for row in found]
+        return rows
+
+    return job.over("methods", job.cases[: grid.n_clips], make)
+
+
+def kinds_compared(job: Job) -> Rows:
+    """Whether kinds of components and methods find what is known to matter: carriers, and the confounder."""
+    return [*_kinds_of_carriers(job), *_kinds_of_confounder(job)]
+
+
+def _kinds_of_carriers(job: Job) -> Rows:
+    studio, grid = open_studio(job.corpus), job.preset.grid
+    found: Rows = []
+    for feature, carriers in draw_carriers(job.corpus, studio=studio, count=grid.n_carriers).items():
+        for number, heard in enumerate(hear_carriers(carriers, studio=studio)):
+            rows = job.store.piece("kinds", f"{feature}_{number:03d}", partial(_ranked_kinds, job, heard))
+            about = {"clip": f"{feature} {number:03d}", "song": heard.drawn.song, "feature": feature}
+            found += [{**about, **row} for row in rows]
+            job.log(f"kinds: part {number + 1} of {len(carriers)} that carries {spoken(feature)}")
+    return found
+
+
+def _ranked_kinds(job: Job, heard: HeardCarrier) -> Rows:
+    grid, planted, rows = job.preset.grid, truth.cells_of_carrier(heard), Rows()
+    if not (planted.changed.any() and planted.unchanged.any()):
+        return rows
+    for kind in (*grid.components, kinds.ORACLE):
+        components = kinds.cut_as(kind, planted.y, heard.stems, device=job.predictor.device)
+        weights, _ = methods.explain_all(job.predictor, components, grid.methods_of_kinds)
+        ranked = kinds.evaluate_carrier(planted, components, weights)
+        rows += [{"components": kind, "method": method, **figures} for method, figures in ranked.items()]
+    return rows
+
+
+def _kinds_of_confounder(job: Job) -> Rows:
+    grid = job.preset.grid
+    settings = replace(job.preset.confounder, synthesiser=job.corpus.synthesiser)
+
+    def make() -> Rows:
+        classifier, clips = confounder.confounded_classifier(settings, n_bad=grid.n_bad)
+        cut_by = (*grid.components, kinds.ORACLE)
+        return kinds.evaluate_confounder(classifier, clips, kinds=cut_by, methods=grid.methods_of_kinds)
+
+    job.log("kinds: training a classifier on confounded clips")
+    return job.store.piece("kinds", "confounder", make)
 
 
 def confounder_found(job: Job) -> Rows:
@@ -345,5 +410,7 @@ EXPERIMENTS: dict[str, Callable[[Job], Rows]] = {
     "sanity": sanity_of_explanations,
     "truth": truth_of_weights,
     "confounder": confounder_found,
+    "methods": methods_compared,
+    "kinds": kinds_compared,
     "sweep": responses_to_gains,
 }

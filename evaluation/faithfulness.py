@@ -31,15 +31,14 @@ from hashlib import sha256
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from emomod.checks import check_choice, check_count, check_number, check_rng
-from emomod.component_weights import Selection
+from emomod.component_weights import Selection, complexity
 from emomod.components.base import Components
+from emomod.components.off import off_gain
 from emomod.errors import InputError
 from emomod.mixtures import score_mixtures
 from emomod.model.predictor import Predict
-from emomod.perturbation import off_gain
 from emomod.undefined import undefined
 from evaluation.checks import check_numbers
 from evaluation.curves import Score, deletion_curves, insertion_curves
@@ -175,18 +174,6 @@ def _shares(weights: ArrayLike) -> Array | None:
     """|w| / sum |w|, or None where all are 0."""
     sizes = np.abs(check_numbers("weights", weights, ndim=1))
     return sizes / sizes.sum() if sizes.any() else None
-
-
-def complexity(weights: ArrayLike) -> float:
-    """Entropy 0..log K of the shares of ``weights`` [K], in nats; log K, with a warning, if all are 0.
-
-    >>> round(complexity([1.0, -1.0, 0.0]), 4)
-    0.6931
-    """
-    shares = _shares(weights)
-    if shares is None:
-        return undefined("complexity of weights that are all 0", float(np.log(np.size(weights))))
-    return float(stats.entropy(shares))
 
 
 def sparseness(weights: ArrayLike) -> float:

@@ -28,10 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 from emomod.checks import check_count, check_number, check_rng
 from emomod.component_weights import ComponentWeights
 from emomod.components.base import Components
+from emomod.components.off import off_gain
 from emomod.errors import InputError
 from emomod.mixtures import score_mixtures
 from emomod.model.predictor import Predict
-from emomod.perturbation import HELD_OUT, off_gain
+from emomod.perturbation import HELD_OUT
 from emomod.surrogate import cosine_kernel
 from emomod.undefined import undefined
 from evaluation.checks import check_alike, check_numbers

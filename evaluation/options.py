@@ -3,7 +3,18 @@
 import argparse
 from pathlib import Path
 
-EXPERIMENTS = ("stability", "inputs", "fidelity", "faithfulness", "sanity", "truth", "confounder", "sweep")
+EXPERIMENTS = (
+    "stability",
+    "inputs",
+    "fidelity",
+    "faithfulness",
+    "sanity",
+    "truth",
+    "confounder",
+    "methods",
+    "kinds",
+    "sweep",
+)
 PRESETS = ("quick", "paper")
 
 
@@ -16,5 +27,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="results; a stopped run goes on there")
     parser.add_argument("--clip", type=Path, nargs="+", default=[], metavar="FILE", help="clips beside rendered ones")
     parser.add_argument("--scores", type=Path, metavar="DIR", help="MIDI files; clips come from songs kept for tests")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint other than the one that ships")
+    parser.add_argument("--model", metavar="MODEL", help="other than the one that ships, as for emomod run")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")

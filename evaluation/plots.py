@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from emomod.figures import BLUE, DIVERGING, GREY, ORANGE, WIDTH
 from emomod.labels import MIDLEVEL_NAMES, spoken
@@ -134,16 +135,60 @@ def draw_selectivity(summary: Summary) -> Figure:
     targets, scores = (list(dict.fromkeys(row[key] for row in rows)) for key in ("target", "score"))
     values = np.array([row["shift"]["value"] for row in rows]).reshape(len(targets), len(scores))
     figure = Figure(figsize=(WIDTH, 0.32 * len(targets) + 1.2), layout="constrained")
-    axes, largest = figure.subplots(), max(float(np.abs(values).max()), 1e-9)
-    axes.imshow(values, cmap=DIVERGING, norm=Normalize(-largest, largest), aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        told = f"{value:+.2f}".replace("-", "−")
-        axes.text(column, row, told, ha="center", va="center", fontsize=6.5)
-    axes.set_xticks(range(len(scores)), [spoken(name) for name in scores], fontsize=8, rotation=40, ha="right")
-    axes.set_yticks(range(len(targets)), [spoken(name) for name in targets], fontsize=8)
+    axes = figure.subplots()
+    largest = max(float(np.abs(values).max()), 1e-9)
+    _table(axes, values, rows=targets, columns=scores, scale=Normalize(-largest, largest), form="{:+.2f}")
     axes.set_ylabel("target", fontsize=9)
+    return figure
+
+
+def _table(
+    axes: Axes, values: NDArray[np.float64], *, rows: Sequence[str], columns: Sequence[str], scale: Normalize, form: str
+) -> None:
+    """Values [n_rows, n_columns] as coloured cells with their numbers; NaN stays white."""
+    axes.imshow(values, cmap=DIVERGING, norm=scale, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        told = "" if np.isnan(value) else form.format(value).replace("-", "−")
+        axes.text(column, row, told, ha="center", va="center", fontsize=6.5)
+    axes.set_xticks(range(len(columns)), [spoken(name) for name in columns], fontsize=8, rotation=40, ha="right")
+    axes.set_yticks(range(len(rows)), [spoken(name) for name in rows], fontsize=8)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _value(estimate: Mapping[str, Any] | None) -> float:
+    return float("nan") if estimate is None or estimate["value"] is None else float(estimate["value"])
+
+
+def draw_methods(summary: Summary) -> Figure:
+    """Rank correlation of the weights of every two methods, a panel for each kind of components."""
+    by_kind = summary["methods"]
+    n_columns = min(2, len(by_kind))
+    n_rows = -(-len(by_kind) // n_columns)
+    figure = Figure(figsize=(WIDTH, 2.9 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, (kind, by_method) in zip(panels, by_kind.items(), strict=False):
+        names = list(by_method)
+        values = np.array([[_value(by_method[one].get(f"spearman_{other}")) for other in names] for one in names])
+        _table(axes, values, rows=names, columns=names, scale=Normalize(-1.0, 1.0), form="{:.2f}")
+        axes.set_title(kind, fontsize=9, loc="left")
+    for axes in panels[len(by_kind) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def draw_kinds(summary: Summary) -> Figure:
+    """Area under the ROC curve of carriers, and how often the drums are found, by components and method."""
+    by_kind = summary["kinds"]
+    names = list(dict.fromkeys(method for by_method in by_kind.values() for method in by_method))
+    figure = Figure(figsize=(WIDTH, 0.3 * len(by_kind) + 1.6), layout="constrained")
+    shown = {"roc_auc": "area under the ROC curve of carriers", "found": "drums found, share of bad clips"}
+    for axes, (column, title) in zip(figure.subplots(1, 2, sharey=True), shown.items(), strict=True):
+        values = np.array(
+            [[_value(by_method.get(name, {}).get(column)) for name in names] for by_method in by_kind.values()]
+        )
+        _table(axes, values, rows=list(by_kind), columns=names, scale=Normalize(0.0, 1.0), form="{:.2f}")
+        axes.set_title(title, fontsize=9, loc="left")
     return figure
 
 
@@ -154,6 +199,8 @@ def draw_all(summary: Summary, sweep_rows: Sequence[Mapping[str, Any]]) -> dict[
         "fidelity": ("neighbourhood_r2", draw_fidelity),
         "truth": ("truth_auc", draw_truth),
         "selectivity": ("selectivity", draw_selectivity),
+        "methods": ("methods", draw_methods),
+        "kinds": ("kinds", draw_kinds),
     }
     found = {name: draw(summary) for name, (key, draw) in drawers.items() if summary.get(key)}
     return found | ({"responses": draw_responses(sweep_rows)} if sweep_rows else {})

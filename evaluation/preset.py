@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from emomod.attribution.lime import LimeSettings
 from emomod.checks import check_choice, check_count
 from evaluation.confounder import ConfounderSettings
+from evaluation.methods import GridSettings
 from evaluation.sweep import SweepSettings
 
 
@@ -22,6 +23,7 @@ class Preset:
     n_sanity: int  # clips
     sweep: SweepSettings
     confounder: ConfounderSettings
+    grid: GridSettings = field(default_factory=GridSettings)
     designs: tuple[str, ...] = ("iid", "paired", "hadamard")
     offs: tuple[str, ...] = ("silence", "-12dB", "-6dB")
     lime: LimeSettings = field(default_factory=LimeSettings)  # of all other explanations
@@ -49,6 +51,7 @@ PRESETS = {
         sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
         offs=("silence", "-6dB"),
         confounder=ConfounderSettings(n_training=160, n_bad=12),
+        grid=GridSettings(n_clips=1, n_carriers=1, n_bad=4),
     ),
     "paper": Preset(
         n_clips=20,

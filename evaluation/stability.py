@@ -156,8 +156,10 @@ def evaluate(
         "kendall": over_pairs(kendall, weights),
         "sign_agreement": over_pairs(sign_agreement, weights),
         "vsi": vsi(weights, k=k),
-        "csi": csi(weights, np.array([each.standard_errors[row] for each in repeats]), k=k),
     }
+    if all(each.standard_errors is not None for each in repeats):
+        errors = [each.standard_errors[row] for each in repeats if each.standard_errors is not None]
+        found["csi"] = csi(weights, np.array(errors), k=k)
     if reference is not None:
         truth = reference.weights[row]
         found["relative_error"] = float(np.mean([relative_error(repeat, truth) for repeat in weights]))

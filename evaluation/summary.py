@@ -118,6 +118,32 @@ def _sanity(rows: Rows) -> dict[str, Any]:
     }
 
 
+def _methods(rows: Rows) -> dict[str, Any]:
+    """By kind of components and method: figures over clips and scores, and agreement with each other method."""
+    found: dict[str, Any] = {}
+    columns = ("seconds", "seconds_over_lime", "neighbourhood_r2", "r2_less_offset", "up_right", "down_right", "shift")
+    for (kind, method), mine in _by(rows, "components", "method").items():
+        others = [name for name in mine[0] if name.startswith(("spearman_", "jaccard_"))]
+        found.setdefault(kind, {})[method] = {
+            "n_components": mean_with_interval(mine, "n_components"),
+            **{column: mean_with_interval(mine, column) for column in (*columns, *others)},
+        }
+    return {"methods": found}
+
+
+def _kinds(rows: Rows) -> dict[str, Any]:
+    """By kind of components and method: area under the ROC curve of carriers, and what the confounder task found."""
+    drums = ("drum_share", "found", "loudest_found", "any_found")
+    ranked = ("roc_auc", "energy_roc_auc", "random_roc_auc", "pointing_game")
+    found: dict[str, Any] = {}
+    for (kind, method), mine in _by(rows, "components", "method").items():
+        found.setdefault(kind, {})[method] = {
+            column: mean_with_interval([row for row in mine if row.get(column) is not None], column)
+            for column in (*ranked, *drums)
+        }
+    return {"kinds": found}
+
+
 def _truth(rows: Rows) -> dict[str, Any]:
     """By question and feature: figures of the explanation, energy and chance; of ``HEADLINE`` the ROC area by itself.
 
@@ -218,6 +244,8 @@ SUMMARIES: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "sanity": _sanity,
     "truth": _truth,
     "confounder": _confounder,
+    "methods": _methods,
+    "kinds": _kinds,
     "sweep": _sweep,
 }
 

@@ -22,11 +22,11 @@ from emomod.audio import SAMPLE_RATE, SUBTYPES, write_wav
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_weights import ComponentWeights, parse_rule, select_components
 from emomod.components.base import Components
+from emomod.components.off import off_gain
 from emomod.errors import InputError
 from emomod.loudness import loudness
 from emomod.model.predictor import Predict
 from emomod.modification import CEILING, MAX_GAIN_DB, amplitude
-from emomod.perturbation import off_gain
 from emomod.rescoring import CONTROL_KINDS, control_shifts, score_file
 from evaluation.responses import SIDES, Response
 

@@ -38,7 +38,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from emomod.checks import check_rng
-from emomod.components.sources import SourceComponents
+from emomod.component_map import ComponentMap
+from emomod.components.layered import LayeredComponents
 from emomod.corpus.difference_cells import difference_cells
 from emomod.corpus.pair_clips import HeardPair
 from emomod.corpus.stems import Stems
@@ -147,22 +148,26 @@ def _magnitudes(y: NDArray[np.float32]) -> Array:
 
 def evaluate_cells(
     planted: PlantedCells,
-    segments: NDArray[np.intp],
+    where: ComponentMap,
     weights: ArrayLike,
     energies: ArrayLike,
     *,
     seed: int = 0,
 ) -> dict[str, float]:
-    """All metrics, by name, of ``weights`` [K] of the feature for the ``segments`` [n_bands, n_frames] of the version.
+    """All metrics, by name, of ``weights`` [K] of the feature for components that are ``where`` in the version.
 
-    With ``energies`` [K] as ``energy_...`` and random weights as ``random_...`` (mean over 100 draws). InputError
-    where no cell is changed, or none unchanged.
+    A cell has the value of its components, each times its share. With ``energies`` [K] as ``energy_...`` and random
+    weights as ``random_...`` (mean over 100 draws). InputError where no cell is changed, or none unchanged.
     """
     values, sizes = (check_numbers(n, v, ndim=1) for n, v in (("weights", weights), ("energies", energies)))
-    if segments.shape != planted.changed.shape or segments.max() + 1 != values.size:
-        raise InputError(f"segments must be {values.size} over {planted.changed.shape}, got {segments.max() + 1}")
+    if where.shape != planted.changed.shape or where.n_components != values.size:
+        raise InputError(f"components must be {values.size} over {planted.changed.shape}, got {where.n_components}")
     known = planted.changed | planted.unchanged
-    return evaluate(planted.sign * values, sizes, planted.changed[known], members=segments[known], seed=seed)
+
+    def of_cells(each: Array) -> Array:
+        return where.spread(each)[known]
+
+    return evaluate(planted.sign * values, sizes, planted.changed[known], spread=of_cells, seed=seed)
 
 
 def unknown(*, n_changed: int, n_items: int) -> dict[str, float | None]:
@@ -172,7 +177,7 @@ def unknown(*, n_changed: int, n_items: int) -> dict[str, float | None]:
 
 
 def evaluate_parts(
-    heard: HeardCarrier, components: SourceComponents, weights: ArrayLike, *, seed: int = 0
+    heard: HeardCarrier, components: LayeredComponents, weights: ArrayLike, *, seed: int = 0
 ) -> Mapping[str, float | None]:
     """All metrics, by name, of ``weights`` [K] of the feature for the ``components`` that a carrier's stems are.
 
@@ -181,7 +186,7 @@ def evaluate_parts(
     carrier, energies = heard.drawn.carrier, components.energies()
     values = carrier.direction * check_numbers("weights", weights, ndim=1)
     audible = energies > energies.max() * 10 ** (-AUDIBLE_DB / 10)
-    changed = np.arange(values.size) // components.n_segments == carrier.part
+    changed = np.arange(values.size) // components.n_regions == carrier.part
     told = changed[audible]
     if told.all() or not told.any():
         return unknown(n_changed=int(told.sum()), n_items=told.size)
@@ -193,20 +198,20 @@ def evaluate(
     energies: ArrayLike,
     changed: ArrayLike,
     *,
-    members: ArrayLike | None = None,
+    spread: Callable[[Array], Array] = lambda values: values,
     seed: int = 0,
 ) -> dict[str, float]:
     """All metrics, by name, of components' ``values`` [K], signed so that what was changed should be high.
 
-    ``changed`` [n] is of items, ``members`` [n] their components; by default each component is an item.
+    ``changed`` [n] is of items, ``spread`` gives their values [n] from those of the components; by default each
+    component is an item.
     """
     numbers, sizes = (check_numbers(n, v, ndim=1) for n, v in (("values", values), ("energies", energies)))
-    places = np.arange(numbers.size) if members is None else np.asarray(members, dtype=np.intp)
     rng, flags = check_rng(seed), np.asarray(changed)
-    drawn = [rng.random(numbers.size)[places] for _ in range(N_RANDOM)]
+    drawn = [spread(rng.random(numbers.size)) for _ in range(N_RANDOM)]
     found: dict[str, float] = {}
     for name, metric in METRICS.items():
-        found[name] = metric(numbers[places], flags)
-        found[f"energy_{name}"] = metric(sizes[places], flags)
+        found[name] = metric(spread(numbers), flags)
+        found[f"energy_{name}"] = metric(spread(sizes), flags)
         found[f"random_{name}"] = float(np.mean([metric(each, flags) for each in drawn]))
     return found | {"n_changed": float(flags.sum()), "n_items": float(flags.size)}

@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from emomod.attribution.lime import LimeSettings
+from emomod.attribution.methods import MethodSettings
 from emomod.audio import file_sha256
+from emomod.components.kinds import DEFAULT
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
-from emomod.model.predictor import Predictor
+from emomod.model.predictor import ScoringModel
 from emomod.output import check_output, new_folder, to_json, write_csv
-from emomod.pipeline import model_record
+from emomod.pipeline import method_record, model_record
 from emomod.provenance import package_versions
 from emomod.stages import Stages
 from listening_study.conditions import ORIGINAL
@@ -76,8 +78,9 @@ def make_study(
     plan: StudyPlan,
     out: str | Path,
     *,
-    predictor: Predictor,
-    lime: LimeSettings | None = None,
+    predictor: ScoringModel,
+    components: str = DEFAULT,
+    method: MethodSettings | None = None,
     stages: Stages | None = None,
 ) -> Study:
     """Draw the lists, write all stimuli and the key into the new folder ``out``, whole or not at all."""
@@ -92,11 +95,13 @@ def make_study(
     with new_folder(out, inputs=[item.clip for item in plan.items]) as folder:
         (folder / STIMULI).mkdir()
         (folder / PRIVATE).mkdir()
-        made = make_stimuli(plan, folder / STIMULI, predictor=predictor, lime=lime, stages=stages)
+        how: dict[str, Any] = {"components": components, "method": method or LimeSettings()}
+        made = make_stimuli(plan, folder / STIMULI, predictor=predictor, stages=stages, **how)
         resolved = tuple(replace(item, clip=str(Path(item.clip).resolve())) for item in plan.items)
         record: dict[str, Any] = {
-            "lime": asdict(lime or LimeSettings()),
-            "model": model_record(predictor.checkpoint),
+            "components": components,
+            "method": method_record(how["method"]),
+            "model": model_record(predictor),
             "versions": package_versions(),
         }
         study = Study(Path(out), replace(plan, items=resolved), lists, _by_token(made), predictor.names, record)

@@ -7,7 +7,7 @@ model's prediction is that of the delivered file.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.attribution.lime import LimeSettings
+from emomod.attribution.methods import MethodSettings, explain_with
 from emomod.audio import Clip, file_sha256, read_clip, write_wav
 from emomod.component_weights import ComponentWeights, Selection, select_components
-from emomod.components.segments import SegmentComponents, cut_segments
+from emomod.components.base import Components, sound_of
+from emomod.components.kinds import DEFAULT, cut
 from emomod.errors import InputError
 from emomod.loudness import loudness
-from emomod.model.predictor import Predictor
+from emomod.model.predictor import ScoringModel
 from emomod.modification import amplitude
 from emomod.rescoring import draw_control, score_file
-from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
 from listening_study.conditions import ORIGINAL, SOFTER, SOFTER_DB, Condition
 from listening_study.levels import BITS, dithered, faded, true_peak_db
@@ -65,16 +66,23 @@ def make_stimuli(
     plan: StudyPlan,
     folder: Path,
     *,
-    predictor: Predictor,
-    lime: LimeSettings | None = None,
+    predictor: ScoringModel,
+    components: str = DEFAULT,
+    method: MethodSettings | None = None,
     stages: Stages | None = None,
 ) -> list[Stimulus]:
     """Write every version of every item as ``folder``/TOKEN.wav; InputError names the version that fails the gate."""
+    stages = stages or Stages()
+
+    def explained(clip: Clip) -> tuple[Components, ComponentWeights]:
+        made = cut(sound_of(clip.y, start=clip.start), components, device=predictor.device)
+        return made, explain_with(predictor, made, settings=method or LimeSettings(), progress=stages.progress)
+
     found: list[Stimulus] = []
     clips = equally_long(read_clips(plan.items, seconds=predictor.window_seconds))
     for number, (item, clip) in enumerate(zip(plan.items, clips, strict=True)):
         with _naming(item):
-            found += _versions_of(plan, item, clip, number, folder, predictor, lime, stages or Stages())
+            found += _versions_of(plan, item, clip, number, folder, predictor, explained, stages)
     return found
 
 
@@ -110,13 +118,12 @@ def _versions_of(
     clip: Clip,
     number: int,
     folder: Path,
-    predictor: Predictor,
-    lime: LimeSettings | None,
+    predictor: ScoringModel,
+    explained: Callable[[Clip], tuple[Components, ComponentWeights]],
     stages: Stages,
 ) -> list[Stimulus]:
-    components = cut_segments(compute_spectrogram(clip.y), device=predictor.device)
     with stages.stage(f"explaining {item.name}"):
-        weights = explain_with_lime(predictor, components, settings=lime or LimeSettings(), progress=stages.progress)
+        components, weights = explained(clip)
     gains = dict(_gains(plan, weights, components, number))
     with stages.stage(f"writing the versions of {item.name}"):
         waveforms = {name: faded(components.render(each)) for name, each in gains.items()}
@@ -133,7 +140,7 @@ def _versions_of(
 
 
 def _gains(
-    plan: StudyPlan, weights: ComponentWeights, components: SegmentComponents, number: int
+    plan: StudyPlan, weights: ComponentWeights, components: Components, number: int
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Gains [K] of every condition, by name; the original first."""
     whole = np.ones(components.n_components)
@@ -179,7 +186,9 @@ def matched_levels(waveforms: dict[str, Wave]) -> dict[str, float]:
     return {name: gain + (SOFTER_DB if name == SOFTER else 0.0) for name, gain in attenuated.items()}
 
 
-def _delivered(path: Path, item: str, condition: str, gain_db: float, n_changed: int, predictor: Predictor) -> Stimulus:
+def _delivered(
+    path: Path, item: str, condition: str, gain_db: float, n_changed: int, predictor: ScoringModel
+) -> Stimulus:
     """What a written file is, measured as it is read back."""
     y = read_clip(path, seconds=predictor.window_seconds).y
     return Stimulus(

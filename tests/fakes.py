@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.component_map import Location, map_of_labels
 from emomod.component_weights import ComponentWeights
-from emomod.components.base import Location
-from emomod.components.segments import SegmentComponents
+from emomod.components.base import sound_of
+from emomod.components.layered import LayeredComponents, layered
 from emomod.explanation import Explanation, compute_effects
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.model.network import EmotionNetwork
-from emomod.spectrogram import compute_spectrogram
+from emomod.model.predictor import Takes
 
 CARD: dict[str, Any] = {"name": "tiny", "window_seconds": 2.0, "training_data": "none", "figures": {}}
 
@@ -31,6 +32,7 @@ class LinearPredict:
     weights: torch.Tensor  # [n, n_bands, n_frames]
     names: tuple[str, ...] = MIDLEVEL_NAMES
     mid_to_emotion: MidToEmotion | None = None
+    takes: Takes = "spectrogram"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
@@ -55,24 +57,23 @@ def tones(seconds: float = 1.0, *, seed: int = 0) -> NDArray[np.float32]:
     return (0.5 * y / np.abs(y).max()).astype(np.float32)
 
 
-def grid_components(seconds: float = 1.0, *, rows: int = 4, columns: int = 3) -> SegmentComponents:
+def grid_components(seconds: float = 1.0, *, rows: int = 4, columns: int = 3) -> LayeredComponents:
     """``tones`` cut into a grid of rows x columns."""
-    spectrogram = compute_spectrogram(tones(seconds))
-    n_bands, n_frames = spectrogram.shape
+    sound = sound_of(tones(seconds))
+    n_bands, n_frames = sound.spectrogram.shape
     bands, frames = np.arange(n_bands) * rows // n_bands, np.arange(n_frames) * columns // n_frames
-    return SegmentComponents(spectrogram, bands[:, None] * columns + frames)
+    return layered(sound, regions=bands[:, None] * columns + frames)
 
 
 def linear_predict(
-    components: SegmentComponents,
+    components: LayeredComponents,
     weights: NDArray[np.float64],
     layer: MidToEmotion | None = None,
     names: tuple[str, ...] = MIDLEVEL_NAMES,
 ) -> LinearPredict:
     """A model for which turning component k fully off lowers score c by ``weights[c, k]``."""
-    magnitudes = 10.0 ** components.spectrogram.log_spectrogram.double() - 1.0
-    sums = np.bincount(components.segments.ravel(), weights=magnitudes.numpy().ravel())
-    return LinearPredict(torch.from_numpy((weights / sums)[:, components.segments]), names, layer)
+    sums = np.bincount(components.regions.ravel(), weights=components.cell_magnitudes().ravel())
+    return LinearPredict(torch.from_numpy((weights / sums)[:, components.regions]), names, layer)
 
 
 def component_weights(
@@ -115,5 +116,5 @@ def explanation(scores: dict[str, float], *, layer: MidToEmotion | None = None, 
     effects = None if layer is None else compute_effects(layer, np.array([scores[name] for name in MIDLEVEL_NAMES]))
     locations = tuple(Location(k + 0.3, k + 0.7, k + 0.5, 100.0 * 8**k, 150.0 * 8**k) for k in range(n_components))
     found = component_weights(weights, np.full_like(weights, 1e-6), names)
-    segments = np.arange(n_components, dtype=np.intp)[None, :]
-    return Explanation(names, np.array(list(scores.values())), effects, found, segments, locations, {"seed": 440})
+    where = map_of_labels(np.arange(n_components, dtype=np.intp)[None, :])
+    return Explanation(names, np.array(list(scores.values())), effects, found, where, locations, {"seed": 440})

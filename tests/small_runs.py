@@ -65,7 +65,7 @@ def small_run(
 ) -> RunResult:
     """The whole job, into ``folder / "out"``."""
     settings = RunSettings(
-        lime=LimeSettings(n_perturbations=256, n_held_out=32, batch_size=64),
+        method=LimeSettings(n_perturbations=256, n_held_out=32, batch_size=64),
         modify=ModifySettings(n_controls=n_controls, rule=rule, sides=sides),
     )
     clip, predictor = sound_file(folder, seconds=SECONDS, name=name), small_predictor(two_levels=two_levels)

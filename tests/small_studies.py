@@ -26,7 +26,7 @@ def small_plan(folder: Path, *, n_items: int = 4) -> StudyPlan:
 def small_study(folder: Path, **changes: object) -> Study:
     """The study of ``small_plan`` with ``changes`` of the plan, in ``folder``/study."""
     plan = replace(small_plan(folder), **changes)  # type: ignore[arg-type]
-    return make_study(plan, folder / "study", predictor=small_predictor(), lime=LIME)
+    return make_study(plan, folder / "study", predictor=small_predictor(), method=LIME)
 
 
 def simulated_answers(study: Study, *, n_listeners: int, sensitivity: float, seed: int = 0) -> tuple[Answer, ...]:

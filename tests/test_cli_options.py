@@ -30,10 +30,10 @@ def parsed(*words):
 
 
 def test_options_against_the_library_the_defaults_are_its_own():
-    assert options.lime_settings(parsed()) == LimeSettings()
+    assert options.method_settings(parsed()) == LimeSettings()
     assert options.modify_settings(parsed()) == ModifySettings()
     assert parsed().start == 0.0
-    assert options.lime_settings(parsed("--preset", "parity")) == PARITY
+    assert options.method_settings(parsed("--preset", "parity")) == PARITY
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_options_against_the_library_the_defaults_are_its_own():
 )
 @pytest.mark.parametrize("preset", ["default", "parity"])
 def test_lime_options_against_itself_each_changes_its_own_setting(words, field, value, preset):
-    plain, changed = (options.lime_settings(parsed("--preset", preset, *extra)) for extra in ((), tuple(words)))
+    plain, changed = (options.method_settings(parsed("--preset", preset, *extra)) for extra in ((), tuple(words)))
     assert getattr(changed, field) == value
     differing = {name for name in vars(plain) if getattr(plain, name) != getattr(changed, name)}
     assert differing <= {field}
@@ -202,7 +202,7 @@ def test_explanation_for_json_against_itself():
 def test_doctor_against_theory_only_problems_end_with_one(monkeypatch, capsys, state, code, as_json):
     diagnosis = Diagnosis((Finding("torch", state, "2.6", "cure it"),))
     monkeypatch.setattr("emomod.doctor.diagnose", lambda path: diagnosis)
-    assert doctor_command.execute(argparse.Namespace(checkpoint=None, json=as_json)) == code
+    assert doctor_command.execute(argparse.Namespace(model=None, json=as_json)) == code
     printed = capsys.readouterr().out
     if as_json:
         assert json.loads(printed) == diagnosis.as_dict()

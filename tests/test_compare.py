@@ -232,7 +232,7 @@ def test_command_against_itself_is_understood(html, files):
 
 
 def test_command_line_from_end_to_end_three_clips(tmp_path, capsys, no_pictures):
-    model = ["--checkpoint", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
+    model = ["--model", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
     clips = [str(sound_file(tmp_path, seconds=1.0, name=f"{k}.wav", seed=k)) for k in range(3)]
     assert main(["compare", *clips, "--out", str(tmp_path / "out"), *model]) == 0
     printed = capsys.readouterr().out
@@ -261,7 +261,7 @@ def test_compare_iv(tmp_path, capsys, names, told):
     sound_file(tmp_path, seconds=1.0, name="a.wav")
     shutil.copy(tmp_path / "a.wav", tmp_path / "copy.wav")
     sound_file(tmp_path, seconds=0.3, name="short.wav")
-    model = ["--checkpoint", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
+    model = ["--model", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
     clips = [str(tmp_path / name) for name in names]
     assert main(["compare", *clips, "--out", str(tmp_path / "out"), *model]) == 1
     assert told in capsys.readouterr().err

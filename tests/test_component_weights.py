@@ -104,8 +104,8 @@ def test_select_against_theory_top(weights, k):
     (
         ("bh", 'must look like "bh:0.05"'),
         ("bh:much", 'must look like "bh:0.05"'),
-        ("", 'must look like "bh:0.05"'),
-        ("best:3", "rule must be one of bh, ratio, top, got 'best'"),
+        (":", 'must look like "bh:0.05"'),
+        ("best:3", "rule must be one of bh, ratio, top, highest, got 'best'"),
         ("bh:2", "finite number in 0..1"),
         ("bh:-0.1", "finite number in 0..1"),
         ("top:0", "whole number of at least 1"),

@@ -226,7 +226,7 @@ def test_command_against_itself_is_understood(html, songs):
 
 
 def test_command_line_from_end_to_end_bad_files_are_named(songs, tmp_path, capsys, no_pictures):
-    model = ["--checkpoint", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
+    model = ["--model", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF")
     clips = [str(songs / "one.wav"), str(songs / "deeper"), str(broken)]
@@ -257,7 +257,7 @@ def test_command_line_from_end_to_end_bad_files_are_named(songs, tmp_path, capsy
     ],
 )
 def test_command_line_iv(songs, tmp_path, capsys, monkeypatch, words, told):
-    model = ["--checkpoint", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
+    model = ["--model", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
     monkeypatch.chdir(songs)
     assert main(["effects", *words, "--out", str(tmp_path / "out"), *model]) == 1
     assert re.search(told, capsys.readouterr().err)
@@ -287,7 +287,7 @@ def test_what_can_be_known_before_listening_is_refused_before_it(tmp_path, monke
 
 
 def test_copies_against_the_design_are_said_and_kept(songs, tmp_path, capsys, no_pictures):
-    model = ["--checkpoint", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
+    model = ["--model", str(tiny_checkpoint(tmp_path / "t.safetensors")), "--device", "cpu"]
     shutil.copy(songs / "one.wav", tmp_path / "again.wav")
     clips = [str(songs / "one.wav"), str(tmp_path / "again.wav"), str(songs / "deeper")]
     assert main(["effects", *clips, "--out", str(tmp_path / "out"), *model]) == 0

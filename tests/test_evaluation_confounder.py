@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from emomod.attribution.lime import LimeSettings
-from emomod.components.sources import cut_sources
 from emomod.corpus.render import open_studio
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
+from emomod.model.predictor import Takes
 from evaluation import confounder
+from evaluation.cases import cut_stems
 from evaluation.confounder import GUITARS, PIANOS, ConfounderSettings, draw_clips, judge, train_classifier
 
 SETTINGS = ConfounderSettings(
@@ -35,6 +36,7 @@ class Listens:
     """A classifier that hears how much of one part is there."""
 
     names, mid_to_emotion, device = ("guitar",), None, torch.device("cpu")
+    takes: Takes = "spectrogram"
 
     def __init__(self, part):
         self.part = part  # a log magnitude of the part alone, at its place
@@ -63,7 +65,7 @@ def test_clips_against_themselves(clips, studio):
 @pytest.mark.parametrize("part", ["drums", "harmony"])
 def test_the_part_that_a_classifier_listens_to_is_found_against_theory(clips, part):
     for clip in [clip for clip in clips if clip.drums]:
-        components = cut_sources(clip.stems.names, clip.stems.parts, n_segments=2, rest=clip.stems.rest)
+        components = cut_stems(clip.stems, n_stretches=2)
         gains = np.repeat([float(name == part) for name in clip.stems.names], 2)
         alone = components.mix(torch.from_numpy(gains)[None])[0]
         (row,) = judge(Listens(alone), [clip], SETTINGS)

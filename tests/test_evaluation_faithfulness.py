@@ -8,15 +8,15 @@ from captum.metrics import sensitivity_max as captum_sensitivity_max
 from fakes import grid_components, linear_predict
 from numpy.testing import assert_allclose
 
-from emomod.component_weights import Selection
+from emomod.component_weights import Selection, complexity
 from emomod.errors import InputError
+from emomod.model.predictor import Takes
 from emomod.undefined import UndefinedWarning
 from evaluation import faithfulness
 from evaluation.curves import deletion_curves, insertion_curves
 from evaluation.faithfulness import (
     MixtureScores,
     SideShift,
-    complexity,
     infidelity,
     sensitivity_max,
     side_shift,
@@ -42,6 +42,7 @@ def test_mixture_scores_against_theory(rng):
 
     class Counted:
         names, mid_to_emotion, device = predict.names, None, predict.device
+        takes: Takes = "spectrogram"
 
         def __call__(self, spectrograms):
             asked.append(len(spectrograms))

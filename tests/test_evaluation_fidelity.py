@@ -13,6 +13,7 @@ from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
+from emomod.model.predictor import Takes
 from emomod.undefined import UndefinedWarning
 from evaluation import fidelity
 from evaluation.fidelity import NEIGHBOURHOODS, Neighbourhood, draw_gains, r2
@@ -58,6 +59,7 @@ def test_fidelity_against_theory_of_a_curved_model(rng, components):
 
     class Squared:
         names, mid_to_emotion, device = MIDLEVEL_NAMES, None, torch.device("cpu")
+        takes: Takes = "spectrogram"
 
         def __init__(self):
             self.linear = linear_predict(components, np.tile(np.eye(12)[4], (7, 1)))

@@ -13,6 +13,7 @@ from fakes import grid_components, sound_file, tiny_checkpoint, tones
 from emomod.attribution.lime import LimeSettings
 from emomod.bootstrap import wilson_interval
 from emomod.cli.main import main
+from emomod.components.layered import layered
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import load_predictor
@@ -20,6 +21,8 @@ from evaluation import command, options, random_labels
 from evaluation.cases import Case, file_cases, rendered_cases, settings_of_cases
 from evaluation.confounder import ConfounderSettings
 from evaluation.experiments import EXPERIMENTS, Job
+from evaluation.kinds import ORACLE
+from evaluation.methods import GridSettings
 from evaluation.plots import draw_all
 from evaluation.preset import PRESETS, Preset, preset_of
 from evaluation.report import sections_of
@@ -37,6 +40,7 @@ TINY = Preset(
     ),
     lime=LimeSettings(n_perturbations=64, n_held_out=16), rule="top:4",
     lime_of_parts=LimeSettings(n_perturbations=64, n_held_out=16, off="silence"),
+    grid=GridSettings(("grid", "hpss"), ("lime", "occlusion", "gradient"), ("lime", "occlusion"), n_clips=2, n_carriers=1, n_bad=2),
 )  # fmt: skip
 
 
@@ -58,10 +62,10 @@ def job(checkpoint, cases, tmp_path):
 
 
 def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
-    """All but truth, whose clips are long, and confounder, which has a test of its own."""
+    """All but truth, whose clips are long, and confounder and kinds, which have tests of their own."""
     monkeypatch.setattr(random_labels, "N_CLIPS", 24)
     monkeypatch.setattr(random_labels, "N_PASSES", 1)
-    names = sorted(set(EXPERIMENTS) - {"truth", "confounder"})
+    names = sorted(set(EXPERIMENTS) - {"truth", "confounder", "kinds"})
     tables = {name: EXPERIMENTS[name](job) for name in names}
     for rows in tables.values():
         assert {row["clip"] for row in rows} <= {"a", "b"}
@@ -80,9 +84,13 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
     assert {name: EXPERIMENTS[name](job) for name in names} == tables
     summary = summarise(tables)
     figures = draw_all(summary, tables["sweep"])
-    assert set(figures) == {"stability", "fidelity", "selectivity", "responses"}
+    assert set(figures) == {"stability", "fidelity", "selectivity", "responses", "methods"}
+    assert set(summary["methods"]) == {"grid", "hpss"}
+    assert set(summary["methods"]["hpss"]) == {"lime", "occlusion", "gradient"}
+    assert summary["methods"]["hpss"]["lime"]["n_components"]["value"] == 2.0
+    assert summary["methods"]["grid"]["gradient"]["spearman_gradient"]["value"] == pytest.approx(1.0)
     sections = sections_of(summary | {"smallest_counts": smallest_counts(tables["stability"])})
-    assert len(sections) == len(names) + 1
+    assert len(sections) == len(names) + 2  # sweep and methods have two
     assert all(len(row) == len(each.header) for each in sections for row in each.rows)
     assert 0.0 <= summary["direction_rate"]["value"] <= 1.0
     assert summary["direction_rate"]["n"] == 2
@@ -94,7 +102,7 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
 
 
 def test_truth_against_its_summary(job, monkeypatch):
-    monkeypatch.setattr("evaluation.experiments.cut_segments", coarse)
+    monkeypatch.setattr("evaluation.experiments.cut", coarse)
     rows = EXPERIMENTS["truth"](job)
     assert len(rows) == 4 * 7
     found = summarise({"truth": rows})
@@ -113,11 +121,29 @@ def test_truth_against_its_summary(job, monkeypatch):
     assert len(sections_of(found)[0].rows) == 7
 
 
-def coarse(spectrogram, device):
+def test_kinds_against_their_summary(job):
+    rows = EXPERIMENTS["kinds"](job)
+    carriers, bad = ([row for row in rows if (row["feature"] == "drums") == flag] for flag in (False, True))
+    assert {row["feature"] for row in carriers} <= set(MIDLEVEL_NAMES)
+    assert len(bad) == 2 * 3 * 2  # clips, kinds with the true stems, methods
+    summary = summarise({"kinds": rows})
+    assert set(summary["kinds"]) == {"grid", "hpss", ORACLE}
+    for by_method in summary["kinds"].values():
+        assert set(by_method) == {"lime", "occlusion"}
+        for figures in by_method.values():
+            assert 0.0 <= figures["roc_auc"]["value"] <= 1.0
+            assert figures["random_roc_auc"]["value"] == pytest.approx(0.5, abs=0.15)
+            assert 0.0 <= figures["found"]["value"] <= 1.0
+    assert set(draw_all(summary, [])) == {"kinds"}
+    (section,) = sections_of(summary)
+    assert len(section.rows) == 6
+
+
+def coarse(sound, device):
     """Few segments, so that few masks are enough."""
-    n_bands, n_frames = spectrogram.shape
+    n_bands, n_frames = sound.spectrogram.shape
     bands, frames = np.arange(n_bands) * 5 // n_bands, np.arange(n_frames) * 4 // n_frames
-    return replace(grid_components(), spectrogram=spectrogram, segments=bands[:, None] * 4 + frames)
+    return layered(sound, regions=bands[:, None] * 4 + frames, device=device)
 
 
 def test_confounder_against_its_summary(job):
@@ -140,7 +166,7 @@ def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypat
         str(out),
         "--clip",
         str(clip),
-        "--checkpoint",
+        "--model",
         str(checkpoint),
         "--device",
         "cpu",
@@ -171,7 +197,7 @@ def test_the_command_writes_tables_and_a_summary(checkpoint, tmp_path, monkeypat
     assert "holds no results of an evaluation" in capsys.readouterr().err
     assert main([*words, "--preset", "paper"]) == 1
     assert "holds results of other settings (preset, settings)" in capsys.readouterr().err
-    assert main(["evaluate", "sweep", "--out", str(tmp_path), "--checkpoint", str(checkpoint)]) == 1
+    assert main(["evaluate", "sweep", "--out", str(tmp_path), "--model", str(checkpoint)]) == 1
     assert "neither empty nor results of an evaluation" in capsys.readouterr().err
 
 
@@ -197,7 +223,7 @@ def test_cases(tmp_path):
     with pytest.raises(InputError, match=r"clips must have different names, got clip\.wav twice"):
         file_cases([sound_file(tmp_path), sound_file(tmp_path)])
     other = given.changed(given.y[::-1].copy())
-    assert np.array_equal(other.segments, given.components.segments)
+    assert np.array_equal(other.regions, given.components.regions)
 
 
 def test_store_iv(tmp_path):

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
+from emomod.model.predictor import Takes
 from emomod.undefined import UndefinedWarning
 from evaluation import responses as judging
 from evaluation.responses import (
@@ -30,9 +31,10 @@ class Balance:
     """Scores that are the shares of rows of a grid in the magnitude: a peak as such changes nothing."""
 
     names, mid_to_emotion, device = MIDLEVEL_NAMES, None, torch.device("cpu")
+    takes: Takes = "spectrogram"
 
     def __init__(self, components):
-        self.rows = [torch.from_numpy(components.segments // 3 == row) for row in range(4)]
+        self.rows = [torch.from_numpy(components.regions // 3 == row) for row in range(4)]
 
     def __call__(self, spectrograms):
         magnitudes = 10.0**spectrograms - 1.0

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
-from emomod.components.segments import SegmentComponents
+from emomod.component_map import map_of_labels
+from emomod.components.base import sound_of
+from emomod.components.layered import layered
 from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_clips import draw_pairs, hear_pairs
 from emomod.corpus.pairs import KINDS
@@ -124,7 +126,7 @@ def test_truth_of_parts_against_theory(carried, n_segments):
     """A model that hears the carrying part is explained by it; one that hears another is not."""
     for feature, heard in carried.items():
         carrier = heard.drawn.carrier
-        components = cut_stems(heard.stems, n_segments=n_segments)
+        components = cut_stems(heard.stems, n_stretches=n_segments)
         part = np.arange(components.n_components) // n_segments
         found = evaluate_parts(heard, components, carrier.direction * (part == carrier.part))
         assert found["roc_auc"] == found["average_precision"] == found["pointing_game"] == 1.0, feature
@@ -138,7 +140,7 @@ def test_an_inaudible_part_is_unknown(carried):
     parts = heard.stems.parts.copy()
     parts[heard.drawn.carrier.part] *= 1e-4
     faint = replace(heard, stems=replace(heard.stems, parts=parts))
-    components = cut_stems(faint.stems, n_segments=1)
+    components = cut_stems(faint.stems, n_stretches=1)
     found = evaluate_parts(faint, components, np.ones(components.n_components))
     assert found["roc_auc"] is None
     assert found["n_changed"] == 0
@@ -146,7 +148,7 @@ def test_an_inaudible_part_is_unknown(carried):
 
 def test_random_weights_of_parts_against_chance(carried, rng):
     heard = carried["dissonance"]
-    components = cut_stems(heard.stems, n_segments=4)
+    components = cut_stems(heard.stems, n_stretches=4)
     drawn = [rng.random(components.n_components) for _ in range(60)]
     found = [evaluate_parts(heard, components, weights)["roc_auc"] for weights in drawn]
     assert np.mean([each for each in found if each is not None]) == pytest.approx(
@@ -167,21 +169,21 @@ def test_signs_against_theory(heard):
 def test_truth_against_theory_of_a_model_that_hears_the_cells(heard):
     """A linear model of the changed cells alone: its explanation finds them, but for what segments blur."""
     planted = cells_of_pair(heard["cluster"])
-    spectrogram = compute_spectrogram(planted.y)
-    rows, columns = np.indices(spectrogram.shape)
+    sound = sound_of(planted.y)
+    rows, columns = np.indices(sound.spectrogram.shape)
     grid = rows // 10 * 12 + columns // 11  # 15 x 12 tiles
     _, segments = np.unique(grid, return_inverse=True)
-    components = SegmentComponents(spectrogram, segments.reshape(spectrogram.shape))
-    amounts = np.bincount(components.segments.ravel(), weights=planted.changed.ravel())
+    components = layered(sound, regions=segments.reshape(rows.shape))
+    amounts = np.bincount(components.regions.ravel(), weights=planted.changed.ravel())
     predict = linear_predict(components, np.tile(amounts, (7, 1)))
     weights = explain_with_lime(predict, components, settings=LimeSettings(n_perturbations=512, n_held_out=16))
     row = weights.weights[MIDLEVEL_NAMES.index(planted.feature)]
-    found = evaluate_cells(planted, components.segments, row, components.energies())
+    found = evaluate_cells(planted, map_of_labels(components.regions), row, components.energies())
     assert found["roc_auc"] > 0.85
     assert found["pointing_game"] > 0.9
     assert found["random_roc_auc"] == pytest.approx(0.5, abs=0.05)
     assert found["n_changed"] == planted.changed.sum()
-    flipped = evaluate_cells(planted, components.segments, -row, components.energies())
+    flipped = evaluate_cells(planted, map_of_labels(components.regions), -row, components.energies())
     assert flipped["roc_auc"] == pytest.approx(1 - found["roc_auc"])
 
 
@@ -190,7 +192,7 @@ def test_evaluate_against_theory_of_components(rng):
     found = evaluate([4.0, 1.0, 2.0, 3.0], [1.0, 4.0, 3.0, 2.0], changed)
     assert (found["roc_auc"], found["energy_roc_auc"]) == (1.0, 0.0)
     assert found["random_pointing_game"] == pytest.approx(0.5, abs=0.15)
-    assert found == evaluate([4.0, 1.0, 2.0, 3.0], [1.0, 4.0, 3.0, 2.0], changed, members=[0, 1, 2, 3])
+    assert found == evaluate([4.0, 1.0, 2.0, 3.0], [1.0, 4.0, 3.0, 2.0], changed, spread=lambda each: each[:4])
     assert truth.METRICS.keys() <= found.keys()
 
 
@@ -208,5 +210,5 @@ def test_truth_iv(heard):
     with pytest.raises(InputError, match="values must be finite"):
         pointing_game([np.nan, 2.0], [True, False])
     grid = grid_components(4.0)
-    with pytest.raises(InputError, match=r"segments must be 3 over \(149, 125\), got 12"):
-        evaluate_cells(cells_of_pair(heard["mode"]), grid.segments, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    with pytest.raises(InputError, match=r"components must be 3 over \(149, 125\), got 12"):
+        evaluate_cells(cells_of_pair(heard["mode"]), map_of_labels(grid.regions), [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])

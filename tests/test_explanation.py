@@ -5,10 +5,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from fakes import explanation, grid_components, linear_predict
+from scipy.sparse import csr_array
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime
+from emomod.component_map import map_of_labels
 from emomod.errors import InputError
-from emomod.explanation import Explanation, compute_effects, load_explanation
+from emomod.explanation import SPARSE, Explanation, compute_effects, load_explanation
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
 
@@ -23,15 +25,23 @@ def explained(rng, *, two_levels):
     effects = compute_effects(layer, MIDLEVEL) if layer else None
     located, record = (
         tuple(components.locations()),
-        {"clip": {"path": "a b.wav", "sha256": "0", "start": 1.5}, "model": {"name": "m", "sha256": "1"}, "none": None},
+        {
+            "clip": {"path": "a b.wav", "sha256": "0", "start": 1.5},
+            "model": {"name": "m", "sha256": "1"},
+            "components": {"text": "grid"},
+            "none": None,
+        },
     )
-    return Explanation(names, rng.random(len(names)), effects, weights, components.segments, located, record)
+    where = map_of_labels(components.regions)
+    return Explanation(names, rng.random(len(names)), effects, weights, where, located, record)
 
 
 def same(one, other):
     """Equal to the bit, whatever the kind of value."""
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+    if isinstance(one, csr_array):
+        return one.shape == other.shape and all(same(getattr(one, n), getattr(other, n)) for n in SPARSE)
     if hasattr(one, "__dataclass_fields__"):
         return type(one) is type(other) and all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     return one == other
@@ -70,7 +80,7 @@ def damaged(folder, name, content):
     ("name", "content", "message"),
     (
         ("explanation.json", b"{", "holds no explanation that can be read"),
-        ("explanation.json", b"{}", "format must be 'emomod explanation 1', got None"),
+        ("explanation.json", b"{}", "format must be 'emomod explanation 2', got None"),
         ("explanation.json", json.dumps({"format": "emomod explanation 99"}).encode(), "got 'emomod explanation 99'"),
         ("explanation.npz", b"", "holds no explanation that can be read"),
         ("explanation.npz", b"text", "holds no explanation that can be read"),
@@ -101,11 +111,13 @@ def rewrite(folder, *, text=None, arrays=None):
         *({"text": {key: None}} for key in ("names", "record", "clip_r2", "layer")),
         {"text": {"record": {"clip": {"path": "a.wav"}}}},
         {"text": {"record": [1]}},
-        *({"arrays": {key: None}} for key in ("scores", "segments", "locations", "weights.weights", "effects.values")),
+        *({"arrays": {key: None}} for key in ("scores", "map.data", "locations", "weights.weights", "effects.values")),
         {"arrays": {"weights.extra": np.zeros(3)}},
         {"arrays": {"weights.weights": np.full((15, 12), np.nan)}},
         {"arrays": {"weights.weights": np.zeros((15, 5))}},
-        {"arrays": {"segments": np.zeros((149, 9))}},
+        {"arrays": {"map.shape": np.array([149, 9])}},
+        {"arrays": {"map.indices": np.zeros(4, dtype=np.int32)}},
+        {"arrays": {"map.indptr": np.arange(4, dtype=np.int32)}},
         {"arrays": {"scores": np.zeros(3)}},
     ),
 )

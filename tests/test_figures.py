@@ -7,7 +7,7 @@ import sys
 import matplotlib.image
 import numpy as np
 import pytest
-from fakes import grid_components
+from fakes import grid_components, tones
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
@@ -15,14 +15,16 @@ from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from emomod import figures
+from emomod.component_map import map_of_labels
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.report import charts
-from emomod.spectrogram import band_frequencies, n_frames_of
+from emomod.spectrogram import band_frequencies, compute_spectrogram, n_frames_of
 
 NONE = np.array([], dtype=np.intp)
 COMPONENTS = grid_components()
-LOG_SPECTROGRAM = COMPONENTS.spectrogram.log_spectrogram.numpy()
+LOG_SPECTROGRAM = compute_spectrogram(tones()).log_spectrogram.numpy()
+WHERE = map_of_labels(COMPONENTS.regions)
 WEIGHTS = np.linspace(-0.4, 0.3, COMPONENTS.n_components)
 # Vienot, Brettel, Mollon: Digital video colourmaps for checking the legibility of displays by dichromats, 1999.
 DICHROMATS = {
@@ -50,15 +52,15 @@ def every_figure() -> dict[str, Figure]:
     return {
         "spectrogram": figures.draw_spectrogram(LOG_SPECTROGRAM),
         "explanation": figures.draw_components(
-            LOG_SPECTROGRAM, COMPONENTS.segments, WEIGHTS, **sides, name="tonal_stability", seconds=None
+            LOG_SPECTROGRAM, WHERE, WEIGHTS, **sides, name="tonal_stability", seconds=None
         ),
-        "sides": figures.draw_sides(LOG_SPECTROGRAM, COMPONENTS.segments, **sides, name="tonal_stability", seconds=1.0),
+        "sides": figures.draw_sides(LOG_SPECTROGRAM, WHERE, **sides, name="tonal_stability", seconds=1.0),
         "effects": figures.draw_effects(
             layer.effects(np.full(7, 0.5)), intercepts=layer.intercepts, emotions=EMOTION_NAMES
         ),
         "shifts": shifts_figure()[0],
         "controls": charts.draw_controls(observed, controls, target="articulation", kinds=kinds),
-        "maps": figures.draw_weight_maps(COMPONENTS.segments, np.stack([WEIGHTS] * 7), titles=MIDLEVEL_NAMES),
+        "maps": figures.draw_weight_maps(WHERE, np.stack([WEIGHTS] * 7), titles=MIDLEVEL_NAMES),
     }
 
 
@@ -107,28 +109,27 @@ def test_spectrogram_pixels_against_theory_loud_is_dark_low_is_below():
 @pytest.mark.parametrize("n_samples", [11025, 11026, 22050, 44000, 220500])
 def test_reach_end_against_theory_the_last_frame_goes_on_to_the_clips_end(n_samples):
     seconds, n_frames = n_samples / 22050, n_frames_of(n_samples)
-    cells = np.arange(3 * n_frames).reshape(3, n_frames)
-    found = figures.reach_end(cells, seconds)
-    start, end = figures.time_span(found.shape[1])
+    found = figures.reach_end(n_frames, seconds)
+    start, end = figures.time_span(found.size)
     assert start < 0 < seconds <= end < seconds + figures.FRAME_SECONDS
-    assert np.array_equal(found[:, :n_frames], cells)
-    assert (found[:, n_frames:] == cells[:, -1:]).all()
+    assert np.array_equal(found[:n_frames], np.arange(n_frames))
+    assert (found[n_frames:] == n_frames - 1).all()
 
 
 def test_axes_against_theory_the_clips_end_is_the_axiss_end():
     sides = {"positive": np.array([1]), "negative": NONE}
     for figure in (
         figures.draw_spectrogram(LOG_SPECTROGRAM, seconds=0.97),
-        figures.draw_components(LOG_SPECTROGRAM, COMPONENTS.segments, WEIGHTS, **sides, name="energy", seconds=0.97),
-        figures.draw_sides(LOG_SPECTROGRAM, COMPONENTS.segments, **sides, name="energy", seconds=0.97),
+        figures.draw_components(LOG_SPECTROGRAM, WHERE, WEIGHTS, **sides, name="energy", seconds=0.97),
+        figures.draw_sides(LOG_SPECTROGRAM, WHERE, **sides, name="energy", seconds=0.97),
     ):
         assert figure.axes[0].get_xlim() == (0.0, 0.97)
 
 
 @pytest.mark.parametrize(("side", "colour"), [("positive", figures.ORANGE), ("negative", figures.BLUE)])
 def test_sides_against_theory_only_the_chosen_cells_and_loud_is_dark(side, colour):
-    pixels = figures.side_pixels(LOG_SPECTROGRAM, COMPONENTS.segments, chosen=[3, 7], side=side)
-    visible = np.isin(COMPONENTS.segments[::-1], [3, 7])
+    pixels = figures.side_pixels(LOG_SPECTROGRAM, WHERE, chosen=[3, 7], side=side)
+    visible = np.isin(COMPONENTS.regions[::-1], [3, 7])
     assert np.array_equal(pixels[..., 3], np.where(visible, 255, 0))
     seen, loudness = pixels[visible][:, :3].astype(float), LOG_SPECTROGRAM[::-1][visible]
     assert (np.diff(seen.sum(axis=1)[np.argsort(loudness)]) <= 0).all()
@@ -150,22 +151,20 @@ def test_sides_against_itself_two_panels_with_the_same_axes():
 
 
 def test_components_against_theory_stronger_weights_are_fuller_others_clear():
-    pixels = figures.component_pixels(COMPONENTS.segments, WEIGHTS, chosen=[9, 11], colour=figures.ORANGE)
+    pixels = figures.component_pixels(WHERE, WEIGHTS, chosen=[9, 11], colour=figures.ORANGE)
     assert np.unique(pixels[..., :3].reshape(-1, 3), axis=0).tolist() == [
         [round(255 * part) for part in to_rgb(figures.ORANGE)]
     ]
-    labels = COMPONENTS.segments[::-1].repeat(figures.ZOOM, axis=0).repeat(figures.ZOOM, axis=1)
+    labels = COMPONENTS.regions[::-1].repeat(figures.ZOOM, axis=0).repeat(figures.ZOOM, axis=1)
     opacity = {label: np.median(pixels[..., 3][labels == label]) for label in range(COMPONENTS.n_components)}
     assert opacity[11] > opacity[9] > 0
     assert all(opacity[label] == 0 for label in opacity if label not in (9, 11))
 
 
 def test_components_against_itself_nothing_chosen_nothing_drawn():
-    assert not figures.component_pixels(COMPONENTS.segments, WEIGHTS, chosen=NONE, colour=figures.BLUE)[..., 3].any()
+    assert not figures.component_pixels(WHERE, WEIGHTS, chosen=NONE, colour=figures.BLUE)[..., 3].any()
     flat = np.zeros_like(WEIGHTS)
-    figure = figures.draw_components(
-        LOG_SPECTROGRAM, COMPONENTS.segments, flat, positive=NONE, negative=NONE, name="energy"
-    )
+    figure = figures.draw_components(LOG_SPECTROGRAM, WHERE, flat, positive=NONE, negative=NONE, name="energy")
     assert "For energy (orange, 0 parts) and against it (blue, 0 parts)" in words(figure)
     assert figures.png_bytes(figure, dpi=50)
 

@@ -12,7 +12,7 @@ from emomod.attribution.lime import PARITY, LimeSettings, explain_with_lime, lim
 from emomod.errors import EmomodError, InputError
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
-from emomod.model.predictor import load_predictor
+from emomod.model.predictor import Takes, load_predictor
 from emomod.perturbation import mask_blocks
 
 ARRAYS = ("weights", "standard_errors", "p_values", "intercepts", "neighbourhood_r2", "fit_r2")
@@ -60,7 +60,7 @@ def test_lime_against_theory_two_levels_of_a_linear_model(rng, components):
 
 def test_lime_against_lime_image(components, predictor, monkeypatch):
     """The whole of lime_image on the same masks: its mixtures, its kernel, its ridge."""
-    spectrum = components.spectrogram.log_spectrogram.numpy()
+    spectrum = components.mix(torch.ones(1, 12))[0].numpy()
 
     def classify(images):
         return predictor(torch.from_numpy(np.ascontiguousarray(images[..., 0], dtype=np.float32)))[:, :7].numpy()
@@ -69,7 +69,7 @@ def test_lime_against_lime_image(components, predictor, monkeypatch):
         warnings.simplefilter("ignore")
         told = LimeImageExplainer(kernel_width=0.25, random_state=3).explain_instance(
             spectrum, classify, hide_color=0, top_labels=7, num_samples=200, random_seed=0,
-            segmentation_fn=lambda image: components.segments,
+            segmentation_fn=lambda image: components.regions,
         )  # fmt: skip
     masks = np.random.RandomState(3).randint(0, 2, 200 * 12).reshape(200, 12).astype(bool)
     masks[0] = True
@@ -126,6 +126,7 @@ def test_lime_against_theory_any_names_without_a_layer(rng, components, names):
 def test_lime_against_theory_noise_is_fitted_but_not_foretold(components):
     class Noise:
         names, mid_to_emotion, device = ("noise",), None, torch.device("cpu")
+        takes: Takes = "spectrogram"
 
         def __call__(self, spectrograms, /):
             return torch.sin(1e3 * spectrograms.double().sum(dim=(1, 2)))[:, None]
@@ -164,6 +165,7 @@ def test_parity_against_the_notebook():
 def test_lime_iv_scores(components, answer, message):
     class Broken:
         names, mid_to_emotion, device = MIDLEVEL_NAMES, None, torch.device("cpu")
+        takes: Takes = "spectrogram"
 
         def __call__(self, spectrograms, /):
             return answer(len(spectrograms))
@@ -187,7 +189,7 @@ def test_lime_iv_too_few_masks(components, predictor, design, least):
         ({"n_held_out": 1}, "n_held_out must be a whole number of at least 2"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
         ({"design": "sobol"}, "design must be one of"),
-        ({"off": "loud"}, 'off must be "silence"'),
+        ({"off": "loud"}, "off must be a cut in dB"),
         ({"alpha": -1.0}, "alpha must be a finite number"),
         ({"kernel_width": 0.0}, "kernel_width must be a finite number"),
         ({"seed": -1}, "a seed must be >= 0"),

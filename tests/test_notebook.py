@@ -79,7 +79,9 @@ def test_pieces_against_itself_text_from_outside_stays_text():
 
 
 def test_prediction_against_itself_every_score_is_shown():
-    seen = Seen(Prediction("<x>.wav", {"tonal_stability": 0.25}, {"energy": 0.5}, 1)._repr_html_())
+    seen = Seen(
+        Prediction("<x>.wav", {"midlevel": {"tonal_stability": 0.25}, "emotion": {"energy": 0.5}}, 1)._repr_html_()
+    )
     assert seen.cells[2:] == ["tonal stability", "0.250", "energy", "0.500"]
 
 

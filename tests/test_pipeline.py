@@ -11,13 +11,14 @@ from fakes import sound_file, tiny_checkpoint, tones
 
 from emomod import pipeline
 from emomod.attribution.lime import LimeSettings
+from emomod.attribution.methods import as_method
 from emomod.audio import file_sha256, read_clip
 from emomod.errors import InputError
 from emomod.explanation import load_explanation
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
-from emomod.model.predictor import load_predictor
+from emomod.model.predictor import load_predictor, score_waveform
 from emomod.pipeline import ModifySettings, RunSettings, explain, modify, predict, run
-from emomod.rescoring import score_file, score_waveform
+from emomod.rescoring import score_file
 from emomod.stages import Stages
 
 WAVS = {f"{name}.wav" for name in ("original", "enhanced", "weakened", "positive", "negative")}
@@ -36,12 +37,12 @@ KEYS = {
     "shifts", "controls", "seconds", "settings", "versions", "clip_sha256",
 }  # fmt: skip
 SETTINGS = RunSettings(
-    lime=LimeSettings(n_perturbations=128, n_held_out=32), modify=ModifySettings(n_controls=5, rule="top:12")
+    method=LimeSettings(n_perturbations=128, n_held_out=32), modify=ModifySettings(n_controls=5, rule="top:12")
 )
 
 
 QUICK = RunSettings(
-    lime=LimeSettings(n_perturbations=128, n_held_out=2), modify=ModifySettings(n_controls=1, rule="top:9")
+    method=LimeSettings(n_perturbations=128, n_held_out=2), modify=ModifySettings(n_controls=1, rule="top:9")
 )
 
 
@@ -98,7 +99,7 @@ def test_run_against_the_design_the_record(result, record, clip, predictor):
     assert record["identity_snr_db"] >= 60
     assert math.isfinite(record["clip_r2"])
     assert set(record["seconds"]) > {"reading", "explaining", "rendering", "re-scoring", "report", "total"}
-    assert record["settings"]["lime"] == asdict(SETTINGS.lime)
+    assert record["settings"]["method"] == {"name": "lime", **asdict(as_method(SETTINGS.method))}
     assert record["settings"]["modify"]["n_controls"] == 5
     assert {"python", "emomod", "torch", "numpy"} <= set(record["versions"])
     assert record["model"]["sha256"] == predictor.checkpoint.sha256
@@ -153,10 +154,10 @@ def test_run_against_itself_twice_the_same_to_the_bit(result, record, clip, pred
 
 
 def test_explain_and_modify_against_run(result, clip, predictor, tmp_path):
-    explanation = explain(clip, settings=SETTINGS.lime, predictor=predictor)
+    explanation = explain(clip, method=SETTINGS.method, predictor=predictor)
     stored = load_explanation(result.folder)
     assert np.array_equal(explanation.weights.weights, stored.weights.weights)
-    assert np.array_equal(explanation.segments, stored.segments)
+    assert explanation.where.agrees(stored.where.shares)
     out = tmp_path / "modified"
     changed = modify(clip, stored, target="articulation", out=out, settings=SETTINGS.modify, predictor=predictor)
     assert {path.name for path in out.iterdir()} == {*WAVS, "shifts.csv", "components.csv", "modification.json"}
@@ -203,7 +204,7 @@ def test_run_against_the_design_a_model_of_one_level(tmp_path, clip):
 
 
 def test_run_against_the_design_nothing_stands_out(tmp_path, clip, predictor):
-    settings = RunSettings(lime=QUICK.lime, modify=ModifySettings(n_controls=1, rule="bh:0"))
+    settings = RunSettings(method=QUICK.method, modify=ModifySettings(n_controls=1, rule="bh:0"))
     found = run(clip, target="fear", out=tmp_path / "out", settings=settings, predictor=predictor)
     assert len(found.record["warnings"]) == 2
     assert not any(found.record["shifts"]["enhanced"].values())
@@ -233,7 +234,7 @@ def test_run_against_the_design_odd_sounds(tmp_path, predictor, no_report, y):
         ({"target": "groove"}, "target must be one of melodiousness, .*, tender, got 'groove'"),
         ({"path": "missing.wav"}, "missing.wav: there is no such file"),
         ({"settings": RunSettings(start=2.4)}, "start must leave 0.5 s"),
-        ({"settings": RunSettings(lime=LimeSettings(n_perturbations=5))}, "n_perturbations must be at least"),
+        ({"settings": RunSettings(method=LimeSettings(n_perturbations=5))}, "n_perturbations must be at least"),
     ),
 )
 def test_run_iv_writes_nothing(tmp_path, clip, predictor, changed, message):
@@ -309,7 +310,7 @@ def test_components_csv_against_the_explanation(result):
 def test_warnings_against_theory(tmp_path, clip):
     told = {"figures": {"test_r": {"articulation": 0.39, "minorness": 0.41}}, "window_seconds": 3.0}
     model = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors", **told), device="cpu")
-    more = replace(SETTINGS, lime=replace(SETTINGS.lime, n_perturbations=160))
+    more = replace(SETTINGS, method=LimeSettings(n_perturbations=160, n_held_out=32))
     for target, poor in (("articulation", True), ("minorness", False)):
         found = run(clip, target=target, out=tmp_path / target, settings=more, predictor=model)
         warnings = found.record["warnings"]

@@ -14,8 +14,9 @@ import pytest
 import soundfile
 from small_runs import SECONDS, small_run
 
+from emomod.attribution.methods import name_of
 from emomod.cli.main import build_parser
-from emomod.cli.options import lime_settings, modify_settings
+from emomod.cli.options import method_settings, modify_settings
 from emomod.labels import SCORE_NAMES, spoken
 from emomod.report.content import command_of
 from emomod.report.page import render_page, write_report
@@ -223,23 +224,24 @@ def test_command_against_itself_the_command_line_reads_the_same_settings(result)
     assert (str(arguments.clip), arguments.target) == (result.record["clip"], "articulation")
     assert arguments.out == result.folder
     assert asdict(modify_settings(arguments)) == result.record["settings"]["modify"]
-    made = result.record["settings"]["lime"] | {"batch_size": 16, "n_held_out": 256}  # these two are no options
-    assert asdict(lime_settings(arguments)) == made
+    assert arguments.components == result.record["components"]["text"]
+    made = method_settings(arguments)
+    assert {"name": name_of(made), **asdict(made)} == result.record["settings"]["method"]
 
 
 def test_command_against_itself_another_checkpoint_a_cut_and_a_clip_that_begin_with_a_dash(result, tmp_path):
     settings = result.record["settings"]
     record = result.record | {
         "clip": "-6dB.wav",
-        "model": {"name": "own", "path": "own models/-m.safetensors"},
-        "settings": settings | {"lime": settings["lime"] | {"off": "-6dB"}},
+        "model": {"name": "own", "origin": "own models/-m.safetensors"},
+        "settings": settings | {"method": settings["method"] | {"off": "-9dB"}},
     }
     arguments = build_parser().parse_args(shlex.split(command_of(record, out=tmp_path))[1:])
     assert str(arguments.clip) == "-6dB.wav"  # pathlib leaves ./ out
-    assert str(arguments.checkpoint) == "own models/-m.safetensors"
-    assert arguments.off == "-6dB"
+    assert arguments.model == "own models/-m.safetensors"
+    assert method_settings(arguments).off == "-9dB"
     assert arguments.out == tmp_path
-    assert "--checkpoint" not in command_of(result.record | {"model": {"name": "ours"}}, out=tmp_path)
+    assert "--model" not in command_of(result.record | {"model": {"name": "ours"}}, out=tmp_path)
 
 
 def test_text_from_outside_against_itself_stays_text(html, page):

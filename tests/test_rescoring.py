@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emomod.audio import write_wav
-from emomod.components.segments import SegmentComponents
+from emomod.components.base import sound_of
+from emomod.components.layered import layered
 from emomod.errors import InputError
+from emomod.model.predictor import score_waveform
 from emomod.rescoring import (
     ControlShifts,
     ScoreShift,
     control_shifts,
     draw_control,
     score_file,
-    score_waveform,
     snr_db,
 )
-from emomod.spectrogram import compute_spectrogram
 
 BITS = 16
 
@@ -30,8 +30,7 @@ def components():
 @pytest.fixture(scope="module")
 def predict(components):
     """Hears components 5 and 6 alone, as a share of the whole: the first score is for them, the second against."""
-    magnitudes = 10.0 ** components.spectrogram.log_spectrogram.double() - 1.0
-    heard = torch.from_numpy(np.isin(components.segments, [5, 6]).astype(float)) / magnitudes.sum()
+    heard = torch.from_numpy(np.isin(components.regions, [5, 6]) / components.cell_magnitudes().sum())
     return LinearPredict(torch.stack([heard, -heard]), ("liked", "disliked"))
 
 
@@ -155,9 +154,9 @@ def test_controls_against_theory_no_change_proves_nothing(predict, components, k
 def test_controls_against_theory_a_change_of_silence_has_no_energy_ratio(predict):
     y = np.zeros(22050, dtype=np.float32)
     y[9000] = 0.5
-    spectrogram = compute_spectrogram(y)
-    silent = spectrogram.log_spectrogram.numpy().sum(axis=0) == 0.0
-    components = SegmentComponents(spectrogram, np.where(silent, 0, 1) + np.zeros(spectrogram.shape, dtype=int))
+    sound = sound_of(y)
+    silent = sound.spectrogram.log_spectrogram.numpy().sum(axis=0) == 0.0
+    components = layered(sound, regions=np.where(silent, 0, 1) + np.zeros(sound.spectrogram.shape, dtype=int))
     for gains, ratio in ((changed([0], 2.0, n=2), np.nan), (changed([0, 1], 2.0, n=2), 1.0)):
         found = control_shifts(predict, components, gains, kind="count", n_controls=3, seed=0, bits=BITS)
         assert found.energy_ratio == pytest.approx(ratio, nan_ok=True)

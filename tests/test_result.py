@@ -34,7 +34,7 @@ def modification():
 
 def test_scores_by_level_against_theory():
     scores = scores_by_level(("tension", "groove", "articulation"), np.array([0.1, 0.2, 0.3]))
-    assert scores == {"midlevel": {"articulation": 0.3}, "emotion": {"tension": 0.1}}
+    assert scores == {"midlevel": {"articulation": 0.3}, "emotion": {"tension": 0.1}, "score": {"groove": 0.2}}
     every = scores_by_level((*MIDLEVEL_NAMES, *EMOTION_NAMES), np.arange(15.0))
     assert list(every["midlevel"].values()) == list(range(7))
     assert list(every["emotion"].values()) == list(range(7, 15))
@@ -42,7 +42,7 @@ def test_scores_by_level_against_theory():
 
 
 def test_prediction_against_theory():
-    found = Prediction("a.wav", {"articulation": 0.5}, {"tension": 0.25}, 3)
+    found = Prediction("a.wav", {"midlevel": {"articulation": 0.5}, "emotion": {"tension": 0.25}}, 3)
     assert found.as_dict() == {
         "file": "a.wav",
         "midlevel": {"articulation": 0.5},

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from fakes import explanation
 
+from emomod.component_map import Location
 from emomod.component_weights import Selection
-from emomod.components.base import Location
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import MidToEmotion, published_layer
 from emomod.sentences import degree, explain_in_words, places, signed

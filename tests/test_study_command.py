@@ -28,7 +28,7 @@ def test_design_and_stimuli_against_themselves(tmp_path, capsys):
     assert found.targets == ("energy", "tonal_stability")
     assert (found.lists, found.seed, found.distance) == (2, 3, 1)
     checkpoint = str(tiny_checkpoint(tmp_path / "tiny.safetensors"))
-    make = ["study", "stimuli", str(plan), "--checkpoint", checkpoint, "--device", "cpu", "--masks", "1200"]
+    make = ["study", "stimuli", str(plan), "--model", checkpoint, "--device", "cpu", "--masks", "1200"]
     assert main([*make, "--out", str(tmp_path / "study")]) == 0
     told = capsys.readouterr().out
     assert told.splitlines()[1].startswith("energy enhanced 6 dB           ")

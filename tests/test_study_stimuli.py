@@ -120,7 +120,7 @@ def test_a_study_comes_back_from_disk(study):
 def test_a_study_against_itself(study, tmp_path):
     (tmp_path / "again").mkdir()
     plan = replace(study.plan, items=small_plan(tmp_path / "again").items)
-    again = make_study(plan, tmp_path / "out", predictor=small_predictor(), lime=LIME)
+    again = make_study(plan, tmp_path / "out", predictor=small_predictor(), method=LIME)
     assert {t: each.sha256 for t, each in again.stimuli.items()} == {t: e.sha256 for t, e in study.stimuli.items()}
 
 
@@ -208,14 +208,14 @@ def test_studies_iv(tmp_path, monkeypatch):
     silent = replace(plan, items=(*plan.items, Item("quiet", str(tmp_path / "silent.wav"))))
     for broken, says in ((gone, "item gone: .*gone.wav"), (silent, "item quiet: .*is silent")):
         with pytest.raises(InputError, match=says):
-            make_study(broken, tmp_path / "out", predictor=predictor, lime=LIME)
+            make_study(broken, tmp_path / "out", predictor=predictor, method=LIME)
         assert not (tmp_path / "out").exists()
     emotions = small_predictor(two_levels=False)
     with pytest.raises(InputError, match="target must be one of valence"):
-        make_study(plan, tmp_path / "out", predictor=emotions, lime=LIME)
+        make_study(plan, tmp_path / "out", predictor=emotions, method=LIME)
     with pytest.raises(InputError, match="item clip0: articulation enhanced 6 dB: no positive component stands out"):
-        make_study(replace(plan, rule="ratio:0"), tmp_path / "out", predictor=predictor, lime=LIME)
+        make_study(replace(plan, rule="ratio:0"), tmp_path / "out", predictor=predictor, method=LIME)
     monkeypatch.setattr(stimuli, "TOLERANCE_LU", -1.0)
     with pytest.raises(InputError, match=r"item clip0: original: lies \+0.00 LU"):
-        make_study(plan, tmp_path / "out", predictor=predictor, lime=LIME)
+        make_study(plan, tmp_path / "out", predictor=predictor, method=LIME)
     assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from emomod.audio import read_clip
 from emomod.errors import InputError
+from emomod.model.predictor import Takes
 from emomod.mp3 import scan_mp3
 from emomod.rescoring import snr_db
 from emomod.training.robustness import CONDITIONS, PEAK, Robustness, clips_to_test, measure_robustness
@@ -30,6 +31,7 @@ class LevelPredict:
 
     names = NAMES
     mid_to_emotion = None
+    takes: Takes = "spectrogram"
     device = torch.device("cpu")
 
     def __call__(self, spectrograms):

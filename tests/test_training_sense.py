@@ -10,6 +10,7 @@ from emomod.bootstrap import wilson_interval
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.model.predictor import Takes
 from emomod.training.sense import KindSense, matched_pairs_test
 
 SETTINGS = CorpusSettings(1, seed=5, synthesiser="numpy", seconds=2.5)
@@ -24,6 +25,7 @@ class OneEar:
     names: tuple[str, ...] = MIDLEVEL_NAMES
     mid_to_emotion: None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    takes: Takes = "spectrogram"
 
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         scores = torch.full((len(spectrograms), len(self.names)), 0.5, dtype=torch.float64)

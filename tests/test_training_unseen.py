@@ -14,6 +14,7 @@ from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
+from emomod.model.predictor import Takes
 from emomod.training import unseen
 from emomod.training.scoring import counted_pearson_r
 from emomod.training.sources import Source, clips_of_corpus
@@ -25,6 +26,7 @@ class Recital:
 
     names = SCORE_NAMES
     mid_to_emotion = None
+    takes: Takes = "spectrogram"
     device = torch.device("cpu")
 
     def __init__(self, answers):

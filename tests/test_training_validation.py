@@ -21,7 +21,7 @@ from emomod.corpus.midi import read_midi, write_midi
 from emomod.corpus.score import Note, Part, Score
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
-from emomod.model.predictor import load_predictor
+from emomod.model.predictor import Takes, load_predictor
 from emomod.training import validation
 from emomod.training.validation import (
     RatedPhrases,
@@ -47,6 +47,7 @@ class LoudnessPredict:
 
     names = SCORE_NAMES
     mid_to_emotion = None
+    takes: Takes = "spectrogram"
     device = torch.device("cpu")
 
     def __init__(self):

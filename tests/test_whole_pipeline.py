@@ -124,7 +124,7 @@ def test_the_same_seed_gives_the_same_checkpoint_to_the_byte(place, corpus, chec
 
 
 def test_a_run_explains_with_that_checkpoint_and_says_so(checkpoint, tmp_path, capsys):
-    model = ["--checkpoint", checkpoint, "--device", "cpu", "--json"]
+    model = ["--model", checkpoint, "--device", "cpu", "--json"]
     command(["predict", "demo", *model])
     (heard,) = json.loads(capsys.readouterr().out)
     assert np.isfinite([*heard["midlevel"].values(), *heard["emotion"].values()]).all()

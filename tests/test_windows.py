@@ -17,7 +17,7 @@ from emomod.pipeline import ModifySettings, RunSettings
 from emomod.windows import run_windows
 
 QUICK = RunSettings(
-    lime=LimeSettings(n_perturbations=128, n_held_out=2), modify=ModifySettings(n_controls=1, rule="top:9")
+    method=LimeSettings(n_perturbations=128, n_held_out=2), modify=ModifySettings(n_controls=1, rule="top:9")
 )
 
 

@@ -6,43 +6,60 @@ so that the weights speak of mixtures near the sound and in the language of gain
 system did.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emomod.attribution.common import (
+    Array,
+    Masks,
+    MethodSettings,
+    Neighbourhood,
+    Progress,
+    additive,
+    certain,
+    counted,
+    judged,
+    neighbourhood,
+)
 from emomod.checks import check_choice, check_count, check_number, check_rng
-from emomod.component_weights import ComponentWeights, weights_of_scores
+from emomod.component_weights import ComponentWeights
 from emomod.components.base import Components
 from emomod.errors import InputError
-from emomod.mixtures import BATCH_SIZE, score_mixtures
 from emomod.model.predictor import Predict
-from emomod.perturbation import DESIGNS, FOLD_OVER, HELD_OUT, least_perturbations, mask_blocks, off_gain
-from emomod.surrogate import Statistics, Surrogate, cosine_kernel, quality_on
-
-Array = NDArray[np.float64]
-Progress = Callable[[int, int], None]  # masks done, masks in all
+from emomod.perturbation import ALL_DESIGNS, EXHAUSTIVE, FOLD_OVER, least_perturbations, mask_blocks
+from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel
 
 
 @dataclass(frozen=True)
-class LimeSettings:
-    """How masks are drawn and the surrogate is fitted."""
+class LimeSettings(MethodSettings):
+    """A linear model of the scores of many mixtures, each with about half of the components off."""
 
     n_perturbations: int = 2048
-    design: str = "hadamard"  # iid, paired, hadamard
-    off: str = "-6dB"  # what a component that is off is: "silence" or a cut in dB
+    design: str = "hadamard"  # iid, paired, hadamard; exhaustive takes all masks there are
     kernel_width: float | None = None  # of LIME's cosine kernel; None weights all masks alike
     alpha: float = 1.0  # ridge penalty
-    n_held_out: int = 256  # masks for the neighbourhood R2, iid
-    batch_size: int = BATCH_SIZE
     seed: int = 0
 
+    reference: ClassVar[str] = (
+        'Ribeiro, Singh, Guestrin: "Why Should I Trust You?", KDD 2016; for spectrograms: Mishra, Sturm, Dixon: Local '
+        "Interpretable Model-agnostic Explanations for Music Content Analysis, ISMIR 2017"
+    )
+    assumes: ClassVar[str] = (
+        "Near the sound, components act on a score one by one and add up. A weight is what a component adds to the "
+        "score, on average over mixtures in which each of the others is on or off."
+    )
+    uncertainty: ClassVar[str] = (
+        "standard errors of least squares: the weights of other masks would differ by as much; none where all masks "
+        "are taken"
+    )
+
     def __post_init__(self) -> None:
-        for name in ("n_perturbations", "n_held_out", "batch_size"):
-            check_count(name, getattr(self, name), low=2 if name != "batch_size" else 1)
-        check_choice("design", self.design, DESIGNS)
-        off_gain(self.off)
+        super().__post_init__()
+        check_count("n_perturbations", self.n_perturbations, low=2)
+        check_choice("design", self.design, ALL_DESIGNS)
         check_number("alpha", self.alpha, low=0.0)
         if self.kernel_width is not None:
             check_number("kernel_width", self.kernel_width, low=1e-6)
@@ -52,26 +69,16 @@ class LimeSettings:
 PARITY = LimeSettings(n_perturbations=50_000, design="iid", off="silence", kernel_width=0.25)
 
 
-@dataclass(frozen=True, eq=False)
-class _Sampler:
-    """The model's scores of masks, as the settings say."""
-
-    predict: Predict
-    components: Components
-    settings: LimeSettings
-
-    def scores(self, masks: NDArray[np.bool_], *, advance: Callable[[int], None] = lambda n: None) -> Array:
-        """Return the scores [n, n_names] of masks [n, K]; ``advance`` is told the size of each batch that is done."""
-        gains = np.where(masks, np.float32(1.0), np.float32(off_gain(self.settings.off)))
-        return score_mixtures(
-            self.predict, self.components, gains, batch_size=self.settings.batch_size, advance=advance
-        )
+def _kernel(masks: Masks, settings: LimeSettings) -> Array | None:
+    return None if settings.kernel_width is None else cosine_kernel(masks, width=settings.kernel_width)
 
 
-def _fits(sampler: _Sampler, n_targets: int, counts: Sequence[int], progress: Progress) -> Iterator[Surrogate]:
+def _fits(
+    hood: Neighbourhood, settings: LimeSettings, counts: Sequence[int], progress: Progress
+) -> Iterator[Surrogate]:
     """Yield the surrogate after each of ``counts`` masks, ascending; none is scored twice."""
-    settings, n_components, width = sampler.settings, sampler.components.n_components, sampler.settings.kernel_width
-    statistics = Statistics(n_components, n_targets, fold_over=width is None and settings.design in FOLD_OVER)
+    fold_over = settings.kernel_width is None and settings.design in FOLD_OVER
+    statistics = Statistics(hood.n_components, hood.n_targets, fold_over=fold_over)
     done = 0
 
     def advance(n: int) -> None:
@@ -79,20 +86,29 @@ def _fits(sampler: _Sampler, n_targets: int, counts: Sequence[int], progress: Pr
         done += n
         progress(done, counts[-1])
 
-    blocks = mask_blocks(n_components, n_perturbations=counts[-1], design=settings.design, seed=settings.seed)
+    blocks = mask_blocks(hood.n_components, n_perturbations=counts[-1], design=settings.design, seed=settings.seed)
     for block in blocks:
         ends = [count - done for count in counts if done < count < done + len(block)]
         for masks in np.split(block, ends):
-            scores = sampler.scores(masks, advance=advance)[:, :n_targets]
-            statistics.add(masks, scores, None if width is None else cosine_kernel(masks, width=width))
+            statistics.add(masks, hood.scores(masks, advance=advance), _kernel(masks, settings))
             if done in counts:
                 yield statistics.solve(alpha=settings.alpha)
 
 
-def held_out_masks(n_components: int, *, n_masks: int, seed: int) -> NDArray[np.bool_]:
-    """Return iid masks [n_masks, n_components] that no fit of the same seed has seen."""
-    blocks = mask_blocks(n_components, n_perturbations=n_masks, design="iid", seed=seed, first_block=HELD_OUT)
-    return np.vstack(list(blocks))
+def _exhaustive_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progress) -> Surrogate:
+    """The same ridge regression on all masks there are, be they as few as two: nothing is left to chance."""
+    blocks = mask_blocks(hood.n_components, n_perturbations=1, design=EXHAUSTIVE, seed=settings.seed)
+    masks = np.vstack(list(blocks))
+    scores = hood.scores(masks, advance=counted(progress, len(masks)))
+    kernel = _kernel(masks, settings)
+    v = np.ones(len(masks)) if kernel is None else kernel
+    means = np.average(masks, axis=0, weights=v), np.average(scores, axis=0, weights=v)  # which fit the intercept
+    x, y = masks - means[0], scores - means[1]
+    gram, cross = (x.T * v) @ x + settings.alpha * np.eye(x.shape[1]), (x.T * v) @ y
+    weights: Array = np.linalg.solve(gram, cross).astype(np.float64)
+    residual = y - x @ weights
+    fit = Quality((residual.T * v) @ residual, (y.T * v) @ y)
+    return additive(means[1] - means[0] @ weights, weights.T, fit=fit)
 
 
 def explain_with_lime(
@@ -100,8 +116,13 @@ def explain_with_lime(
 ) -> ComponentWeights:
     """Return the weights of all components on all scores of the model, from one run of the model.
 
-    Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
+    Raises InputError when there are too few masks for so many components, see ``least_perturbations``. The exhaustive
+    design takes all masks there are, whatever ``n_perturbations``.
     """
+    if settings.design == EXHAUSTIVE:
+        hood = neighbourhood(predict, components, settings)
+        fit = _exhaustive_fit(hood, settings, progress)
+        return certain(judged(hood, [fit], settings, seed=settings.seed)[0])
     return lime_curve(predict, components, settings=settings, counts=[settings.n_perturbations], progress=progress)[0]
 
 
@@ -118,20 +139,14 @@ def lime_curve(
     ``counts`` ascend, are even where masks come in pairs, and take the place of ``settings.n_perturbations``.
     """
     counts = _checked_counts(counts, n_components=components.n_components, design=settings.design)
-    sampler, layer = _Sampler(predict, components, settings), predict.mid_to_emotion
-    n_targets = len(predict.names) if layer is None else layer.weights.shape[1]
-    fits = list(_fits(sampler, n_targets, counts, progress))
-    at_clip = sampler.scores(np.ones((1, components.n_components), dtype=bool))[0, :n_targets]
-    masks = held_out_masks(components.n_components, n_masks=settings.n_held_out, seed=settings.seed)
-    scores = sampler.scores(masks)[:, :n_targets]
-    return [
-        weights_of_scores(fit, quality_on(fit, masks, scores), names=predict.names, layer=layer, at_clip=at_clip)
-        for fit in fits
-    ]
+    hood = neighbourhood(predict, components, settings)
+    return judged(hood, list(_fits(hood, settings, counts, progress)), settings, seed=settings.seed)
 
 
 def _checked_counts(counts: Sequence[int], *, n_components: int, design: str) -> list[int]:
     """Return ``counts`` as ints that ascend and are enough for ``n_components``."""
+    if design == EXHAUSTIVE:
+        raise InputError(f"the design {EXHAUSTIVE} has one number of masks alone, so that there is no curve")
     least = least_perturbations(n_components, design=design)
     checked = [check_count("n_perturbations", count) for count in counts]
     if not checked or checked[0] < least:

@@ -20,10 +20,10 @@ def add(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Compare the files and print what differs."""
     from emomod.many_clips import compare
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.stages import Stages
 
-    predictor = load_predictor(arguments.checkpoint, device=arguments.device)
+    predictor = load_model(arguments.model, device=arguments.device)
     record = compare(arguments.clips, out=arguments.out, predictor=predictor, stages=Stages(announcer())).record
     finish_progress()
     if arguments.json:

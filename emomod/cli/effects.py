@@ -37,13 +37,13 @@ def execute(arguments: argparse.Namespace) -> int:
     if bool(arguments.clips) == bool(arguments.table):
         raise InputError("name clips or folders, or else a table of scores with --from")
     from emomod.many_clips import effects_of_clips, effects_of_table
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.stages import Stages
 
     job: dict[str, Any] = {
         "out": arguments.out,
         "marks": arguments.mark,
-        "predictor": load_predictor(arguments.checkpoint, device=arguments.device),
+        "predictor": load_model(arguments.model, device=arguments.device),
         "stages": Stages(announcer()),
     }
     if arguments.table:

@@ -5,7 +5,7 @@ from typing import Any
 
 from emomod.cli.options import (
     add_clip,
-    add_lime,
+    add_explanation,
     add_model,
     add_output,
     add_rule,
@@ -13,7 +13,7 @@ from emomod.cli.options import (
     add_start,
     announcer,
     finish_progress,
-    lime_settings,
+    method_settings,
     print_json,
     score_name,
     selection_rule,
@@ -25,13 +25,16 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("explain", help=add.__doc__, description=add.__doc__)
     add_clip(parser)
     parser.add_argument(
-        "--target", type=score_name, metavar="NAME", help="the score to put into words (default: the highest emotion)"
+        "--target",
+        type=score_name,
+        metavar="NAME",
+        help="the score to put into words (default: the highest emotion, or score)",
     )
     add_output(parser)
     add_start(parser)
     add_rule(parser)
     add_seed(parser)
-    add_lime(parser)
+    add_explanation(parser)
     add_model(parser)
     parser.set_defaults(run=execute)
 
@@ -40,24 +43,30 @@ def execute(arguments: argparse.Namespace) -> int:
     """Explain, save, and print what was found."""
     from emomod.component_weights import select_components
     from emomod.labels import EMOTION_NAMES
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.output import new_folder
     from emomod.pipeline import explain
     from emomod.sentences import explain_in_words
     from emomod.stages import Stages
 
-    settings, rule = lime_settings(arguments), selection_rule(arguments)
-    predictor = load_predictor(arguments.checkpoint, device=arguments.device)
+    method, rule = method_settings(arguments), selection_rule(arguments)
+    predictor = load_model(arguments.model, device=arguments.device)
     if arguments.target:
         predictor.check_name(arguments.target)
     stages = Stages(announcer())
     with new_folder(arguments.out, inputs=[arguments.clip]) as folder:
         explanation = explain(
-            arguments.clip, start=arguments.start, settings=settings, predictor=predictor, stages=stages
+            arguments.clip,
+            start=arguments.start,
+            components=arguments.components,
+            method=method,
+            predictor=predictor,
+            stages=stages,
         )
         explanation.save(folder)
     finish_progress()
-    target = arguments.target or max(EMOTION_NAMES, key=explanation.score)
+    emotions = [name for name in explanation.names if name in EMOTION_NAMES]
+    target = arguments.target or max(emotions or explanation.names, key=explanation.score)
     sentence = explain_in_words(explanation, select_components(explanation.weights, target=target, rule=rule))
     if arguments.json:
         print_json({"sentence": sentence, **as_dict(explanation)})

@@ -6,11 +6,41 @@ import signal
 import sys
 
 from emomod import __version__
-from emomod.cli import compare, corpus, datasets, doctor, effects, evaluate, explain, modify, predict, run, study, train
+from emomod.cli import (
+    catalogue,
+    compare,
+    corpus,
+    datasets,
+    doctor,
+    effects,
+    evaluate,
+    explain,
+    modify,
+    predict,
+    run,
+    study,
+    taggram,
+    train,
+)
 from emomod.cli.options import Parser, finish_progress
 from emomod.errors import EmomodError
 
-COMMANDS = (run, predict, explain, modify, effects, compare, corpus, datasets, train, evaluate, study, doctor)
+COMMANDS = (
+    run,
+    predict,
+    taggram,
+    explain,
+    modify,
+    catalogue,
+    effects,
+    compare,
+    corpus,
+    datasets,
+    train,
+    evaluate,
+    study,
+    doctor,
+)
 
 # OpenMP's threads spin while they wait; where another process wants the core, that makes torch several times slower.
 THREADS_THAT_WAIT_QUIETLY = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}

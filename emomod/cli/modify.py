@@ -34,14 +34,14 @@ def add(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Modify, and print the shifts."""
     from emomod.explanation import load_explanation
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.output import check_output
     from emomod.pipeline import modify
     from emomod.stages import Stages
 
     settings = modify_settings(arguments)
     check_output(arguments.out, inputs=[arguments.clip, arguments.explanation])
-    predictor = load_predictor(arguments.checkpoint, device=arguments.device)
+    predictor = load_model(arguments.model, device=arguments.device)
     changed = modify(
         arguments.clip,
         load_explanation(arguments.explanation),

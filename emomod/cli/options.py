@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from emomod.errors import InputError
 
+DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, but takes long to load
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports wrong usage like any other bad input: one line."""
@@ -42,7 +44,11 @@ def add_start(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model and where it runs."""
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint other than the one that ships")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="other than the one that ships: a checkpoint, FILE.onnx, MODULE:NAME, FILE.py:NAME",
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
 
 
@@ -58,13 +64,24 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of masks and controls (default 0)")
 
 
-def add_lime(parser: argparse.ArgumentParser) -> None:
-    """How masks are drawn; defaults are those of LimeSettings."""
+def add_explanation(parser: argparse.ArgumentParser) -> None:
+    """How the sound is cut and its components are weighed; defaults are those of LimeSettings."""
     group = parser.add_argument_group("explanation")
+    group.add_argument(
+        "--components",
+        default=DEFAULT,
+        help='how the sound is cut, such as "grid" or "hpss x beats"; see emomod components',
+    )
+    group.add_argument(
+        "--method", help="how components are weighed: lime (default), occlusion, ...; see emomod methods"
+    )
     group.add_argument("--preset", choices=("default", "parity"), default="default", help="parity: as the 2019 system")
     group.add_argument("--masks", type=int, metavar="N", help="mixtures that the model scores (default 2048)")
-    group.add_argument("--design", help="iid, paired or hadamard (default)")
-    group.add_argument("--off", help="what a component that is off is: cut by 6dB (default), 12dB, ..., or silence")
+    group.add_argument("--design", help="of lime's masks: iid, paired, hadamard (default) or exhaustive")
+    group.add_argument(
+        "--off",
+        help="what a component that is off is: cut by 6dB (default), 12dB, ..., silence, mean, noise_floor, background",
+    )
     group.add_argument(
         "--batch-size", type=int, metavar="N", help="mixtures scored at a time; changes no result (default 16)"
     )
@@ -77,12 +94,12 @@ def score_name(text: str) -> str:
 
 def add_rule(parser: Any) -> None:
     """Which components stand out."""
-    parser.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6 (parity), top:30")
+    parser.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6 (parity), top:30, highest:1")
 
 
 def selection_rule(arguments: argparse.Namespace) -> str:
-    """Return the selection rule that the arguments ask for."""
-    return arguments.rule or ("ratio:1e-6" if getattr(arguments, "preset", "default") == "parity" else "bh:0.05")
+    """Return the selection rule that the arguments ask for; empty for the default of the method."""
+    return arguments.rule or ("ratio:1e-6" if getattr(arguments, "preset", "default") == "parity" else "")
 
 
 def add_modification(parser: argparse.ArgumentParser) -> None:
@@ -100,20 +117,25 @@ def add_modification(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def lime_settings(arguments: argparse.Namespace) -> Any:
-    """Return the LimeSettings that the arguments ask for."""
-    from dataclasses import replace
+def method_settings(arguments: argparse.Namespace) -> Any:
+    """Return the settings of the method that the arguments ask for."""
+    from dataclasses import fields, replace
 
     from emomod.attribution.lime import PARITY, LimeSettings
+    from emomod.attribution.methods import name_of, parse_method
 
-    given = {
-        "n_perturbations": arguments.masks,
-        "design": arguments.design,
-        "off": arguments.off,
-        "batch_size": arguments.batch_size,
-    }
-    preset = PARITY if arguments.preset == "parity" else LimeSettings()
-    return replace(preset, seed=arguments.seed, **{name: value for name, value in given.items() if value is not None})
+    if arguments.preset == "parity" and arguments.method:
+        raise InputError("--preset parity is a setting of lime, so that --method must not be given")
+    settings = parse_method(arguments.method) if arguments.method else LimeSettings()
+    settings = PARITY if arguments.preset == "parity" else settings
+    known = {field.name for field in fields(settings)}
+    given = {"masks": "n_perturbations", "design": "design", "off": "off", "batch_size": "batch_size"}
+    changes = {field: getattr(arguments, option) for option, field in given.items()}
+    for option, field in given.items():
+        if changes[field] is not None and field not in known:
+            raise InputError(f"--{option.replace('_', '-')} is no setting of {name_of(settings)}")
+    seed = {"seed": arguments.seed} if "seed" in known and "seed=" not in (arguments.method or "") else {}
+    return replace(settings, **{name: value for name, value in changes.items() if value is not None}, **seed)
 
 
 def modify_settings(arguments: argparse.Namespace) -> Any:

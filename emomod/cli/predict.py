@@ -6,6 +6,7 @@ from typing import Any
 
 from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_json
 from emomod.errors import EmomodError
+from emomod.labels import LEVELS
 
 
 def add(commands: Any) -> None:
@@ -19,11 +20,11 @@ def add(commands: Any) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Predict every file; files that cannot be used are named on standard error and make the exit code 1."""
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.pipeline import predict
     from emomod.stages import Stages
 
-    predictor, stages = load_predictor(arguments.checkpoint, device=arguments.device), Stages(announcer())
+    predictor, stages = load_model(arguments.model, device=arguments.device), Stages(announcer())
     found: list[dict[str, Any]] = []
     failed = 0
     for clip in arguments.clips:
@@ -44,7 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def table(prediction: dict[str, Any]) -> str:
     """Return the scores of one file as lines with bars."""
     lines = [f"{prediction['file']} ({prediction['n_windows']} window{'s' if prediction['n_windows'] > 1 else ''})"]
-    for level in ("midlevel", "emotion"):
-        for name, score in prediction[level].items():
+    for level in LEVELS:
+        for name, score in prediction.get(level, {}).items():
             lines.append(f"  {name:18} {score:6.3f}  {'#' * round(30 * min(1.0, max(0.0, score)))}")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from typing import Any
 
 from emomod.cli.options import (
     add_clip,
-    add_lime,
+    add_explanation,
     add_model,
     add_modification,
     add_output,
@@ -13,11 +13,12 @@ from emomod.cli.options import (
     add_start,
     announcer,
     finish_progress,
-    lime_settings,
+    method_settings,
     modify_settings,
     print_json,
 )
 from emomod.errors import InputError
+from emomod.labels import level_of
 
 
 def add(commands: Any) -> None:
@@ -29,26 +30,28 @@ def add(commands: Any) -> None:
     add_start(parser)
     parser.add_argument("--all-windows", action="store_true", help="do every window of a long clip, a folder each")
     add_seed(parser)
-    add_lime(parser)
+    add_explanation(parser)
     add_model(parser)
     parser.set_defaults(run=execute)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the job and print its result."""
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.pipeline import RunSettings, run
     from emomod.stages import Stages
     from emomod.windows import run_windows
 
     if arguments.all_windows and arguments.start:
         raise InputError("--all-windows does every window, so that --start must not be given")
-    settings = RunSettings(arguments.start, lime_settings(arguments), modify_settings(arguments))
+    settings = RunSettings(
+        arguments.start, arguments.components, method_settings(arguments), modify_settings(arguments)
+    )
     job: dict[str, Any] = {
         "target": arguments.target,
         "out": arguments.out,
         "settings": settings,
-        "predictor": load_predictor(arguments.checkpoint, device=arguments.device),
+        "predictor": load_model(arguments.model, device=arguments.device),
         "stages": Stages(announcer()),
     }
     results = run_windows(arguments.clip, **job) if arguments.all_windows else [run(arguments.clip, **job)]
@@ -64,7 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def summary(record: dict[str, Any], folder: Any) -> str:
     """Return what a person wants to know of a run."""
     target, before = record["target"], record["predictions"]["before"]
-    level = "midlevel" if target in before["midlevel"] else "emotion"
+    level = level_of(target)
     window = record["window"]
     heard = f"from {window['start']:.1f} s on, {window['seconds']:.1f} of {window['file_seconds']:.1f} s"
     lines = [record["sentence"], "", f"{target}: {before[level][target]:.3f} as it is ({heard})"]

@@ -6,12 +6,12 @@ from typing import Any
 
 from emomod.cli import study_analysis, study_serve, study_tools
 from emomod.cli.options import (
-    add_lime,
+    add_explanation,
     add_model,
     announcer,
     clip_path,
     finish_progress,
-    lime_settings,
+    method_settings,
     needs_extra,
     print_json,
     score_name,
@@ -66,7 +66,7 @@ def add_stimuli_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the study")
     parser.add_argument("--seed", type=int, default=0, help="of the masks of explanations (default 0)")
     parser.add_argument("--json", action="store_true", help="print the key as JSON on standard output")
-    add_lime(parser)
+    add_explanation(parser)
     add_model(parser)
 
 
@@ -103,7 +103,7 @@ def execute_design(arguments: argparse.Namespace) -> int:
 
 def execute_stimuli(arguments: argparse.Namespace) -> int:
     """Make the study; print what the model predicts."""
-    from emomod.model.predictor import load_predictor
+    from emomod.model.load import load_model
     from emomod.stages import Stages
     from listening_study.package import key_rows, make_study
     from listening_study.plan import read_plan
@@ -112,8 +112,9 @@ def execute_stimuli(arguments: argparse.Namespace) -> int:
     study = make_study(
         plan,
         arguments.out,
-        predictor=load_predictor(arguments.checkpoint, device=arguments.device),
-        lime=lime_settings(arguments),
+        predictor=load_model(arguments.model, device=arguments.device),
+        components=arguments.components,
+        method=method_settings(arguments),
         stages=Stages(announcer()),
     )
     finish_progress()

@@ -1,21 +1,32 @@
-"""The seam between emomod and a model: a callable from log spectrograms to scores."""
+"""The seam between emomod and a model: a callable from log spectrograms, or from waveforms, to scores."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from emomod.checks import check_choice
+from emomod.checks import check_choice, check_waveform
 from emomod.errors import EmomodError, InputError
-from emomod.model.checkpoint import Checkpoint, load_checkpoint
+from emomod.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 from emomod.model.mid_to_emotion import MidToEmotion
+from emomod.spectrogram import compute_spectrogram
+
+Takes = Literal["spectrogram", "waveform"]
 
 
 class Predict(Protocol):
-    """Log spectrograms [n, n_bands, n_frames] in, scores [n, n_names] out; same input, same output."""
+    """Sounds in, as log spectrograms [n, n_bands, n_frames] or waveforms [n, n_samples]; scores [n, n_names] out.
+
+    The same input gives the same output, whatever else is in its batch.
+    """
+
+    @property
+    def takes(self) -> Takes:
+        """What a sound is given as; waveforms are mono at 22 050 Hz."""
+        ...
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -29,11 +40,53 @@ class Predict(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the spectrograms should be."""
+        """Where the sounds should be."""
         ...
 
-    def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+    def __call__(self, sounds: torch.Tensor, /) -> torch.Tensor:
         """Return scores [n, n_names] on any device."""
+        ...
+
+
+class ScoringModel(Predict, Protocol):
+    """A model with what a job tells of it."""
+
+    @property
+    def window_seconds(self) -> float:
+        """Length in seconds of the window that the model was trained on."""
+        ...
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What is known of the model, for JSON: at least its "name" and "figures"."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of what defines the model; empty where that is not known."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """What names the model on the command line; empty for the one that ships and for one made in Python."""
+        ...
+
+    def check_name(self, target: str) -> str:
+        """Return ``target`` if the model gives such a score."""
+        ...
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """What a model needs beside Predict for methods that go by gradients."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The network."""
+        ...
+
+    def differentiable(self, sounds: torch.Tensor, /) -> torch.Tensor:
+        """Return the scores of ``__call__``, with what their gradients need."""
         ...
 
 
@@ -43,11 +96,17 @@ class Predictor:
 
     checkpoint: Checkpoint
     device: torch.device
+    takes: Takes = "spectrogram"
 
     @property
     def names(self) -> tuple[str, ...]:
         """What the columns of the scores are."""
         return self.checkpoint.network.names
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The network."""
+        return self.checkpoint.network
 
     @property
     def mid_to_emotion(self) -> MidToEmotion | None:
@@ -57,7 +116,23 @@ class Predictor:
     @property
     def window_seconds(self) -> float:
         """Length in seconds of the window that the model was trained on."""
-        return float(self.checkpoint.card["window_seconds"])
+        return float(self.card["window_seconds"])
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The checkpoint's card."""
+        return self.checkpoint.card
+
+    @property
+    def sha256(self) -> str:
+        """Of the checkpoint's file."""
+        return self.checkpoint.sha256
+
+    @property
+    def origin(self) -> str:
+        """The checkpoint's path; empty for the one that ships."""
+        path = self.checkpoint.path
+        return "" if path == str(default_checkpoint_path()) else path
 
     def check_name(self, target: str) -> str:
         """Return ``target`` if the model gives such a score."""
@@ -66,6 +141,10 @@ class Predictor:
     @torch.inference_mode()
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         """Return float32 scores [n, n_names] of log spectrograms [n, n_bands, n_frames]."""
+        return self.differentiable(spectrograms)
+
+    def differentiable(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
+        """Return the same scores, with what their gradients need."""
         scores: torch.Tensor = self.checkpoint.network(spectrograms.to(self.device))
         return scores
 
@@ -91,10 +170,11 @@ def load_predictor(checkpoint: str | Path | None = None, *, device: str | None =
     return Predictor(loaded, chosen)
 
 
-def score_spectrogram(predict: Predict, log_spectrogram: torch.Tensor) -> NDArray[np.float64]:
-    """Return the scores [n_names] of one log spectrogram [n_bands, n_frames]."""
-    scores = predict(log_spectrogram[None].to(predict.device))
-    return checked_scores(predict, scores, n=1).reshape(-1)
+def score_waveform(predict: Predict, y: ArrayLike) -> NDArray[np.float64]:
+    """Return the scores [n_names] of a waveform [n_samples], mono at 22 050 Hz; InputError where it is silent."""
+    spectrogram = compute_spectrogram(y).log_spectrogram  # of a waveform too: silence is refused, as everywhere
+    given = spectrogram if predict.takes == "spectrogram" else torch.from_numpy(check_waveform(y).copy())
+    return checked_scores(predict, predict(given[None].to(predict.device)), n=1).reshape(-1)
 
 
 def checked_scores(predict: Predict, scores: torch.Tensor, *, n: int) -> NDArray[np.float64]:

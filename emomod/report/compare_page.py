@@ -162,5 +162,5 @@ def _emotion(compared: Comparison, emotion: str, sentence: str, picture: str) ->
 def command_of(compared: Comparison, record: Mapping[str, Any]) -> str:
     """Return the command that makes this page again."""
     words = [f"./{v.file}" if v.file.startswith("-") else v.file for v in compared.versions]
-    options = [f"--checkpoint={path}"] if (path := record["model"].get("path")) else []
+    options = [f"--model={name}"] if (name := record["model"].get("origin")) else []
     return shlex.join(["emomod", "compare", *words, *options, f"--out={record['out']}"])

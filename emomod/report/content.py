@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emomod.attribution.methods import METHODS
 from emomod.labels import spoken
 from emomod.loudness import MAX_GAIN_DB, loudness, matched_gains_db
 from emomod.notebook import audio_uri
@@ -14,6 +15,7 @@ from emomod.report.words import (
     HINTS,
     SIGNIFICANT,
     WAYS,
+    carried_by,
     describe_versions,
     headline,
     held_out_r,
@@ -31,7 +33,7 @@ from emomod.report.words import (
 )
 from emomod.result import RunResult
 
-LEVEL_TITLES = {"midlevel": "Musical qualities", "emotion": "Emotions"}
+LEVEL_TITLES = {"midlevel": "Musical qualities", "emotion": "Emotions", "score": "Scores"}
 VERSION_LABELS = {
     "original": "Original",
     "enhanced": "Enhanced",
@@ -66,8 +68,12 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "sidedness": sidedness(record),
         "fits": _fits(record),
         "clip_r2": number(record["clip_r2"], 4),
-        "off": off_words(record["settings"]["lime"]["off"]),
-        "n_held_out": record["settings"]["lime"]["n_held_out"],
+        "components": record["components"]["text"],
+        "method": record["settings"]["method"]["name"],
+        "about_method": METHODS[record["settings"]["method"]["name"]].settings,
+        "carried_by": carried_by(record["complexity"], record["n_components"]),
+        "off": off_words(record["settings"]["method"]["off"]),
+        "n_held_out": record["settings"]["method"]["n_held_out"],
         "warnings": record["warnings"],
         "model": record["model"]["name"],
         "details": _details(record),
@@ -202,13 +208,23 @@ def _details(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"title": title, "rows": flatten(table)} for title, table in tables.items()]
 
 
+def spec_of(method: Mapping[str, Any]) -> str:
+    """Return the text that names a method and its settings.
+
+    >>> spec_of({"name": "occlusion", "off": "-6dB", "n_held_out": 256})
+    'occlusion:off=-6dB,n_held_out=256'
+    """
+    options = ",".join(f"{name}={value}" for name, value in method.items() if name != "name")
+    return f"{method['name']}:{options}"
+
+
 def command_of(record: Mapping[str, Any], *, out: Path) -> str:
     """Return the command that makes this run again, its options spelt out.
 
-    The checkpoint is named only where the record does, which is where it is not the one that ships.
+    The model is named only where the record does, which is where it is not the one that ships.
     """
-    lime, modify = record["settings"]["lime"], record["settings"]["modify"]
-    clip, checkpoint = record["clip"], record["model"].get("path")
+    method, modify = record["settings"]["method"], record["settings"]["modify"]
+    clip, model = record["clip"], record["model"].get("origin")
     options = {
         "target": record["target"],
         "gain-db": f"{modify['gain_db']:g}",
@@ -217,12 +233,10 @@ def command_of(record: Mapping[str, Any], *, out: Path) -> str:
         "bits": modify["bits"],
         "controls": modify["n_controls"],
         "start": f"{record['settings']['start']:g}",
-        "preset": "default" if lime["kernel_width"] is None else "parity",
-        "masks": lime["n_perturbations"],
-        "design": lime["design"],
-        "off": lime["off"],
-        "seed": lime["seed"],
-        **({"checkpoint": checkpoint} if checkpoint else {}),
+        "components": record["components"]["text"],
+        "method": spec_of(method),
+        "seed": modify["seed"],
+        **({"model": model} if model else {}),
         "out": out,
     }
     words = [f"--{name}={value}" for name, value in options.items()]  # with "=", for values that begin with "-"

@@ -141,6 +141,6 @@ def command_of(record: Mapping[str, Any]) -> str:
     words = [f"./{name}" if name.startswith("-") else name for name in record["inputs"]]
     options = [f"--from={record['table']}"] if record["table"] else []
     options += [f"--mark={mark}" for mark in record["marks"]]
-    options += [f"--checkpoint={path}"] if (path := record["model"].get("path")) else []
+    options += [f"--model={name}"] if (name := record["model"].get("origin")) else []
     command = shlex.join(["emomod", "effects", *words, *options, f"--out={record['out']}"])
     return command.encode("utf-8", "replace").decode()  # names on disk can be anything

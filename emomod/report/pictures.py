@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
+from emomod.component_map import ComponentMap
 from emomod.figures import (
     BLUE,
     ORANGE,
@@ -15,6 +16,7 @@ from emomod.figures import (
     component_pixels,
     draw_components,
     draw_effects,
+    draw_parts,
     draw_sides,
     draw_spectrogram,
     hz_label,
@@ -39,7 +41,7 @@ class _Scene:
 
     seconds: float
     log_spectrogram: NDArray[np.float32]  # [n_bands, n_frames]
-    segments: NDArray[np.intp]  # [n_bands, n_frames]
+    where: ComponentMap
     weights: NDArray[np.float64]  # [K], on the target
     positive: NDArray[np.intp]
     negative: NDArray[np.intp]
@@ -48,10 +50,11 @@ class _Scene:
 def _scene(result: RunResult) -> _Scene:
     explanation, changed = result.explanation, result.modification
     seconds = changed.waveforms["original"].size / SAMPLE_RATE
+    frames = reach_end(explanation.where.shape[1], seconds)
     return _Scene(
         seconds,
-        reach_end(result.log_spectrogram.cpu().numpy(), seconds),
-        reach_end(explanation.segments, seconds),
+        result.log_spectrogram.cpu().numpy()[:, frames],
+        explanation.where.at_frames(frames),
         explanation.weights.weights[explanation.weights.index(changed.target)],
         changed.selection.positive,
         changed.selection.negative,
@@ -59,22 +62,20 @@ def _scene(result: RunResult) -> _Scene:
 
 
 def draw_all(result: RunResult) -> dict[str, Figure]:
-    """Return the figures of a run by name; "effects" is absent for a model without a mid-level layer."""
+    """Return the figures of a run by name; "effects" and "parts" are absent where there are none."""
     explanation, changed, scene = result.explanation, result.modification, _scene(result)
     chosen = {"positive": scene.positive, "negative": scene.negative}
     figures = {
         "spectrogram": draw_spectrogram(scene.log_spectrogram, seconds=scene.seconds),
         "explanation": draw_components(
             scene.log_spectrogram,
-            scene.segments,
+            scene.where,
             scene.weights,
             **chosen,
             name=changed.target,
             seconds=scene.seconds,
         ),
-        "sides": draw_sides(
-            scene.log_spectrogram, scene.segments, **chosen, name=changed.target, seconds=scene.seconds
-        ),
+        "sides": draw_sides(scene.log_spectrogram, scene.where, **chosen, name=changed.target, seconds=scene.seconds),
         "shifts": draw_shifts(
             explanation.names,
             changed.shifts[0].before,
@@ -83,6 +84,8 @@ def draw_all(result: RunResult) -> dict[str, Figure]:
         ),
         "controls": _draw_controls(result),
     }
+    if len({location.part for location in explanation.locations}) > 1:
+        figures["parts"] = draw_parts(explanation.locations, scene.weights, name=changed.target, seconds=scene.seconds)
     if explanation.effects:
         effects = explanation.effects
         figures["effects"] = draw_effects(effects.values, intercepts=effects.intercepts, emotions=EMOTION_NAMES)
@@ -123,7 +126,7 @@ def strip(result: RunResult) -> dict[str, object]:
     start, end = time_span(n_frames)
     sides = (("positive", scene.positive, ORANGE), ("negative", scene.negative, BLUE))
     layers = {
-        side: png_uri(pixels_png(component_pixels(scene.segments, scene.weights, chosen=chosen, colour=colour)))
+        side: png_uri(pixels_png(component_pixels(scene.where, scene.weights, chosen=chosen, colour=colour)))
         for side, chosen, colour in sides
     }
     rows = {hz_label(hz): (float(rows_of(hz)) + 0.5) / n_bands for hz in TICKS_HZ if hz != TICKS_HZ[0]}

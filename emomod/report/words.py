@@ -74,13 +74,30 @@ def parts(count: int) -> str:
     return f"{count} part" if count == 1 else f"{count} parts"
 
 
+OFF_WORDS = {
+    "silence": "silenced",
+    "mean": "evened out to its mean",
+    "noise_floor": "lowered to the noise floor of the clip",
+    "background": "replaced by the median sound of the clip",
+}
+
+
 def off_words(off: str) -> str:
     """Say what happens to a part that is off.
 
     >>> off_words("-6dB"), off_words("silence")
     ('turned down by 6 dB', 'silenced')
     """
-    return "silenced" if off == "silence" else f"turned down by {off.removeprefix('-').removesuffix('dB').strip()} dB"
+    return OFF_WORDS.get(off, f"turned down by {off.removeprefix('-').removesuffix('dB').strip()} dB")
+
+
+def carried_by(complexity: float, n_components: int) -> str:
+    """Say over how many parts the weights are spread, from their entropy (nats).
+
+    >>> carried_by(math.log(12), 300)
+    'as evenly as over 12 of 300'
+    """
+    return f"as evenly as over {max(1, round(math.exp(complexity)))} of {n_components}"
 
 
 def describe_versions(record: Mapping[str, Any], *, target: str) -> dict[str, str]:

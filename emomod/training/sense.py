@@ -21,8 +21,7 @@ from emomod.corpus.stems import Stems
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
-from emomod.model.predictor import Predict, score_spectrogram
-from emomod.spectrogram import compute_spectrogram
+from emomod.model.predictor import Predict, score_waveform
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +97,7 @@ def _shifts(predict: Predict, heard: HeardPair) -> tuple[NDArray[np.float64], fl
 
 
 def _scores(predict: Predict, stems: Stems) -> NDArray[np.float64]:
-    spectrogram = compute_spectrogram(stems.mix).log_spectrogram
-    return score_spectrogram(predict, spectrogram)[: len(MIDLEVEL_NAMES)]
+    return score_waveform(predict, stems.mix)[: len(MIDLEVEL_NAMES)]
 
 
 def synthesiser_at_hand() -> str:

@@ -1,0 +1,97 @@
+"""Kinds of components by name: what is typed, what is listed, and how kinds go together."""
+
+import json
+
+import numpy as np
+import pytest
+from fakes import tones
+
+from emomod.cli.main import main
+from emomod.components.base import sound_of
+from emomod.components.kinds import KINDS, cut, describe, intersected, parse_kinds, told
+from emomod.components.segmentation import Slic
+from emomod.errors import InputError
+
+SOUND = sound_of(tones(2.0))
+
+
+def test_a_kind_with_options_against_the_dataclass():
+    (kind,) = parse_kinds("slic: n_segments=40, compactness=0.2")
+    assert kind == Slic(n_segments=40, compactness=0.2)
+    assert parse_kinds("felzenszwalb") == (KINDS["felzenszwalb"](),)
+
+
+def test_intersected_against_theory():
+    rows, columns = np.indices((4, 6))
+    labels = intersected(rows // 2, columns // 3)
+    assert labels.max() == 3
+    for label in range(4):
+        assert len(set(zip((rows // 2)[labels == label], (columns // 3)[labels == label], strict=True))) == 1
+    assert np.array_equal(intersected(np.zeros((4, 6), dtype=np.intp), labels), labels)
+
+
+def test_cut_against_theory_regions_are_crossed_and_layers_are_cut():
+    time, mel = cut(SOUND, "time:seconds=0.5"), cut(SOUND, "mel:n=3")
+    both = cut(SOUND, "time:seconds=0.5 x mel:n=3")
+    assert both.n_components == time.n_components * mel.n_components == 12
+    layers = cut(SOUND, "hpss × time:seconds=0.5")
+    assert layers.names == ("harmonic", "percussive")
+    assert (layers.n_regions, layers.n_components) == (4, 8)
+    assert np.array_equal(layers.regions, time.regions)
+
+
+def test_told_against_what_was_typed():
+    text = "nmf:n=3 x time:seconds=0.5"
+    record = told(text, cut(SOUND, text))
+    assert record["text"] == text
+    assert [kind["kind"] for kind in record["kinds"]] == ["nmf", "time"]
+    assert (record["kinds"][0]["n"], record["kinds"][1]["seconds"]) == (3, 0.5)
+    assert (record["n_components"], record["notes"]) == (12, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    (
+        ("felzenswalb", "components must be one of .*, got 'felzenswalb'; did you mean felzenszwalb"),
+        ("slic:n=4", "option of slic must be one of n_segments, compactness, got 'n'"),
+        ("slic:n_segments=many", "n_segments of slic must be a whole number, got 'many'"),
+        ("time:seconds=0", "time: seconds must be"),
+        ("hpss x nmf", "components can have layers of one kind, got hpss and nmf"),
+        ("stems", "stems must be files with a name each"),
+        ("", "a name must come first"),
+        ("time x", "components must be one of"),
+    ),
+)
+def test_kinds_iv(text, message):
+    with pytest.raises(InputError, match=message):
+        cut(SOUND, text)
+
+
+@pytest.mark.parametrize("command", ("components", "methods"))
+def test_the_lists_against_each_other(command, capsys):
+    assert main([command, "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert main([command]) == 0
+    words = capsys.readouterr().out
+    for entry in entries:
+        assert f"\n{entry['name']}" in f"\n{words}"
+        assert entry["summary"]
+        assert entry["summary"] in words
+        for option in entry["options"]:
+            assert option.keys() == {"name", "type", "default"}
+            assert f"{option['name']}={option['default']}" in words or option["default"] in (None, "")
+    if command == "components":
+        assert entries == describe()
+        assert {entry["name"] for entry in entries} == set(KINDS)
+        assert {entry["gives"] for entry in entries} == {"layers", "regions"}
+        assert all(entry["reference"] for entry in entries if entry["name"] in ("felzenszwalb", "slic", "nmf", "time"))
+    else:
+        assert all(entry["assumes"] and entry["uncertainty"] and entry["reference"] for entry in entries)
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("stems", "separation")])
+def test_every_kind_against_its_defaults_as_they_are_listed(name):
+    """What is printed can be typed."""
+    options = next(entry["options"] for entry in describe() if entry["name"] == name)
+    text = ",".join(f"{option['name']}={option['default']}" for option in options)
+    assert parse_kinds(f"{name}:{text}" if text else name) == (KINDS[name](),)
