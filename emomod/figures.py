@@ -267,7 +267,8 @@ def draw_parts(locations: Sequence[Location], weights: NDArray[np.floating], *, 
     n_columns = math.ceil(seconds / FRAME_SECONDS)
     cells, centres = np.zeros((len(parts), n_columns)), np.arange(n_columns) * FRAME_SECONDS
     for location, weight in zip(locations, weights, strict=True):
-        inside = (centres >= location.start - 1e-6) & (centres <= location.end + FRAME_SECONDS / 2)
+        last = location.end >= max(other.end for other in locations)  # its last frame goes on to the clip's end
+        inside = (centres >= location.start - 1e-6) & ((centres <= location.end + FRAME_SECONDS / 2) | last)
         cells[parts.index(location.part), inside] += weight
     figure = Figure(figsize=(WIDTH, 1.1 + 0.4 * len(parts)), layout="constrained")
     axes = figure.subplots()
@@ -278,7 +279,7 @@ def draw_parts(locations: Sequence[Location], weights: NDArray[np.floating], *, 
     axes.set_yticks(range(len(parts)), parts)
     axes.set_xlabel("time (s)")
     axes.set_title(f"Weight of each part on {spoken(name)}, moment by moment", loc="left")
-    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=axes, aspect=12, pad=0.015)
+    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=axes, aspect=12, pad=0.015, label="weight")
     return figure
 
 

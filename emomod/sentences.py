@@ -11,6 +11,8 @@ from emomod.labels import EMOTION_NAMES, spoken
 
 HIGH, LOW = 0.6, 0.4  # scores are ratings x 0.1 on 0..1
 SHORT = 0.5  # s; of a longer component the beginning and end are named
+ALL_REGISTERS = "all registers"
+WHOLE = 0.98  # share of the sound from which on a component sounds all along
 WIDE = 2.0**8  # times the lowest frequency: eight octaves
 MOMENTS = 3  # components named for each side
 BANDS = ((200.0, "below 200 Hz"), (2000.0, "between 200 Hz and 2 kHz"), (np.inf, "above 2 kHz"))
@@ -61,25 +63,41 @@ def register(location: Location) -> str:
     ('above 2 kHz', 'all registers')
     """
     if location.high / max(location.low, 1.0) > WIDE:
-        return "all registers"
+        return ALL_REGISTERS
     middle = float(np.sqrt(location.low * location.high))
     return next(words for limit, words in BANDS if middle < limit)
 
 
-def places(locations: Sequence[Location]) -> str:
-    """Say where components lie, grouped by what sounds or, where that has no name, by register.
+def what(location: Location) -> str:
+    """Say what sounds, and in which register unless it is all of it.
+
+    >>> what(Location(0.0, 1.0, 0.5, 22, 10500, "drums")), what(Location(0.0, 1.0, 0.5, 3000, 9000, "drums"))
+    ('drums', 'drums, above 2 kHz')
+    """
+    words = register(location)
+    if not location.part:
+        return words
+    return location.part if words == ALL_REGISTERS else f"{location.part}, {words}"
+
+
+def places(locations: Sequence[Location], *, seconds: float = np.inf) -> str:
+    """Say where components of a sound of ``seconds`` lie, grouped by what sounds and by register.
 
     >>> places([Location(1.0, 1.4, 1.2, 40, 150), Location(3.2, 5.6, 3.4, 40, 150), Location(5, 5.1, 5, 3000, 9000)])
-    '1.2 s and 3.2 to 5.6 s (below 200 Hz); 5.0 s (above 2 kHz)'
-    >>> places([Location(1.0, 2.0, 1.2, 20, 11000, "drums")])
-    '1.0 to 2.0 s (drums)'
+    'at 1.2 s and 3.2 to 5.6 s (below 200 Hz); at 5.0 s (above 2 kHz)'
+    >>> places([Location(0.0, 2.0, 1.2, 20, 11000, "drums")], seconds=2.0)
+    'all along (drums)'
     """
     groups: dict[str, list[str]] = {}
     for location in sorted(locations, key=lambda found: found.centre):
-        times = groups.setdefault(location.part or register(location), [])
-        if (time := moment(location)) not in times:
+        times = groups.setdefault(what(location), [])
+        whole = location.end - location.start >= WHOLE * seconds
+        if (time := "all along" if whole else f"at {moment(location)}") not in times:
             times.append(time)
-    return "; ".join(f"{listed(times)} ({words})" for words, times in groups.items())
+    told = {
+        words: listed([times[0], *(time.removeprefix("at ") for time in times[1:])]) for words, times in groups.items()
+    }
+    return "; ".join(f"{times} ({words})" for words, times in told.items())
 
 
 def component_sentence(explanation: Explanation, selection: Selection) -> str:
@@ -87,9 +105,10 @@ def component_sentence(explanation: Explanation, selection: Selection) -> str:
     name = spoken(selection.target)
     if not selection.positive.size and not selection.negative.size:
         return f"No part of the sound stands out for or against {name} (rule {selection.rule})."
-    sides = {"is carried by what sounds at": selection.positive, "held back by what sounds at": selection.negative}
+    sides = {"is carried by what sounds": selection.positive, "held back by what sounds": selection.negative}
+    seconds = max(location.end for location in explanation.locations)
     parts = [
-        f"{verb} {places([explanation.locations[index] for index in chosen[:MOMENTS]])}"
+        f"{verb} {places([explanation.locations[index] for index in chosen[:MOMENTS]], seconds=seconds)}"
         for verb, chosen in sides.items()
         if chosen.size
     ]

@@ -199,8 +199,8 @@ def _methods(summary: Mapping[str, Any]) -> list[Section]:
     text = (
         "Every method on every kind of components, with the same meaning of off. R²: of intercept and weights on "
         "mixtures that no fit has seen; less offset: with the best intercept. Up, down: how often the score rises "
-        "(falls) when the selected components that speak for it are turned up (down) by 6 dB, re-scored from audio; the "
-        "fifth of the components with the largest weights is selected. Shift: half of what lies between the two."
+        "(falls) when the selected components that speak for it are turned up (down) by 6 dB, re-scored from audio; "
+        "the fifth of the components with the largest weights is selected. Shift: half of what lies between the two."
     )
     header = ("components", "method", "K", "seconds", "over lime's", "R²", "R² less offset", "up", "down", "shift")
     agreeing = tuple(

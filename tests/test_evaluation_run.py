@@ -40,7 +40,9 @@ TINY = Preset(
     ),
     lime=LimeSettings(n_perturbations=64, n_held_out=16), rule="top:4",
     lime_of_parts=LimeSettings(n_perturbations=64, n_held_out=16, off="silence"),
-    grid=GridSettings(("grid", "hpss"), ("lime", "occlusion", "gradient"), ("lime", "occlusion"), n_clips=2, n_carriers=1, n_bad=2),
+    grid=GridSettings(
+        ("grid", "hpss"), ("lime", "occlusion", "gradient"), ("lime", "occlusion"), n_clips=2, n_carriers=1, n_bad=2,
+    ),
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_words_against_the_published_example_an_emotion():
 def test_words_against_the_published_example_a_feature():
     assert words("articulation", negative=()) == (
         "Articulation is high (0.89); times its weight it adds -0.47 to sad, its largest effect. "
-        "Articulation is carried by what sounds at 0.5 s (below 200 Hz); 1.5 s (between 200 Hz and 2 kHz)."
+        "Articulation is carried by what sounds at 0.5 s (below 200 Hz); at 1.5 s (between 200 Hz and 2 kHz)."
     )
 
 
@@ -81,7 +81,7 @@ def test_signed_against_the_design(value, expected):
 def test_places_against_theory_group_by_register_and_sort_by_time():
     low, high = Location(4.1, 4.3, 4.2, 50, 100), Location(0.6, 0.8, 0.7, 3000, 5000)
     earlier, long = Location(1.0, 1.3, 1.14, 60, 90), Location(2.04, 5.4, 4.9, 60, 90)
-    expected = "0.7 s (above 2 kHz); 1.1 s, 4.2 s and 2.0 to 5.4 s (below 200 Hz)"
+    expected = "at 0.7 s (above 2 kHz); at 1.1 s, 4.2 s and 2.0 to 5.4 s (below 200 Hz)"
     assert places([low, high, earlier, long, earlier]) == expected
 
 
@@ -97,7 +97,7 @@ def test_places_against_theory_group_by_register_and_sort_by_time():
     ),
 )
 def test_places_against_theory_registers_end_at_200_hz_and_2_khz(low, high, register):
-    assert places([Location(0.9, 1.1, 1.0, low, high)]) == f"1.0 s ({register})"
+    assert places([Location(0.9, 1.1, 1.0, low, high)]) == f"at 1.0 s ({register})"
 
 
 @pytest.mark.parametrize(

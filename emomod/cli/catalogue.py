@@ -1,10 +1,13 @@
 """emomod components and emomod methods: what there is to explain with."""
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 from emomod.cli.options import print_json
+
+WIDTH = 120  # characters of a line
 
 
 def add(commands: Any) -> None:
@@ -46,4 +49,5 @@ def paragraph(entry: dict[str, Any]) -> str:
     lines = [f"{entry['name']}:{options}" if options else entry["name"], f"    {entry['summary']}."]
     titles = {"assumes": "Assumes: ", "uncertainty": "Uncertainty: ", "reference": ""}
     lines += [f"    {title}{entry[key]}" for key, title in titles.items() if entry.get(key)]
-    return "\n".join(lines) + "\n"
+    wrapped = [lines[0], *(textwrap.fill(line, width=WIDTH, subsequent_indent="    ") for line in lines[1:])]
+    return "\n".join(wrapped) + "\n"
