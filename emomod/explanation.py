@@ -120,7 +120,8 @@ class Explanation:
         """Scores with the fit of the surrogate, effects, and where the weights lie, for a notebook."""
         fits = zip(self.names, self.scores, self.weights.neighbourhood_r2, strict=True)
         rows = [(spoken(name), float(score), float(r2)) for name, score, r2 in fits]
-        parts = [table_html(("score", "0..1", "surrogate R²"), rows, caption=str(self.record["clip"]["path"]))]
+        caption = Path(self.record["clip"]["path"]).name
+        parts = [table_html(("name", "score", "surrogate R²"), rows, caption=caption)]
         if self.effects:
             effects = draw_effects(self.effects.values, intercepts=self.effects.intercepts, emotions=EMOTION_NAMES)
             parts.append(picture_html(svg_uri(svg_text(effects)), alt="Effects of mid-level features on emotions"))

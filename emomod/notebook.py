@@ -14,23 +14,32 @@ from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
 
+NUMBERS = (float, np.floating)
+
 
 class Shift(float):
     """A change, shown with its sign."""
 
 
-def _cell(value: object, tag: str = "td") -> str:
+def _cell(value: object) -> str:
     text, side = escape(str(value)), "left"
-    if isinstance(value, (float, np.floating)):
-        text, side = f"{value:{'+' if isinstance(value, Shift) else ''}.3f}".replace("-", "−"), "right"
-    return f'<{tag} style="text-align:{side}">{text}</{tag}>'
+    if isinstance(value, NUMBERS):
+        rounded = round(float(value), 3) + 0.0  # no minus before what rounds to 0
+        text, side = f"{rounded:{'+' if isinstance(value, Shift) else ''}.3f}".replace("-", "−"), "right"
+    return f'<td style="text-align:{side}">{text}</td>'
+
+
+def _head(text: str, is_number: bool) -> str:
+    return f'<th style="text-align:{"right" if is_number else "left"}">{escape(text)}</th>'
 
 
 def table_html(header: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
     """Return an HTML table; floats are shown with three decimals, the rest as escaped text."""
-    head = "".join(_cell(text, "th") for text in header)
-    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
-    title = f'<caption style="text-align:left;font-weight:bold">{escape(caption)}</caption>'
+    kept = [list(row) for row in rows]
+    numeric = [any(isinstance(row[column], NUMBERS) for row in kept) for column in range(len(header))]
+    head = "".join(_head(text, is_number) for text, is_number in zip(header, numeric, strict=True))
+    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in kept)
+    title = f'<caption style="text-align:left;font-weight:bold;white-space:nowrap">{escape(caption)}</caption>'
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -43,7 +52,7 @@ def audio_uri(y: NDArray[np.floating]) -> str:
 
 def player_html(y: NDArray[np.floating], *, title: str) -> str:
     """Return a labelled player of a waveform [n_samples] within -1..1."""
-    sound = f'<audio controls preload="none" aria-label="{escape(title)}" src="{audio_uri(y)}"></audio>'
+    sound = f'<audio controls preload="metadata" aria-label="{escape(title)}" src="{audio_uri(y)}"></audio>'
     style = "display:inline-block;margin:.3em 1em .3em 0"
     return f'<figure style="{style}"><figcaption>{escape(title)}</figcaption>{sound}</figure>'
 

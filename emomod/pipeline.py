@@ -28,6 +28,7 @@ from emomod.sentences import explain_in_words
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
 
+AUDIBLE_SHIFT = 0.01  # of a score, by which the written original may differ from the clip
 POOR = 0.4  # correlation with the labels of clips not trained on, below which a score is warned of
 
 
@@ -259,6 +260,7 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
     return changed.as_dict() | {
         "sentence": sentence,
         "warnings": _warnings(explained, changed),
+        "notes": [note for part in ("components", "model") for note in explanation.record[part]["notes"]],
         "predictions": {"before": scores_by_level(explanation.names, explanation.scores)} | after,
         "components": explanation.record["components"],
         "n_components": explained.components.n_components,
@@ -281,10 +283,22 @@ def model_record(predictor: ScoringModel) -> dict[str, Any]:
     return card | {"origin": predictor.origin} if predictor.origin else card
 
 
+def _level_warnings(explanation: Explanation, changed: Modification) -> list[str]:
+    """That the written original scores otherwise than the clip, as for a model that hears the level of a sound."""
+    before = changed.shifts[0].before[explanation.weights.index(changed.target)]
+    if abs(before - explanation.score(changed.target)) < AUDIBLE_SHIFT:
+        return []
+    told = (
+        f"{changed.target} of original.wav is {before:.3f}, that of the clip {explanation.score(changed.target):.3f}: "
+        f"all versions are {-changed.static_gain_db:.1f} dB softer, which the model hears; shifts are between versions"
+    )
+    return [told]
+
+
 def _warnings(explained: _Explained, changed: Modification) -> list[str]:
     """What a user should know before trusting the result."""
     clip, predictor, target = explained.clip, explained.predictor, changed.target
-    found = [note for part in ("components", "model") for note in explained.explanation.record[part]["notes"]]
+    found = _level_warnings(explained.explanation, changed)
     for side, verb in (("positive", "for"), ("negative", "against")):
         if not getattr(changed.selection, side).size:
             found.append(f"no component speaks {verb} {target} by the rule {changed.selection.rule}")

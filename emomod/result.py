@@ -15,6 +15,7 @@ from emomod.notebook import Shift, page_html, player_html, table_html
 from emomod.rescoring import ScoreShift
 
 DIRECTIONS = {"enhanced": 1.0, "weakened": -1.0}  # which way a version is to move its target
+MANY = 16  # scores, of which more are not all shown
 CONTROL_FIELDS = ("p_value", "share_beaten", "mean_shift", "shift_05", "shift_95", "energy_ratio", "n")
 
 
@@ -53,7 +54,8 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         scores = [item for level in self.levels.values() for item in level.items()]
-        return table_html(("score", "value"), [(spoken(name), score) for name, score in scores], caption=self.file)
+        rows = [(spoken(name), score) for name, score in scores]
+        return table_html(("name", "score"), rows, caption=Path(self.file).name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +159,17 @@ class RunResult:
     log_spectrogram: torch.Tensor  # [n_bands, n_frames] of the clip
     sentence: str
     record: dict[str, Any]  # the content of run.json
+
+    @property
+    def shown_names(self) -> list[str]:
+        """The scores that a page shows: all, or of many the target, the highest and those that moved most."""
+        names, changed = self.explanation.names, self.modification
+        if len(names) <= MANY:
+            return list(names)
+        moved = np.max([np.abs(shift.shift) for shift in changed.shifts], axis=0)
+        order = [np.argsort(-values, kind="stable")[: MANY // 2] for values in (self.explanation.scores, moved)]
+        kept = {names.index(changed.target), *np.concatenate(order).tolist()}
+        return [names[index] for index in sorted(kept)]
 
     def __repr__(self) -> str:
         return f"<RunResult in {self.folder}: {self.sentence}>"

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from emomod import figures
-from emomod.component_map import map_of_labels
+from emomod.component_map import Location, map_of_labels
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.report import charts
@@ -60,6 +60,12 @@ def every_figure() -> dict[str, Figure]:
         ),
         "shifts": shifts_figure()[0],
         "controls": charts.draw_controls(observed, controls, target="articulation", kinds=kinds),
+        "parts": figures.draw_parts(
+            [Location(0.0, 1.0, 0.5, 50, 900, part) for part in ("bass", "drums")],
+            WEIGHTS[:2],
+            name="energy",
+            seconds=1.0,
+        ),
         "maps": figures.draw_weight_maps(WHERE, np.stack([WEIGHTS] * 7), titles=MIDLEVEL_NAMES),
     }
 
@@ -246,3 +252,16 @@ def test_drawing_against_itself_pyplot_stays_out():
     code = "import sys, numpy, emomod.figures as f; f.png_bytes(f.draw_spectrogram(numpy.ones((149, 9))), dpi=20)"
     code += "; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_draw_parts_against_theory():
+    """A row a part; weights of one moment add up, and the last stretch reaches the clip's end."""
+    places = [Location(0.0, 0.96, 0.5, 50, 9000, part) for part in ("drums", "bass")]
+    places += [Location(0.99, 1.94, 1.5, 50, 400, "drums"), Location(0.99, 1.94, 1.5, 400, 9000, "drums")]
+    figure = figures.draw_parts(places, np.array([0.2, -0.1, 0.3, 0.1]), name="energy", seconds=2.0)
+    axes = figure.axes[0]
+    cells = np.asarray(axes.images[0].get_array())
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["drums", "bass"]
+    np.testing.assert_allclose(cells[:, 5], [0.2, -0.1])
+    np.testing.assert_allclose(cells[:, -1], [0.4, 0.0])
+    assert "energy" in words(figure)

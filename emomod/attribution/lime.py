@@ -29,7 +29,14 @@ from emomod.component_weights import ComponentWeights
 from emomod.components.base import Components
 from emomod.errors import InputError
 from emomod.model.predictor import Predict
-from emomod.perturbation import ALL_DESIGNS, EXHAUSTIVE, FOLD_OVER, least_perturbations, mask_blocks
+from emomod.perturbation import (
+    ALL_DESIGNS,
+    EXHAUSTIVE,
+    FOLD_OVER,
+    can_be_exhaustive,
+    least_perturbations,
+    mask_blocks,
+)
 from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel
 
 
@@ -38,7 +45,7 @@ class LimeSettings(MethodSettings):
     """A linear model of the scores of many mixtures, each with about half of the components off."""
 
     n_perturbations: int = 2048
-    design: str = "hadamard"  # iid, paired, hadamard; exhaustive takes all masks there are
+    design: str = "hadamard"  # iid, paired, hadamard; exhaustive takes all masks, as hadamard does where they are few
     kernel_width: float | None = None  # of LIME's cosine kernel; None weights all masks alike
     alpha: float = 1.0  # ridge penalty
     seed: int = 0
@@ -117,9 +124,10 @@ def explain_with_lime(
     """Return the weights of all components on all scores of the model, from one run of the model.
 
     Raises InputError when there are too few masks for so many components, see ``least_perturbations``. The exhaustive
-    design takes all masks there are, whatever ``n_perturbations``.
+    design takes all masks there are, whatever ``n_perturbations``, and so does hadamard where they are no more.
     """
-    if settings.design == EXHAUSTIVE:
+    few = can_be_exhaustive(components.n_components, n_perturbations=settings.n_perturbations)
+    if settings.design == EXHAUSTIVE or (settings.design == "hadamard" and few):
         hood = neighbourhood(predict, components, settings)
         fit = _exhaustive_fit(hood, settings, progress)
         return certain(judged(hood, [fit], settings, seed=settings.seed)[0])

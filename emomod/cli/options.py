@@ -4,10 +4,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
+from emomod.data import demo_clip
 from emomod.errors import InputError
 
 DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, but takes long to load
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 def clip_path(name: str) -> Path:
     """Return the path of a clip; "demo" is the clip that ships with emomod, unless there is a file of that name."""
     if name == "demo" and not Path(name).is_file():
-        return Path(str(files("emomod.data") / "demo.flac"))
+        return demo_clip()
     return Path(name)
 
 

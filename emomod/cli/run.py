@@ -80,5 +80,6 @@ def summary(record: dict[str, Any], folder: Any) -> str:
         lines.append(f"  {version:9} {after:.3f} ({shifts[target]:+.3f}), further than random changes: {beaten}")
         if others := record["moved_further"][version]:
             lines.append(f"            but these moved at least as far: {', '.join(others)}")
+    lines += [f"note: {note}" for note in record["notes"]]
     lines += [f"warning: {warning}" for warning in record["warnings"]]
     return "\n".join([*lines, "", f"{folder}/report.html ({record['seconds']['total']:.0f} s)"])

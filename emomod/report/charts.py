@@ -77,6 +77,7 @@ def draw_controls(
         axes.axvline(observed[version], color=COLOURS[version], linewidth=2.5)
         axes.axvline(0.0, color="black", linewidth=0.6, linestyle=":")
         axes.xaxis.set_major_locator(MaxNLocator(MAX_TICKS - 1))  # it counts intervals
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(f"{version}, beside random {kinds[kind]}", fontsize=9, loc="left")
         _plain(axes)
     figure.suptitle(f"How far {spoken(target)} moved (line) and how far random changes moved it (grey)", fontsize=12)

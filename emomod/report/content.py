@@ -1,7 +1,7 @@
 """What stands on the page of a run: every number comes from the result, every word about it from here or words.py."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "gain_db": f"{record['gain_db']:g}",
         "window": {name: f"{value:.1f}" for name, value in record["window"].items()},
         "window_words": window_words(record["window"]["start"]),
-        "levels": _levels(record),
+        "levels": _levels(record, result.shown_names),
         "sentence": printed(result.sentence),
         "versions": _versions(result, target),
         "max_gain_db": f"{MAX_GAIN_DB:+g}",
@@ -66,7 +66,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "moved_further": moved_further(record),
         "marking": marking(record),
         "sidedness": sidedness(record),
-        "fits": _fits(record),
+        "fits": _fits(record, result.shown_names),
         "clip_r2": number(record["clip_r2"], 4),
         "components": record["components"]["text"],
         "method": record["settings"]["method"]["name"],
@@ -75,6 +75,9 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "off": off_words(record["settings"]["method"]["off"]),
         "n_held_out": record["settings"]["method"]["n_held_out"],
         "warnings": record["warnings"],
+        "notes": record["notes"],
+        "n_scores": len(result.explanation.names),
+        "n_shown": len(result.shown_names),
         "model": record["model"]["name"],
         "details": _details(record),
         "card": {key: str(record["model"][key]) for key in SHORT_CARD if key in record["model"]},
@@ -83,8 +86,8 @@ def page_content(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _levels(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The scores of the clip as bars, level by level; a level without scores is left out."""
+def _levels(record: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, Any]]:
+    """The scores of the clip that are ``shown`` as bars, level by level; a level without scores is left out."""
     levels, held_out = [], held_out_r(record["model"])
     for level, scores in record["predictions"]["before"].items():
         rows = [
@@ -97,6 +100,7 @@ def _levels(record: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "is_target": name == record["target"],
             }
             for name, score in scores.items()
+            if name in shown
         ]
         if rows:
             levels.append({"title": LEVEL_TITLES[level], "rows": rows})
@@ -143,8 +147,10 @@ def _verdicts(result: RunResult, target: str) -> list[dict[str, str]]:
 def _shifts(result: RunResult) -> list[dict[str, Any]]:
     """Rows of the table of shifts; "stands_out" marks shifts that few random changes of any kind reach."""
     kinds = [control.kind for control in result.modification.shifts[0].controls]
-    rows = []
+    rows, shown = [], result.shown_names
     for row in result.modification.rows():
+        if row["name"] not in shown:
+            continue
         cells = [
             {
                 "shift": signed(row[f"shift_{version}"]),
@@ -165,10 +171,11 @@ def _shifts(result: RunResult) -> list[dict[str, Any]]:
     return rows
 
 
-def _fits(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _fits(record: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {"name": spoken(name), "r2": number(r2, 2), "trust": trust(r2), "is_target": name == record["target"]}
         for name, r2 in record["surrogate_r2"].items()
+        if name in shown
     ]
 
 

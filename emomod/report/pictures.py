@@ -76,12 +76,7 @@ def draw_all(result: RunResult) -> dict[str, Figure]:
             seconds=scene.seconds,
         ),
         "sides": draw_sides(scene.log_spectrogram, scene.where, **chosen, name=changed.target, seconds=scene.seconds),
-        "shifts": draw_shifts(
-            explanation.names,
-            changed.shifts[0].before,
-            {shift.version: shift.shift for shift in changed.shifts},
-            target=changed.target,
-        ),
+        "shifts": _draw_shifts(result),
         "controls": _draw_controls(result),
     }
     if len({location.part for location in explanation.locations}) > 1:
@@ -90,6 +85,13 @@ def draw_all(result: RunResult) -> dict[str, Figure]:
         effects = explanation.effects
         figures["effects"] = draw_effects(effects.values, intercepts=effects.intercepts, emotions=EMOTION_NAMES)
     return figures
+
+
+def _draw_shifts(result: RunResult) -> Figure:
+    changed, shown = result.modification, result.shown_names
+    rows = [result.explanation.names.index(name) for name in shown]
+    shifts = {shift.version: shift.shift[rows] for shift in changed.shifts}
+    return draw_shifts(shown, changed.shifts[0].before[rows], shifts, target=changed.target)
 
 
 def _draw_controls(result: RunResult) -> Figure:

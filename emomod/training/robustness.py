@@ -8,7 +8,6 @@ dBFS before, so that no condition cuts off a peak.
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
 from emomod.corpus.codecs import mp3
 from emomod.corpus.render import draw_clip, open_studio
 from emomod.corpus.store import CorpusSettings
+from emomod.data import demo_clip
 from emomod.errors import InputError
 from emomod.model.predictor import Predict
 from emomod.rescoring import score_file
@@ -153,7 +153,7 @@ def _moved(predict: Predict, y: NDArray[np.floating], *, seconds: float) -> NDAr
 def clips_to_test(n_clips: int, *, synthesiser: str = "fluidsynth", seconds: float = 10.0) -> list[Wave]:
     """``n_clips`` waveforms of no training corpus: the demo, then composed clips with instruments kept for tests."""
     check_count("n_clips", n_clips)
-    clips = [read_clip(str(files("emomod.data") / "demo.flac"), seconds=seconds).y]
+    clips = [read_clip(demo_clip(), seconds=seconds).y]
     if n_clips == 1:
         return clips
     settings = CorpusSettings(n_clips - 1, seed=SEED, synthesiser=synthesiser, seconds=seconds, held_out=True)
