@@ -26,7 +26,7 @@ from emomod.notebook import picture_html, png_uri, svg_uri, table_html
 from emomod.output import to_json
 
 FORMAT = "emomod explanation 2"
-RECORDED = {"clip": ("path", "sha256", "start"), "model": ("name", "sha256"), "components": ("text",)}
+RECORDED = {"clip": ("path", "sha256", "start"), "model": ("name", "sha256"), "components": ("text", "kinds")}
 SPARSE = ("data", "indices", "indptr")  # of a matrix in compressed rows
 UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 DAMAGED = (KeyError, TypeError, AttributeError, IndexError)

@@ -13,7 +13,7 @@ from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_map import ComponentMap
 from emomod.component_weights import complexity, parse_rule, select_components
 from emomod.components.base import Components, sound_of
-from emomod.components.kinds import DEFAULT, cut, parse_kinds, told
+from emomod.components.kinds import DEFAULT, Cutting, cut, steps_of, told
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
 from emomod.model.predictor import Predictor, ScoringModel, load_predictor, score_waveform
@@ -58,12 +58,12 @@ class RunSettings:
     """Settings of the whole job."""
 
     start: float = 0.0  # s, where the window begins in the file
-    components: str = DEFAULT  # how the sound is cut, see emomod.components.kinds
+    components: Cutting = DEFAULT  # how the sound is cut, see emomod.components.kinds
     method: MethodSettings | str = field(default_factory=LimeSettings)  # settings, or a text such as "occlusion"
     modify: ModifySettings = field(default_factory=ModifySettings)
 
     def __post_init__(self) -> None:
-        parse_kinds(self.components)
+        steps_of(self.components)
         object.__setattr__(self, "method", as_method(self.method))
 
 
@@ -90,16 +90,16 @@ def explain(
     path: str | Path,
     *,
     start: float = 0.0,
-    components: str = DEFAULT,
+    components: Cutting = DEFAULT,
     method: MethodSettings | str = "lime",
     predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> Explanation:
     """Return the explanation, for all scores, of the window of a sound file that begins at ``start`` (s).
 
-    ``components`` says how the sound is cut ("felzenszwalb", "stems:drums=d.wav,bass=b.wav x time:seconds=2"; all are
-    listed by ``emomod components``), ``method`` how the components are weighed: a text ("occlusion:off=silence"; see
-    ``emomod methods``), or settings.
+    ``components`` says how the sound is cut: a text ("felzenszwalb", "stems:drums=d.wav,bass=b.wav x time:seconds=2";
+    ``emomod components`` lists them), functions of your own, or several (see emomod.components.kinds.cut). ``method``
+    says how the components are weighed: a text ("occlusion:off=silence"; see ``emomod methods``), or settings.
     """
     job = RunSettings(start, components, method)
     return _explain(path, job, predictor or load_predictor(), stages or Stages()).explanation
@@ -146,14 +146,16 @@ def modify(
     *,
     target: str,
     out: str | Path,
+    components: Cutting | None = None,
     settings: ModifySettings | None = None,
     predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> Modification:
     """Write versions of an explained clip into the folder ``out``; re-score what was written.
 
-    Raises InputError when ``path`` or ``predictor`` is not the one that was explained, there is no such ``target``, or
-    the components are others than then, as another version of a library may cut them.
+    ``components`` has to be given anew where the sound was cut by functions. Raises InputError when ``path`` or
+    ``predictor`` is not the one that was explained, there is no such ``target``, or the components are others than
+    then, as another version of a library may cut them.
     """
     settings, predictor = settings or ModifySettings(), predictor or load_predictor()
     explanation.weights.index(target)
@@ -167,12 +169,13 @@ def modify(
         raise InputError(
             f"predictor must be the one that was explained, got {predictor.origin or predictor.card['name']}"
         )
-    components = cut(sound_of(clip.y, start=clip.start), record["components"]["text"], device=predictor.device)
-    if not explanation.where.agrees(components.shares()):
-        raise InputError(
-            f"components must be those that were explained; {record['components']['text']} gives others here now"
-        )
-    explained = _Explained(clip, components, explanation, predictor)
+    text = record["components"]["text"]
+    if components is None and any("own" in kind for kind in record["components"]["kinds"]):
+        raise InputError(f"components must be given anew, since the sound was cut by a function: {text}")
+    cut_again = cut(sound_of(clip.y, start=clip.start), components or text, device=predictor.device)
+    if not explanation.where.agrees(cut_again.shares()):
+        raise InputError(f"components must be those that were explained; {text} gives others here now")
+    explained = _Explained(clip, cut_again, explanation, predictor)
     with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings, stages=stages or Stages())
         (folder / "modification.json").write_text(to_json(changed.as_dict() | {"settings": asdict(settings)}) + "\n")
@@ -272,9 +275,15 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
         "clip_sha256": clip.sha256,
         "window": {"start": clip.start, "seconds": clip.seconds, "file_seconds": clip.file_seconds},
         "model": model_record(explained.predictor),
-        "settings": asdict(settings) | {"method": explanation.record["method"]},
+        "settings": _settings_record(settings, explanation),
         "versions": package_versions(),
     }
+
+
+def _settings_record(settings: RunSettings, explanation: Explanation) -> dict[str, Any]:
+    """The settings with the components as a text and the method by its name."""
+    told_so = {"components": explanation.record["components"]["text"], "method": explanation.record["method"]}
+    return {"start": settings.start, **told_so, "modify": asdict(settings.modify)}
 
 
 def model_record(predictor: ScoringModel) -> dict[str, Any]:

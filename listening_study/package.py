@@ -21,7 +21,7 @@ import numpy as np
 from emomod.attribution.lime import LimeSettings
 from emomod.attribution.methods import MethodSettings
 from emomod.audio import file_sha256
-from emomod.components.kinds import DEFAULT
+from emomod.components.kinds import DEFAULT, Cutting, text_of
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
 from emomod.model.predictor import ScoringModel
@@ -79,7 +79,7 @@ def make_study(
     out: str | Path,
     *,
     predictor: ScoringModel,
-    components: str = DEFAULT,
+    components: Cutting = DEFAULT,
     method: MethodSettings | None = None,
     stages: Stages | None = None,
 ) -> Study:
@@ -99,7 +99,7 @@ def make_study(
         made = make_stimuli(plan, folder / STIMULI, predictor=predictor, stages=stages, **how)
         resolved = tuple(replace(item, clip=str(Path(item.clip).resolve())) for item in plan.items)
         record: dict[str, Any] = {
-            "components": components,
+            "components": text_of(components),
             "method": method_record(how["method"]),
             "model": model_record(predictor),
             "versions": package_versions(),

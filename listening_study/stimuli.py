@@ -20,7 +20,7 @@ from emomod.attribution.methods import MethodSettings, explain_with
 from emomod.audio import Clip, file_sha256, read_clip, write_wav
 from emomod.component_weights import ComponentWeights, Selection, select_components
 from emomod.components.base import Components, sound_of
-from emomod.components.kinds import DEFAULT, cut
+from emomod.components.kinds import DEFAULT, Cutting, cut
 from emomod.errors import InputError
 from emomod.loudness import loudness
 from emomod.model.predictor import ScoringModel
@@ -67,7 +67,7 @@ def make_stimuli(
     folder: Path,
     *,
     predictor: ScoringModel,
-    components: str = DEFAULT,
+    components: Cutting = DEFAULT,
     method: MethodSettings | None = None,
     stages: Stages | None = None,
 ) -> list[Stimulus]:

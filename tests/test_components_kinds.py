@@ -4,13 +4,18 @@ import json
 
 import numpy as np
 import pytest
-from fakes import tones
+import torch
+from fakes import sound_file, tones
+from small_runs import small_predictor
 
 from emomod.cli.main import main
 from emomod.components.base import sound_of
 from emomod.components.kinds import KINDS, cut, describe, intersected, parse_kinds, told
 from emomod.components.segmentation import Slic
+from emomod.components.separation import separated_layers
 from emomod.errors import InputError
+from emomod.explanation import load_explanation
+from emomod.pipeline import ModifySettings, explain, modify
 
 SOUND = sound_of(tones(2.0))
 
@@ -95,3 +100,62 @@ def test_every_kind_against_its_defaults_as_they_are_listed(name):
     options = next(entry["options"] for entry in describe() if entry["name"] == name)
     text = ",".join(f"{option['name']}={option['default']}" for option in options)
     assert parse_kinds(f"{name}:{text}" if text else name) == (KINDS[name](),)
+
+
+# ---- functions of the user's own -------------------------------------------------------------------------------------
+
+
+def early_and_late(sound):
+    """Two regions."""
+    n_bands, n_frames = sound.spectrogram.shape
+    return np.tile(np.arange(n_frames) >= n_frames // 2, (n_bands, 1)).astype(np.intp)
+
+
+def low_and_high(sound):
+    """Two layers, from a separator that is a callable on waveforms."""
+
+    def separate(mix):
+        smooth = torch.nn.functional.avg_pool1d(mix[None], 25, stride=1, padding=12)[0]
+        return torch.cat([smooth, mix - smooth])
+
+    return separated_layers(sound, separate, names=("low", "high"), sample_rate=22050)
+
+
+def test_functions_against_theory():
+    halves = cut(SOUND, early_and_late)
+    assert (halves.n_components, halves.names) == (2, ("",))
+    crossed = cut(SOUND, [low_and_high, early_and_late, "mel:n=2"])
+    assert (crossed.names, crossed.n_components) == (("low", "high"), 8)
+    record = told([low_and_high, "mel:n=2"], crossed)
+    assert record["text"] == "low_and_high x mel:n=2"
+    assert record["kinds"] == [{"own": "low_and_high"}, {"kind": "mel", "n": 2}]
+
+
+def test_functions_against_the_job(tmp_path):
+    clip, settings = sound_file(tmp_path, seconds=2.5), ModifySettings(n_controls=1)
+    predictor = small_predictor()
+    explanation = explain(clip, components=low_and_high, method="occlusion", predictor=predictor)
+    explanation.save(tmp_path / "e")
+    assert [place.part for place in explanation.locations] == ["low", "high"]
+    job = {"target": "energy", "settings": settings, "predictor": predictor}
+    with pytest.raises(InputError, match="must be given anew, since the sound was cut by a function: low_and_high"):
+        modify(clip, load_explanation(tmp_path / "e"), out=tmp_path / "out", **job)
+    with pytest.raises(InputError, match="must be those that were explained; low_and_high gives others here now"):
+        modify(clip, explanation, out=tmp_path / "out", components=early_and_late, **job)
+    changed = modify(clip, explanation, out=tmp_path / "out", components=low_and_high, **job)
+    assert set(changed.waveforms) == {"original", "enhanced", "weakened", "positive", "negative"}
+
+
+@pytest.mark.parametrize(
+    ("components", "message"),
+    (
+        (lambda sound: "labels", "must return labels or Layers, got str"),
+        (lambda sound: early_and_late(sound)[:, 1:], "must have the spectrogram's shape"),
+        ([low_and_high, "hpss"], "components can have layers of one kind"),
+        ([], "must be a text, a function, or several of them, got none"),
+        ([3], "must be texts or functions, got int"),
+    ),
+)
+def test_functions_iv(components, message):
+    with pytest.raises(InputError, match=message):
+        cut(SOUND, components)

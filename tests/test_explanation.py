@@ -28,7 +28,7 @@ def explained(rng, *, two_levels):
         {
             "clip": {"path": "a b.wav", "sha256": "0", "start": 1.5},
             "model": {"name": "m", "sha256": "1"},
-            "components": {"text": "grid"},
+            "components": {"text": "grid", "kinds": []},
             "none": None,
         },
     )

@@ -1,11 +1,12 @@
 """The kinds of components by name, and the way from a text such as "stems:drums=d.wav,bass=b.wav x time" to components.
 
 A kind gives layers of the sound or regions of its spectrogram; "x" puts kinds together: regions are intersected, and
-layers, of which there may be one kind, are cut into regions.
+layers, of which there may be one kind, are cut into regions. In Python a function of the user's own can take a
+kind's place.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import reduce
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -14,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emomod.components.base import Components, Layers, Sound
+from emomod.checks import check_segments
+from emomod.components.base import Layers, Sound
 from emomod.components.factorisation import Hpss, Nmf
 from emomod.components.grids import Beats, Grid, Mel, Octaves, Onsets, Time
 from emomod.components.layered import LayeredComponents, layered
@@ -68,15 +70,20 @@ KINDS: dict[str, type[Kind]] = {
     "separation": Separation,
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
+Own = Callable[[Sound], Any]
+Cutting = str | Own | Sequence[str | Own]
 
 
 def parse_kinds(text: str) -> tuple[Kind, ...]:
     """Return the kinds of a text such as "nmf:n=6 x time"; InputError names what is not known."""
     kinds = tuple(_parsed(part) for part in CROSS.split(str(text).strip()))
-    layerings = [NAMES[type(kind)] for kind in kinds if isinstance(kind, Layering)]
-    if len(layerings) > 1:
-        raise InputError(f"components can have layers of one kind, got {' and '.join(layerings)}; the others cut these")
+    _check_layerings([NAMES[type(kind)] for kind in kinds if isinstance(kind, Layering)])
     return kinds
+
+
+def _check_layerings(names: Sequence[str]) -> None:
+    if len(names) > 1:
+        raise InputError(f"components can have layers of one kind, got {' and '.join(names)}; the others cut these")
 
 
 def _parsed(part: str) -> Kind:
@@ -85,13 +92,63 @@ def _parsed(part: str) -> Kind:
     return Stems(options) if kind is Stems else build(kind, options, what=name)
 
 
-def cut(sound: Sound, components: str = DEFAULT, *, device: torch.device | str = "cpu") -> LayeredComponents:
-    """Return a sound cut as the text ``components`` says, with a ``mix`` that runs on ``device``."""
-    kinds = parse_kinds(components)
-    layers = next((kind.layers(sound) for kind in kinds if isinstance(kind, Layering)), None)
-    labels = [kind.regions(sound) for kind in kinds if isinstance(kind, Regions)]
+def steps_of(components: Cutting) -> tuple[Kind | Own, ...]:
+    """Return the kinds, and functions of the user's own, that ``components`` asks for."""
+    parts = [components] if isinstance(components, str) or callable(components) else list(components)
+    if not parts:
+        raise InputError("components must be a text, a function, or several of them, got none")
+    found: list[Kind | Own] = []
+    for part in parts:
+        if isinstance(part, str):
+            found += parse_kinds(part)
+        elif callable(part):
+            found.append(part)
+        else:
+            raise InputError(f"components must be texts or functions, got {type(part).__name__}")
+    _check_layerings([NAMES[type(kind)] for kind in found if isinstance(kind, Layering)])
+    return tuple(found)
+
+
+def cut(sound: Sound, components: Cutting = DEFAULT, *, device: torch.device | str = "cpu") -> LayeredComponents:
+    """Return a sound cut as ``components`` says, with a ``mix`` that runs on ``device``.
+
+    ``components`` is a text, or a function that is given the Sound and returns labels [n_bands, n_frames] or Layers; or
+    several of them, which are crossed.
+    """
+    layers: list[Layers] = []
+    labels: list[NDArray[np.intp]] = []
+    for step in steps_of(components):
+        found = _taken(step, sound)
+        if isinstance(found, Layers):
+            layers.append(found)
+        elif isinstance(found, np.ndarray):
+            labels.append(check_segments(found, shape=sound.spectrogram.shape))
+        else:
+            raise InputError(f"{name_of(step)} must return labels or Layers, got {type(found).__name__}")
+    _check_layerings([", ".join(each.names) for each in layers])
     regions = reduce(intersected, labels) if labels else None
-    return layered(sound, layers=layers, regions=regions, device=device)
+    return layered(sound, layers=layers[0] if layers else None, regions=regions, device=device)
+
+
+def _taken(step: Kind | Own, sound: Sound) -> Any:
+    if isinstance(step, Layering):
+        return step.layers(sound)
+    return step.regions(sound) if isinstance(step, Regions) else step(sound)
+
+
+def name_of(step: Kind | Own) -> str:
+    """Return the name of a kind, or of a function."""
+    if type(step) in NAMES:
+        return NAMES[type(step)]  # type: ignore[index]
+    return str(getattr(step, "__qualname__", type(step).__name__))
+
+
+def text_of(components: Cutting) -> str:
+    """Return ``components`` as a text; functions by their names, which cannot be typed."""
+    if isinstance(components, str):
+        return components
+    parts = [components] if callable(components) else components
+    return " x ".join(part if isinstance(part, str) else name_of(part) for part in parts)
 
 
 def intersected(first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -101,11 +158,19 @@ def intersected(first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np
     return labels.reshape(first.shape).astype(np.intp)
 
 
-def told(components: str, cut_as: Components) -> dict[str, Any]:
-    """What a record says of components: the text, every option, and what their layers note."""
-    kinds = [{"kind": NAMES[type(kind)], **asdict(kind)} for kind in parse_kinds(components)]  # type: ignore[call-overload]
-    notes = list(cut_as.layers.notes) if isinstance(cut_as, LayeredComponents) else []
-    return {"text": components, "kinds": kinds, "n_components": cut_as.n_components, "notes": notes}
+def told(components: Cutting, cut_as: LayeredComponents) -> dict[str, Any]:
+    """What a record says of components: the text, every option, and what their layers note; functions by their name."""
+    steps = steps_of(components)
+    kinds = [
+        {"kind": name_of(step), **asdict(step)} if type(step) in NAMES else {"own": name_of(step)}  # type: ignore[call-overload]
+        for step in steps
+    ]
+    return {
+        "text": text_of(components),
+        "kinds": kinds,
+        "n_components": cut_as.n_components,
+        "notes": list(cut_as.layers.notes),
+    }
 
 
 def describe() -> list[dict[str, Any]]:
@@ -120,12 +185,3 @@ def describe() -> list[dict[str, Any]]:
         }
         for name, kind in KINDS.items()
     ]
-
-
-def listed(parts: Sequence[str]) -> str:
-    """Kinds as one text.
-
-    >>> listed(["stems:drums=d.wav", "time"])
-    'stems:drums=d.wav x time'
-    """
-    return " x ".join(parts)
