@@ -75,7 +75,7 @@ class GridSettings:
         "grad_cam",
     )  # where truth is known
     n_clips: int = 3  # the given files first
-    n_carriers: int = 2  # of each feature, whose truth is known
+    n_carriers: int = 1  # of each feature, whose truth is known
     n_bad: int = 20  # clips of the confounder task
 
     def __post_init__(self) -> None:

@@ -73,7 +73,7 @@ def trained(place, corpus, name):
     return place / name
 
 
-@pytest.mark.parametrize("page", ["corpus", "training", "effects"])
+@pytest.mark.parametrize("page", ["choosing", "corpus", "training", "effects", "other_models"])
 def test_the_documented_commands_are_understood(page):
     text = (Path(__file__).parents[1] / "docs" / f"{page}.md").read_text(encoding="utf-8")
     lines = [line.partition("#")[0] for line in text.splitlines() if line.startswith("emomod ")]
