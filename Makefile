@@ -81,7 +81,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "emomod needs Python 3.11 or newer; install it, or name it: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { rm -rf .venv; echo \
 		"Python could not make a virtual environment; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --config-settings editable_mode=compat -e ".[$(EXTRAS)]"
 	@touch $@
 
 # Newest versions of everything, from scratch; run the tests before committing what comes out.

@@ -21,6 +21,7 @@ from emomod.undefined import undefined
 RULES = ("bh", "ratio", "top", "highest")
 COUNTED = ("top", "highest")  # rules whose number is one of components
 _SHAPES = {"weights": 2, "standard_errors": 2, "p_values": 2, "intercepts": 1, "neighbourhood_r2": 1, "fit_r2": 1}
+ROUNDING = 1e-13  # of a score, below which all weights are 0
 UNCERTAIN = ("standard_errors", "p_values")  # what not every method has
 
 
@@ -114,12 +115,12 @@ def complexity(weights: ArrayLike) -> float:
 
 
 def default_rule(weights: ComponentWeights) -> str:
-    """Return the rule for ``weights``: of false discoveries, or the largest fifth where there are no p-values.
+    """Return the rule for ``weights``: of false discoveries, or the highest tenth of each side without p-values.
 
-    No more than 30 are the largest fifth, about as many as the 2019 paper shows.
+    No more than 15 are a side's tenth; the 2019 paper shows 30 to 60 in all.
     """
-    largest = max(1, min(30, weights.weights.shape[1] // 5))
-    return "bh:0.05" if weights.p_values is not None else f"top:{largest}"
+    highest = max(1, min(15, weights.weights.shape[1] // 10))
+    return "bh:0.05" if weights.p_values is not None else f"highest:{highest}"
 
 
 def parse_rule(rule: str) -> tuple[str, float]:
@@ -158,11 +159,16 @@ def select_components(weights: ComponentWeights, *, target: str, rule: str = "")
         ranks = np.argsort(np.argsort(-values, kind="stable"), kind="stable")
         kept = (ranks < number) | (ranks >= values.size - number)
     elif weights.p_values is None:
-        raise InputError(f'rule must be one such as "top:30" where the method has no p-values, got {rule!r}')
+        raise InputError(
+            'rule must be one such as "top:30" where there are no p-values, since the method has none or all masks '
+            f"were taken; got {rule!r}"
+        )
     elif name == "bh":
         kept = _false_discovery(weights.p_values[row], number)
     else:
         kept = weights.p_values[row] < number * np.abs(values)
     order = np.argsort(-values, kind="stable")
+    if np.abs(values).max() < ROUNDING * max(1.0, float(np.abs(weights.intercepts[row]))):
+        kept = np.zeros(values.size, dtype=bool)
     positive, negative = order[(kept & (values > 0))[order]], order[(kept & (values < 0))[order]][::-1]
     return Selection(target, rule, positive, negative)

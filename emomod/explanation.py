@@ -79,6 +79,17 @@ class Explanation:
         """The score ``name`` of the clip."""
         return float(self.scores[self.weights.index(name)])
 
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The lowest and the highest score that the model is said to give."""
+        low, high = self.record.get("model", {}).get("scale", (0.0, 1.0))
+        return float(low), float(high)
+
+    def height(self, name: str) -> float:
+        """Where the score ``name`` lies on the model's scale, 0 to 1."""
+        low, high = self.scale
+        return (self.score(name) - low) / (high - low)
+
     def rows(self, selection: Selection) -> list[dict[str, Any]]:
         """One row a component: place (s within the window, Hz), weight on the selection's target, and its side.
 

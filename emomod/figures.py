@@ -200,7 +200,8 @@ def draw_components(
     seconds: float | None = None,
 ) -> Figure:
     """Draw a log spectrogram [n_bands, n_frames] with the components for and against a score; weights [K]."""
-    title = f"For {spoken(name)} (orange, {positive.size} parts) and against it (blue, {negative.size} parts)"
+    counts = [f"{side.size} part{'' if side.size == 1 else 's'}" for side in (positive, negative)]
+    title = f"For {spoken(name)} (orange, {counts[0]}) and against it (blue, {counts[1]})"
     figure = draw_spectrogram(log_spectrogram, title=title, seconds=seconds)
     axes = figure.axes[0]
     layers = [

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emomod.attribution.lime import LimeSettings
 from emomod.attribution.methods import MethodSettings, as_method, explain_with, name_of
@@ -28,7 +29,9 @@ from emomod.sentences import explain_in_words
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
 
-AUDIBLE_SHIFT = 0.01  # of a score, by which the written original may differ from the clip
+ENOUGH_OTHERS = 10  # different random changes, with fewer of which one is warned
+AUDIBLE_SHIFT = 0.01  # of a score's scale, by which the written original may differ from the clip
+POOR_R2 = 0.4  # of the surrogate on mixtures that it has not seen, below which it is warned of
 POOR = 0.4  # correlation with the labels of clips not trained on, below which a score is warned of
 
 
@@ -81,9 +84,12 @@ def predict(path: str | Path, *, predictor: ScoringModel | None = None, stages: 
     """Return what the model hears in a file; a long file is averaged over evenly spread windows."""
     predictor, stages = predictor or load_predictor(), stages or Stages()
     with stages.stage(f"listening to {path}"):
+        if not isinstance(predictor, Predictor):
+            probe(predictor, read_clip(path, seconds=predictor.window_seconds, silence=0.0).y)
         scores = [score_waveform(predictor, y) for _, y in read_windows(path, seconds=predictor.window_seconds)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
-    return Prediction(str(path), levels, len(scores))
+    low, high = predictor.card.get("scale", (0.0, 1.0))
+    return Prediction(str(path), levels, len(scores), (float(low), float(high)))
 
 
 def explain(
@@ -124,6 +130,7 @@ def _explain(path: str | Path, settings: RunSettings, predictor: ScoringModel, s
             "name": predictor.card["name"],
             "sha256": predictor.sha256,
             "origin": predictor.origin,
+            "scale": list(predictor.card.get("scale", (0.0, 1.0))),
             "notes": [*predictor.card.get("notes", ()), *told_of_model],
         },
         "components": told(settings.components, components),
@@ -165,7 +172,7 @@ def modify(
         raise InputError(
             f"path must be the file that was explained ({record['clip']['path']}); {path} has other content"
         )
-    if predictor.sha256 != record["model"]["sha256"]:
+    if not _is_same(predictor, explanation):
         raise InputError(
             f"predictor must be the one that was explained, got {predictor.origin or predictor.card['name']}"
         )
@@ -182,6 +189,15 @@ def modify(
     return changed
 
 
+def _is_same(predictor: ScoringModel, explanation: Explanation) -> bool:
+    """Whether a model is the one that was explained: a file can hold several."""
+    told_then = explanation.record["model"]
+    names = [predictor.names, predictor.card["name"], predictor.sha256, predictor.origin.rpartition(":")[2]]
+    return names[1:] == [told_then["name"], told_then["sha256"], told_then["origin"].rpartition(":")[2]] and (
+        names[0] == explanation.names
+    )
+
+
 def _modify(
     explained: _Explained, *, target: str, folder: Path, settings: ModifySettings, stages: Stages
 ) -> Modification:
@@ -196,7 +212,8 @@ def _modify(
         original = read_clip(folder / "original.wav", seconds=clip.seconds, silence=0.0).y
         identity = snr_db(clip.y, original / np.float32(10 ** (versions.static_gain_db / 20)))
     with stages.stage("re-scoring"):
-        shifts = tuple(_judge(explained, plan, name, folder, settings) for name in ("enhanced", "weakened"))
+        level = versions.static_gain_db
+        shifts = tuple(_judge(explained, plan, name, folder, settings, level) for name in ("enhanced", "weakened"))
     changed = Modification(
         target, settings.gain_db, selection, versions.waveforms, shifts, versions.static_gain_db, identity
     )
@@ -205,7 +222,9 @@ def _modify(
     return changed
 
 
-def _judge(explained: _Explained, plan: Plan, version: str, folder: Path, settings: ModifySettings) -> ScoreShift:
+def _judge(
+    explained: _Explained, plan: Plan, version: str, folder: Path, settings: ModifySettings, static_gain_db: float
+) -> ScoreShift:
     """Score a written version, the written original, and the controls."""
     predictor, seconds = explained.predictor, explained.clip.seconds
     before, after = (score_file(predictor, folder / f"{name}.wav", seconds=seconds) for name in ("original", version))
@@ -218,6 +237,7 @@ def _judge(explained: _Explained, plan: Plan, version: str, folder: Path, settin
             n_controls=settings.n_controls,
             seed=settings.seed,
             bits=settings.bits,
+            static_gain_db=static_gain_db,
         )
         for kind in CONTROL_KINDS
     )
@@ -263,11 +283,11 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
     return changed.as_dict() | {
         "sentence": sentence,
         "warnings": _warnings(explained, changed),
-        "notes": [note for part in ("components", "model") for note in explanation.record[part]["notes"]],
+        "notes": explanation.record["components"]["notes"],
         "predictions": {"before": scores_by_level(explanation.names, explanation.scores)} | after,
         "components": explanation.record["components"],
         "n_components": explained.components.n_components,
-        "complexity": complexity(explanation.weights.weights[explanation.weights.index(changed.target)]),
+        "complexity": _spread(explanation.weights.weights[explanation.weights.index(changed.target)]),
         "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
         "fit_r2": dict(zip(explanation.names, explanation.weights.fit_r2.tolist(), strict=True)),
         "clip_r2": explanation.weights.clip_r2,
@@ -278,6 +298,11 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
         "settings": _settings_record(settings, explanation),
         "versions": package_versions(),
     }
+
+
+def _spread(weights: NDArray[np.float64]) -> float:
+    """The complexity of weights [K]; of weights that are all 0 the largest there is."""
+    return complexity(weights) if weights.any() else float(np.log(weights.size))
 
 
 def _settings_record(settings: RunSettings, explanation: Explanation) -> dict[str, Any]:
@@ -292,10 +317,28 @@ def model_record(predictor: ScoringModel) -> dict[str, Any]:
     return card | {"origin": predictor.origin} if predictor.origin else card
 
 
+def _control_warnings(changed: Modification) -> list[str]:
+    """That there are too few other ways to choose components for random changes to tell anything."""
+    if not any(side.size for side in (changed.selection.positive, changed.selection.negative)):
+        return []
+    few: dict[str, int] = {}
+    for shift in changed.shifts:
+        for control in shift.controls:
+            if control.n_others < min(ENOUGH_OTHERS, len(control.shifts)):
+                few[control.kind] = min(few.get(control.kind, ENOUGH_OTHERS), control.n_others)
+    words = {"count": "as many components", "energy": "components of as much energy"}
+    return [
+        f"random changes of {words[kind]} are only {n} different one{'s' if n != 1 else ''} beside the change itself: "
+        "they cannot tell whether it is special"
+        for kind, n in few.items()
+    ]
+
+
 def _level_warnings(explanation: Explanation, changed: Modification) -> list[str]:
     """That the written original scores otherwise than the clip, as for a model that hears the level of a sound."""
     before = changed.shifts[0].before[explanation.weights.index(changed.target)]
-    if abs(before - explanation.score(changed.target)) < AUDIBLE_SHIFT:
+    low, high = explanation.scale
+    if abs(before - explanation.score(changed.target)) < AUDIBLE_SHIFT * (high - low):
         return []
     told = (
         f"{changed.target} of original.wav is {before:.3f}, that of the clip {explanation.score(changed.target):.3f}: "
@@ -307,10 +350,17 @@ def _level_warnings(explanation: Explanation, changed: Modification) -> list[str
 def _warnings(explained: _Explained, changed: Modification) -> list[str]:
     """What a user should know before trusting the result."""
     clip, predictor, target = explained.clip, explained.predictor, changed.target
-    found = _level_warnings(explained.explanation, changed)
+    found = [*explained.explanation.record["model"]["notes"], *_control_warnings(changed)]
+    found += _level_warnings(explained.explanation, changed)
     for side, verb in (("positive", "for"), ("negative", "against")):
         if not getattr(changed.selection, side).size:
-            found.append(f"no component speaks {verb} {target} by the rule {changed.selection.rule}")
+            found.append(
+                f"no component speaks {verb} {target} by the rule {changed.selection.rule}; highest:1 takes one"
+            )
+    weights = explained.explanation.weights
+    row = weights.index(target)
+    if np.isfinite(weights.fit_r2[row]) and weights.neighbourhood_r2[row] < POOR_R2:
+        found.append(f"weights foretell {target} badly, R2 = {weights.neighbourhood_r2[row]:.2f}: do not rely on them")
     if clip.seconds < predictor.window_seconds - 0.1:
         found.append(
             f"the sound is {clip.seconds:.1f} s long, but the model learned from {predictor.window_seconds:g} s"

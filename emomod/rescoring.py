@@ -43,6 +43,7 @@ class ControlShifts:
     kind: str  # count or energy
     shifts: NDArray[np.float64]  # [n_controls, n_names]
     energy_ratio: float  # median of (energy of the changed components) / (the same in the real version), or NaN
+    n_others: int = 0  # different changes among them that are not the version's own
 
     def p_values(self, shift: NDArray[np.float64]) -> NDArray[np.float64]:
         """Two-sided permutation p-values [n_names] of shifts [n_names]."""
@@ -116,21 +117,41 @@ def control_shifts(
     n_controls: int,
     seed: int,
     bits: int,
+    static_gain_db: float = 0.0,
 ) -> ControlShifts:
-    """Render, quantise and score ``n_controls`` random changes like ``gains`` [K]; return their shifts."""
+    """Render, quantise and score ``n_controls`` random changes like ``gains`` [K]; return their shifts.
+
+    All are written at ``static_gain_db``, as the versions that they stand beside; one that would clip there, and the
+    unchanged sound that it is compared with, are written at a level of their own.
+    """
     check_count("n_controls", n_controls)
     energies, changed = components.energies(), gains != 1.0
-    before = score_waveform(predict, _written(components.render(np.ones_like(gains)), bits))
-    shifts, drawn_energies = [], []
+    scored = _Scored(predict, components.render(np.ones_like(gains)), float(10.0 ** (static_gain_db / 20.0)), bits)
+    shifts, drawn_energies, others = [], [], set[bytes]()
     for index in range(n_controls):
         drawn = draw_control(gains, energies, kind=kind, rng=np.random.default_rng([seed, index]))
-        shifts.append(score_waveform(predict, _written(components.render(drawn), bits)) - before)
+        shifts.append(scored.shift(components.render(drawn)))
         drawn_energies.append(energies[drawn != 1.0].sum())
+        others |= {drawn.tobytes()} - {gains.tobytes()}
     share = energies[changed].sum() / energies.sum()
     ratio = float(np.median(drawn_energies) / energies.sum() / share) if share > FAINT else float("nan")
-    return ControlShifts(kind, np.array(shifts), ratio)
+    return ControlShifts(kind, np.array(shifts), ratio, len(others))
 
 
-def _written(y: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Return ``y`` as it would be read back from a file, scaled down where it would clip."""
-    return quantise(y * np.float32(min(1.0, CEILING / np.abs(y).max())), bits=bits)
+class _Scored:
+    """Scores of sounds beside those of the unchanged one at the same level."""
+
+    def __init__(self, predict: Predict, whole: NDArray[np.float32], level: float, bits: int) -> None:
+        self._predict, self._whole, self._level, self._bits = predict, whole, level, bits
+        self._known: dict[float, NDArray[np.float64]] = {}
+
+    def shift(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
+        """How far the scores of ``y`` are from those of the unchanged sound."""
+        peak = max(float(np.abs(each).max()) for each in (y, self._whole))
+        level = min(self._level, CEILING / peak) if peak > 0.0 else self._level
+        if level not in self._known:
+            self._known[level] = self._scores(self._whole, level)
+        return self._scores(y, level) - self._known[level]
+
+    def _scores(self, y: NDArray[np.float32], level: float) -> NDArray[np.float64]:
+        return score_waveform(self._predict, quantise(y * np.float32(level), bits=self._bits))

@@ -37,6 +37,7 @@ class Prediction:
     file: str
     levels: dict[str, dict[str, float]]  # scores by name, by level, see scores_by_level
     n_windows: int  # averaged
+    scale: tuple[float, float] = (0.0, 1.0)  # lowest and highest score that the model is said to give
 
     @property
     def midlevel(self) -> dict[str, float]:

@@ -19,7 +19,7 @@ BANDS = ((200.0, "below 200 Hz"), (2000.0, "between 200 Hz and 2 kHz"), (np.inf,
 
 
 def degree(score: float) -> str:
-    """Say how high a score is; scores are taken as they are written, with two decimals.
+    """Say how high a score of 0..1 is; scores are taken as they are written, with two decimals.
 
     >>> degree(0.88), degree(0.5), degree(0.401)
     ('high', 'middling', 'low')
@@ -119,12 +119,13 @@ def component_sentence(explanation: Explanation, selection: Selection) -> str:
 def effect_sentence(explanation: Explanation, emotion: str) -> str:
     """Say which mid-level feature makes an emotion what it is."""
     score = explanation.score(emotion)
-    opening = f"{spoken(emotion).capitalize()} is {degree(score)} ({score:.2f})"
+    height = degree(explanation.height(emotion))
+    opening = f"{spoken(emotion).capitalize()} is {height} ({score:.2f})"
     if explanation.effects is None:
         return f"{opening}; this model has no mid-level features to explain it with."
-    feature, effect = main_cause(explanation.effects, emotion, degree(score))
+    feature, effect = main_cause(explanation.effects, emotion, height)
     cause = explanation.score(feature)
-    if degree(score) == "middling":
+    if height == "middling":
         return f"{opening}; what weighs most is {spoken(feature)} ({cause:.2f}, effect {signed(effect)})."
     return f"{opening} mainly because {spoken(feature)} is {degree(cause)} ({cause:.2f}, effect {signed(effect)})."
 
@@ -140,7 +141,7 @@ def main_cause(effects: Effects, emotion: str, degree: str) -> tuple[str, float]
 def consequence_sentence(explanation: Explanation, feature: str) -> str:
     """Say how high a mid-level feature is and which emotion it moves most."""
     score = explanation.score(feature)
-    opening = f"{spoken(feature).capitalize()} is {degree(score)} ({score:.2f})"
+    opening = f"{spoken(feature).capitalize()} is {degree(explanation.height(feature))} ({score:.2f})"
     if explanation.effects is None:
         return f"{opening}."
     by_emotion = {emotion: explanation.effects.of(emotion)[feature] for emotion in EMOTION_NAMES}
@@ -151,12 +152,14 @@ def consequence_sentence(explanation: Explanation, feature: str) -> str:
 def explain_in_words(explanation: Explanation, selection: Selection) -> str:
     """Return one or two sentences on the selection's target: why it is what it is, and where in the sound that lies.
 
-    For an emotion, that is where its main cause among the mid-level features lies.
+    For an emotion, that is also where its main cause among the mid-level features lies.
     """
     target = selection.target
     if target not in EMOTION_NAMES:
         return f"{consequence_sentence(explanation, target)} {component_sentence(explanation, selection)}"
+    words = [effect_sentence(explanation, target)]
     if explanation.effects is not None:
-        cause, _ = main_cause(explanation.effects, target, degree(explanation.score(target)))
-        selection = select_components(explanation.weights, target=cause, rule=selection.rule)
-    return f"{effect_sentence(explanation, target)} {component_sentence(explanation, selection)}"
+        cause, _ = main_cause(explanation.effects, target, degree(explanation.height(target)))
+        of_cause = select_components(explanation.weights, target=cause, rule=selection.rule)
+        words.append(component_sentence(explanation, of_cause))
+    return " ".join([*words, component_sentence(explanation, selection)])

@@ -20,7 +20,8 @@ from emomod.checks import check_count, check_number
 from emomod.errors import InputError
 from emomod.figures import WIDTH, png_bytes
 from emomod.labels import spoken
-from emomod.model.predictor import ScoringModel, score_waveform
+from emomod.model.predictor import Predictor, ScoringModel, score_waveform
+from emomod.model.probe import probe
 from emomod.notebook import picture_html, png_uri, table_html
 from emomod.output import whole_file, write_csv
 
@@ -100,7 +101,7 @@ class Taggram:
         return table + picture_html(png_uri(png_bytes(self.draw())), alt=alt)
 
     def _windows(self) -> str:
-        return f"{len(self.starts)} windows of {self.window_seconds:g} s"
+        return f"{len(self.starts)} window{'s' if len(self.starts) > 1 else ''} of {self.window_seconds:.3g} s"
 
 
 def taggram(path: str | Path, *, predictor: ScoringModel, hop_seconds: float | None = None) -> Taggram:
@@ -112,6 +113,8 @@ def taggram(path: str | Path, *, predictor: ScoringModel, hop_seconds: float | N
     """
     window = predictor.window_seconds
     hop = None if hop_seconds is None else check_number("hop_seconds", hop_seconds, low=0.01, high=window)
+    if not isinstance(predictor, Predictor):
+        probe(predictor, read_clip(path, seconds=window, silence=0.0).y)
     windows = read_windows(path, seconds=window) if hop is None else _hopping(path, window, hop)
     found = [(start, y.size / SAMPLE_RATE, score_waveform(predictor, y)) for start, y in windows]
     starts = np.array([start for start, _, _ in found])

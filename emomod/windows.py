@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ def _check_folder(out: str | Path) -> Path:
     return folder
 
 
+@contextmanager
+def _nothing_left(folder: Path) -> Iterator[None]:
+    """Remove the folder after an error if nothing is in it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
 def run_windows(
     path: str | Path,
     *,
@@ -46,14 +58,15 @@ def run_windows(
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for start in starts:
-        result = run(
-            path,
-            target=target,
-            out=folder / f"{start:07.1f}s",
-            settings=replace(settings, start=start),
-            predictor=predictor,
-            stages=stages,
-        )
+        with _nothing_left(folder):
+            result = run(
+                path,
+                target=target,
+                out=folder / f"{start:07.1f}s",
+                settings=replace(settings, start=start),
+                predictor=predictor,
+                stages=stages,
+            )
         rows += [{"start": start, **row} for row in result.modification.rows()]
         write_csv(folder / "windows.csv", rows)
         yield result

@@ -70,7 +70,7 @@ def test_methods_state_the_uncertainty_that_they_have(components, name):
     found = explain_with(predict, components, settings=quick(name))
     assert (found.standard_errors is None) == (METHODS[name].settings.uncertainty == "none")
     assert (found.standard_errors is None) == (found.p_values is None)
-    assert select_components(found, target="score").rule == ("top:2" if found.p_values is None else "bh:0.05")
+    assert select_components(found, target="score").rule == ("highest:1" if found.p_values is None else "bh:0.05")
 
 
 def test_methods_take_components_over_a_rest(rng):

@@ -8,7 +8,7 @@ import torch
 from fakes import grid_components, linear_predict, tiny_checkpoint
 from games import Game
 from scipy import stats
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression
 
 from emomod.attribution.lime import LimeSettings, explain_with_lime, lime_curve
 from emomod.attribution.shapley import (
@@ -347,13 +347,13 @@ def test_masks_iv_of_the_design_exhaustive(design):
 
 @pytest.mark.parametrize("kernel_width", (None, 0.25))
 @pytest.mark.parametrize("alpha", (0.0, 2.0))
-def test_exhaustive_lime_against_sklearn(six, kernel_width, alpha):
+def test_exhaustive_lime_against_sklearn_without_a_penalty(six, kernel_width, alpha):
     predict = Game(six, interacting(6), names=("a", "b", "c"))
     settings = LimeSettings(design=EXHAUSTIVE, off="silence", kernel_width=kernel_width, alpha=alpha)
     found = explain_with_lime(predict, six, settings=settings)
     masks, kernel = every_mask(6), None if kernel_width is None else cosine_kernel(every_mask(6), width=kernel_width)
     scores = worth(predict.scores, masks, low=0.0)
-    theirs = Ridge(alpha=alpha).fit(masks, scores, sample_weight=kernel)
+    theirs = LinearRegression().fit(masks, scores, sample_weight=kernel)
     np.testing.assert_allclose(found.weights, theirs.coef_, atol=1e-5)
     np.testing.assert_allclose(found.intercepts, theirs.intercept_, atol=1e-5)
     expected = [theirs.predict(masks)[:, t] for t in range(3)]
@@ -364,10 +364,11 @@ def test_exhaustive_lime_against_sklearn(six, kernel_width, alpha):
     assert found.standard_errors is None
 
 
-@pytest.mark.parametrize("rows", (1, 2))
-def test_exhaustive_lime_of_one_and_two_components(rows):
+@pytest.mark.parametrize("rows", (1, 2, 3))
+@pytest.mark.parametrize("design", (EXHAUSTIVE, "hadamard"))
+def test_lime_of_a_few_components_takes_all_masks_and_shrinks_nothing(rows, design):
     components, truth = grid_components(rows=rows, columns=1), np.arange(7.0 * rows).reshape(7, rows)
-    settings = LimeSettings(design=EXHAUSTIVE, off="silence", alpha=0.0)
+    settings = LimeSettings(design=design, off="silence")
     found = explain_with_lime(linear_predict(components, truth), components, settings=settings)
     np.testing.assert_allclose(found.weights, truth, atol=1e-5)
 

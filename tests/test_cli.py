@@ -185,13 +185,13 @@ def test_parity_preset_is_the_system_of_2019():
 
 
 def test_doctor_prints_findings_and_says_so_by_its_exit_code(tmp_path, model, capsys):
-    assert main(["doctor", "--json", *model[:2]]) == 0
+    assert main(["doctor", "--json", "--checkpoint", model[1]]) == 0
     assert {finding["state"] for finding in json.loads(capsys.readouterr().out)["findings"]} <= {
         "ok",
         "info",
         "missing",
     }
-    assert main(["doctor", "--model", str(tmp_path / "absent")]) == 1
+    assert main(["doctor", "--checkpoint", str(tmp_path / "absent")]) == 1
     assert "absent" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.pipeline import ModifySettings
+from emomod.result import Prediction
 
 RUN = ["run", "a.wav", "--target", "fear", "--out", "o"]
 
@@ -147,13 +149,15 @@ def test_print_json_against_json(capsys):
 
 @pytest.mark.parametrize(("score", "length"), [(0.0, 0), (0.5, 15), (1.0, 30), (1.7, 30), (-0.2, 0)])
 def test_table_against_theory_bars_are_thirty_signs_at_one(score, length):
-    told = {"file": "a.wav", "n_windows": 2, "midlevel": {"articulation": score}, "emotion": {"fear": 0.1}}
+    told = Prediction("a.wav", {"midlevel": {"articulation": score}, "emotion": {"fear": 0.1}}, 2)
     title, bar, other = table(told).split("\n")
     assert title == "a.wav (2 windows)"
     assert bar.split()[:2] == ["articulation", f"{score:.3f}"]
     assert bar.count("#") == length
     assert other.split() == ["fear", "0.100", "###"]
-    assert table(told | {"n_windows": 1}).startswith("a.wav (1 window)\n")
+    assert table(replace(told, n_windows=1)).startswith("a.wav (1 window)\n")
+    other_scale = replace(told, scale=(-1.0, 3.0), levels={"score": {"x": 4.0 * score - 1.0}})
+    assert table(other_scale).count("#") == length
 
 
 def test_summary_against_the_record():
@@ -168,15 +172,18 @@ def test_summary_against_the_record():
         "moved_further": {"enhanced": ["anger", "tension"]},
         "window": {"start": 4.0, "seconds": 10.0, "file_seconds": 15.04},
         "controls": {"enhanced": {"count": {"share_beaten": 0.93, "n": 99}, "energy": {"share_beaten": 1.0, "n": 50}}},
+        "notes": ["it rests"],
         "warnings": ["it is loud"],
         "seconds": {"total": 12.4},
     }
     lines = summary(record, "out").split("\n")
     assert lines[:3] == ["Fear is high.", "", "fear: 0.250 as it is (from 4.0 s on, 10.0 of 15.0 s)"]
-    told = "0.375 (+0.125), further than random changes: 93 % of 99 (count), 100 % of 50 (energy)"
+    told = "0.375 (+0.125), further up than random changes: 93 % of 99 (count), 100 % of 50 (energy)"
     assert lines[3] == f"  enhanced  {told}"
     assert lines[4].strip() == "but these moved at least as far: anger, tension"
-    assert lines[5:] == ["warning: it is loud", "", "out/report.html (12 s)"]
+    assert lines[5:] == ["note: it rests", "warning: it is loud", "", "out/report.html (12 s)"]
+    many = summary(record | {"moved_further": {"enhanced": list("abcdef")}}, "out")
+    assert "at least as far: a, b, c, d and 2 more" in many
     assert "at least as far" not in summary(record | {"moved_further": {"enhanced": []}}, "out")
     midlevel = summary(record | {"target": "articulation"}, "out")
     assert "articulation: 0.500 as it is" in midlevel
@@ -202,9 +209,23 @@ def test_explanation_for_json_against_itself():
 def test_doctor_against_theory_only_problems_end_with_one(monkeypatch, capsys, state, code, as_json):
     diagnosis = Diagnosis((Finding("torch", state, "2.6", "cure it"),))
     monkeypatch.setattr("emomod.doctor.diagnose", lambda path: diagnosis)
-    assert doctor_command.execute(argparse.Namespace(model=None, json=as_json)) == code
+    assert doctor_command.execute(argparse.Namespace(checkpoint=None, json=as_json)) == code
     printed = capsys.readouterr().out
     if as_json:
         assert json.loads(printed) == diagnosis.as_dict()
     else:
         assert printed == diagnosis.as_text() + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("New Age", "new age"), ("new_age", "new age"), ("Rhythm-Complexity", "rhythm_complexity"), ("rock", "rock")],
+)
+def test_resolved_name_against_theory(text, name):
+    assert options.resolved_name(text, ("new age", "rhythm_complexity", "Rock", "rock")) == name
+    assert options.resolved_name("jazz", ("new age",)) == "jazz"
+
+
+def test_a_cut_in_decibels_is_no_option():
+    assert options.method_settings(parsed("--off", "-9dB")).off == "-9dB"
+    assert options.method_settings(parsed("--off", "-12 dB")).off == "-12 dB"

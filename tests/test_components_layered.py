@@ -333,3 +333,10 @@ def test_switched_iv():
     assert switched(own, "-6dB")[1] == pytest.approx(0.5012, abs=1e-4)
     with pytest.raises(InputError, match="must be silence or a cut in dB for components of your own, got 'mean'"):
         switched(own, "mean")
+
+
+@pytest.mark.parametrize("off", NAMED)
+def test_switched_against_theory_a_gain_above_one_is_never_below_nothing(sound, off):
+    _, components = sound
+    replaced, _ = switched(components, off)
+    assert torch.isfinite(replaced.mix(torch.full((1, components.n_components), 1.6))).all()

@@ -115,7 +115,7 @@ def test_a_kind_with_a_method(kind, method, clip, stems, model, weights, tmp_pat
     assert np.ptp(explanation.weights.weights[explanation.weights.index("energy")]) > 0.0
     certain = explanation.weights.standard_errors is None
     assert certain == (METHODS[method].settings.uncertainty.startswith("none") or exhaustive(explanation, method))
-    assert changed.selection.rule.startswith("top:" if explanation.weights.p_values is None else "bh:")
+    assert changed.selection.rule.startswith("highest:" if explanation.weights.p_values is None else "bh:")
     _heard_again(result.folder, changed, model)
     _modified_again(result.folder, clip, changed, model, tmp_path)
     page = (result.folder / "report.html").read_text(encoding="utf-8")

@@ -14,11 +14,12 @@ import pytest
 import soundfile
 from small_runs import SECONDS, small_run
 
-from emomod.attribution.methods import name_of
+from emomod.attribution.methods import METHODS, name_of, parse_method
 from emomod.cli.main import build_parser
 from emomod.cli.options import method_settings, modify_settings
 from emomod.labels import SCORE_NAMES, spoken
-from emomod.report.content import command_of
+from emomod.pipeline import method_record
+from emomod.report.content import command_of, spec_of
 from emomod.report.page import render_page, write_report
 from emomod.report.words import number, p_words, printed, signed, window_words
 from emomod.result import RunResult
@@ -186,7 +187,7 @@ def test_held_out_r_against_itself_stands_beside_the_scores_that_have_one(result
 def test_hints_against_the_design_say_the_scale_and_the_loudness(page):
     assert "match them before you use them in a listening test." in between(page.text, "Listen", "What changed")
     assert page.text.count("about 0 to 1; the line is the middle") == 2
-    assert "on the scale of the labels that it was trained with" in page.text
+    assert "on its own scale of about 0 to 1" in page.text
 
 
 def test_window_against_itself_a_later_start_is_said_beside_both_pictures(result, page):
@@ -300,3 +301,9 @@ def test_few_controls_against_itself_are_said(tmp_path):
 
 def test_small_run_against_itself_has_the_length_it_says(result):
     assert result.modification.waveforms["original"].size == round(SECONDS * 22050)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_spec_of_against_what_is_typed(name):
+    settings = METHODS[name].settings()
+    assert parse_method(spec_of(method_record(settings))) == settings

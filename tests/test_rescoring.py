@@ -5,11 +5,11 @@ from fakes import LinearPredict, grid_components
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emomod.audio import write_wav
+from emomod.audio import quantise, write_wav
 from emomod.components.base import sound_of
 from emomod.components.layered import layered
 from emomod.errors import InputError
-from emomod.model.predictor import score_waveform
+from emomod.model.predictor import Takes, score_waveform
 from emomod.rescoring import (
     ControlShifts,
     ScoreShift,
@@ -214,3 +214,40 @@ def test_draw_control_against_theory_every_draw_of_the_same_energy(energies, cho
         for seed in range(60)
     }
     assert found == possible
+
+
+class Loud:
+    """A model of waveforms that hears how loud they are."""
+
+    names, mid_to_emotion, device = ("loud",), None, torch.device("cpu")
+    takes: Takes = "waveform"
+
+    def __call__(self, sounds):
+        return sounds.double().square().mean(dim=1, keepdim=True).sqrt()
+
+
+def test_controls_against_theory_are_at_the_level_of_the_versions(components):
+    """A control with the gains of the version moves the score exactly as far, also where the model hears the level."""
+    gains = np.full(24, 2.0)
+    level = -9.0
+    found = control_shifts(Loud(), components, gains, kind="count", n_controls=2, seed=0, bits=24, static_gain_db=level)
+    factor = np.float32(10 ** (level / 20))
+    versions = (components.render(each) * factor for each in (np.ones(24), gains))
+    before, after = (score_waveform(Loud(), quantise(y, bits=24)) for y in versions)
+    np.testing.assert_allclose(found.shifts, np.tile(after - before, (2, 1)), atol=1e-9)
+    assert found.n_others == 0  # all components are changed, so that there is no other choice
+
+
+def test_controls_against_theory_that_would_clip_are_compared_at_their_own_level(components):
+    found = control_shifts(Loud(), components, np.full(24, 50.0), kind="count", n_controls=1, seed=0, bits=24)
+    y = components.render(np.full(24, 50.0))
+    factor = np.float32(0.999 / np.abs(y).max())
+    before, after = (
+        score_waveform(Loud(), quantise(each * factor, bits=24)) for each in (components.render(np.ones(24)), y)
+    )
+    np.testing.assert_allclose(found.shifts[0], after - before, atol=1e-9)
+
+
+def test_controls_against_theory_count_the_other_choices(predict, components):
+    found = control_shifts(predict, components, changed([5], 2.0), kind="count", n_controls=99, seed=0, bits=BITS)
+    assert found.n_others == 23

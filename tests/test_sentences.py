@@ -24,7 +24,9 @@ def test_words_against_the_published_example_an_emotion():
     assert words("energy") == (
         "Energy is high (0.68) mainly because articulation is high (0.89, effect +0.39). "
         "Articulation is carried by what sounds at 0.5 s (below 200 Hz), "
-        "and held back by what sounds at 2.5 s and 3.5 s (above 2 kHz)."  # weights 1, 0, -1, -2 on every score
+        "and held back by what sounds at 2.5 s and 3.5 s (above 2 kHz). "  # weights 1, 0, -1, -2 on every score
+        "Energy is carried by what sounds at 0.5 s (below 200 Hz); at 1.5 s (between 200 Hz and 2 kHz), "
+        "and held back by what sounds at 2.5 s (above 2 kHz)."  # by the selection that is changed
     )
 
 

@@ -61,6 +61,10 @@ def explain_with_grad_cam(
     model, hood = check_differentiable(predict, settings), neighbourhood(predict, components, settings)
     if predict.takes != "spectrogram":
         raise InputError("grad_cam is for models that take spectrograms, whose maps have time and frequency")
+    if hood.components is not components:
+        raise InputError(
+            f"off must be silence or a cut in dB for grad_cam, whose maps know no floor, got {settings.off}"
+        )
     sound = components.mix(torch.ones(1, components.n_components).to(predict.device)).detach()
     layer, advance = _map_layer(model, sound, name=settings.layer), counted(progress, hood.n_targets)
     found: list[Array] = []

@@ -47,7 +47,7 @@ class LimeSettings(MethodSettings):
     n_perturbations: int = 2048
     design: str = "hadamard"  # iid, paired, hadamard; exhaustive takes all masks, as hadamard does where they are few
     kernel_width: float | None = None  # of LIME's cosine kernel; None weights all masks alike
-    alpha: float = 1.0  # ridge penalty
+    alpha: float = 1.0  # ridge penalty; none where all masks are taken
     seed: int = 0
 
     reference: ClassVar[str] = (
@@ -103,7 +103,7 @@ def _fits(
 
 
 def _exhaustive_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progress) -> Surrogate:
-    """The same ridge regression on all masks there are, be they as few as two: nothing is left to chance."""
+    """Least squares on all masks there are, be they as few as two: nothing is left to chance, so nothing is shrunk."""
     blocks = mask_blocks(hood.n_components, n_perturbations=1, design=EXHAUSTIVE, seed=settings.seed)
     masks = np.vstack(list(blocks))
     scores = hood.scores(masks, advance=counted(progress, len(masks)))
@@ -111,7 +111,7 @@ def _exhaustive_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progr
     v = np.ones(len(masks)) if kernel is None else kernel
     means = np.average(masks, axis=0, weights=v), np.average(scores, axis=0, weights=v)  # which fit the intercept
     x, y = masks - means[0], scores - means[1]
-    gram, cross = (x.T * v) @ x + settings.alpha * np.eye(x.shape[1]), (x.T * v) @ y
+    gram, cross = (x.T * v) @ x, (x.T * v) @ y
     weights: Array = np.linalg.solve(gram, cross).astype(np.float64)
     residual = y - x @ weights
     fit = Quality((residual.T * v) @ residual, (y.T * v) @ y)

@@ -15,7 +15,7 @@ from emomod.cli.options import (
     finish_progress,
     method_settings,
     print_json,
-    score_name,
+    resolved_name,
     selection_rule,
 )
 
@@ -26,7 +26,6 @@ def add(commands: Any) -> None:
     add_clip(parser)
     parser.add_argument(
         "--target",
-        type=score_name,
         metavar="NAME",
         help="the score to put into words (default: the highest emotion, or score)",
     )
@@ -52,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
     method, rule = method_settings(arguments), selection_rule(arguments)
     predictor = load_model(arguments.model, device=arguments.device)
     if arguments.target:
-        predictor.check_name(arguments.target)
+        arguments.target = predictor.check_name(resolved_name(arguments.target, predictor.names))
     stages = Stages(announcer())
     with new_folder(arguments.out, inputs=[arguments.clip]) as folder:
         explanation = explain(
@@ -65,13 +64,15 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         explanation.save(folder)
     finish_progress()
-    emotions = [name for name in explanation.names if name in EMOTION_NAMES]
+    emotions = [name for name in explanation.names if name in EMOTION_NAMES and explanation.effects]
     target = arguments.target or max(emotions or explanation.names, key=explanation.score)
     sentence = explain_in_words(explanation, select_components(explanation.weights, target=target, rule=rule))
     if arguments.json:
         print_json({"sentence": sentence, **as_dict(explanation)})
     else:
-        print(f"{sentence}\n\n{arguments.out}/explanation.npz, explanation.json")
+        notes = [note for part in ("components", "model") for note in explanation.record[part]["notes"]]
+        told = "".join(f"note: {note}\n" for note in notes)
+        print(f"{sentence}\n\n{told}{arguments.out}/explanation.npz, explanation.json")
     return 0
 
 

@@ -14,6 +14,7 @@ from emomod.cli.options import (
     finish_progress,
     modify_settings,
     print_json,
+    resolved_name,
 )
 
 
@@ -45,7 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
     changed = modify(
         arguments.clip,
         load_explanation(arguments.explanation),
-        target=predictor.check_name(arguments.target),
+        target=predictor.check_name(resolved_name(arguments.target, predictor.names)),
         out=arguments.out,
         settings=settings,
         predictor=predictor,

@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,10 @@ DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, bu
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports wrong usage like any other bad input: one line."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._negative_number_matcher = re.compile(r"-\d+(\.\d+)?(\s*dB)?$")  # that -6dB is no option either
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError with the command's name."""
@@ -92,9 +97,18 @@ def score_name(text: str) -> str:
     return text.strip().lower().replace(" ", "_").replace("-", "_")
 
 
+def resolved_name(text: str, names: Sequence[str]) -> str:
+    """Return the name that is meant by ``text``: itself, or the only one that differs in case, blanks and hyphens."""
+    alike = [name for name in names if score_name(name) == score_name(text)]
+    return alike[0] if text not in names and len(alike) == 1 else text
+
+
 def add_rule(parser: Any) -> None:
     """Which components stand out."""
-    parser.add_argument("--rule", help="which stand out: bh:0.05 (default), ratio:1e-6 (parity), top:30, highest:1")
+    parser.add_argument(
+        "--rule",
+        help="which stand out: bh:0.05 (default), ratio:1e-6, top:30 or highest:1; without p-values highest:N",
+    )
 
 
 def selection_rule(arguments: argparse.Namespace) -> str:
@@ -105,7 +119,7 @@ def selection_rule(arguments: argparse.Namespace) -> str:
 def add_modification(parser: argparse.ArgumentParser) -> None:
     """What is turned up and down."""
     parser.add_argument(
-        "--target", required=True, type=score_name, metavar="NAME", help="the mid-level feature or emotion to change"
+        "--target", required=True, metavar="NAME", help="the score to change: a mid-level feature, an emotion, a tag"
     )
     group = parser.add_argument_group("modification")
     group.add_argument("--gain-db", type=float, default=6.0, metavar="DB", help="up and down by this much (default 6)")

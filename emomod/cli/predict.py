@@ -2,11 +2,13 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_json
 from emomod.errors import EmomodError
-from emomod.labels import LEVELS
+
+if TYPE_CHECKING:
+    from emomod.result import Prediction
 
 
 def add(commands: Any) -> None:
@@ -25,27 +27,29 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.stages import Stages
 
     predictor, stages = load_model(arguments.model, device=arguments.device), Stages(announcer())
-    found: list[dict[str, Any]] = []
+    found: list[Prediction] = []
     failed = 0
     for clip in arguments.clips:
         try:
-            found.append(predict(clip, predictor=predictor, stages=stages).as_dict())
+            found.append(predict(clip, predictor=predictor, stages=stages))
         except (EmomodError, OSError) as error:
             failed += 1
             finish_progress()
             print(f"emomod: {error}", file=sys.stderr)
     finish_progress()
     if arguments.json:
-        print_json(found)
+        print_json([prediction.as_dict() for prediction in found])
     elif found:
         print("\n\n".join(table(prediction) for prediction in found))
     return 1 if failed else 0
 
 
-def table(prediction: dict[str, Any]) -> str:
-    """Return the scores of one file as lines with bars."""
-    lines = [f"{prediction['file']} ({prediction['n_windows']} window{'s' if prediction['n_windows'] > 1 else ''})"]
-    for level in LEVELS:
-        for name, score in prediction.get(level, {}).items():
-            lines.append(f"  {name:18} {score:6.3f}  {'#' * round(30 * min(1.0, max(0.0, score)))}")
+def table(prediction: "Prediction") -> str:
+    """Return the scores of one file as lines with bars that reach over the model's scale."""
+    low, high = prediction.scale
+    lines = [f"{prediction.file} ({prediction.n_windows} window{'s' if prediction.n_windows > 1 else ''})"]
+    for scores in prediction.levels.values():
+        for name, score in scores.items():
+            bar = "#" * round(30 * min(1.0, max(0.0, (score - low) / (high - low))))
+            lines.append(f"  {name:18} {score:6.3f}  {bar}")
     return "\n".join(lines)

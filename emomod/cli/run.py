@@ -16,9 +16,13 @@ from emomod.cli.options import (
     method_settings,
     modify_settings,
     print_json,
+    resolved_name,
 )
 from emomod.errors import InputError
 from emomod.labels import level_of
+
+MAX_NAMED = 4  # other scores
+WAYS = {"enhanced": "up", "weakened": "down"}
 
 
 def add(commands: Any) -> None:
@@ -47,11 +51,12 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = RunSettings(
         arguments.start, arguments.components, method_settings(arguments), modify_settings(arguments)
     )
+    predictor = load_model(arguments.model, device=arguments.device)
     job: dict[str, Any] = {
-        "target": arguments.target,
+        "target": resolved_name(arguments.target, predictor.names),
         "out": arguments.out,
         "settings": settings,
-        "predictor": load_model(arguments.model, device=arguments.device),
+        "predictor": predictor,
         "stages": Stages(announcer()),
     }
     results = run_windows(arguments.clip, **job) if arguments.all_windows else [run(arguments.clip, **job)]
@@ -77,9 +82,12 @@ def summary(record: dict[str, Any], folder: Any) -> str:
             for kind, control in record["controls"][version].items()
         )
         after = record["predictions"][version][level][target]
-        lines.append(f"  {version:9} {after:.3f} ({shifts[target]:+.3f}), further than random changes: {beaten}")
+        lines.append(
+            f"  {version:9} {after:.3f} ({shifts[target]:+.3f}), further {WAYS[version]} than random changes: {beaten}"
+        )
         if others := record["moved_further"][version]:
-            lines.append(f"            but these moved at least as far: {', '.join(others)}")
+            more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
+            lines.append(f"            but these moved at least as far: {', '.join(others[:MAX_NAMED])}{more}")
     lines += [f"note: {note}" for note in record["notes"]]
     lines += [f"warning: {warning}" for warning in record["warnings"]]
     return "\n".join([*lines, "", f"{folder}/report.html ({record['seconds']['total']:.0f} s)"])

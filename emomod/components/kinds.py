@@ -87,6 +87,8 @@ def _check_layerings(names: Sequence[str]) -> None:
 
 
 def _parsed(part: str) -> Kind:
+    if re.fullmatch(r"\s*stems\s*:[^=]+", part):
+        raise InputError(f"each stem must have a name, as in stems:drums=drums.wav,bass=bass.wav; got {part!r}")
     name, options = split_spec(part)
     kind = KINDS[known("components", name, KINDS)]
     return Stems(options) if kind is Stems else build(kind, options, what=name)

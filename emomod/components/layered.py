@@ -104,7 +104,7 @@ class LayeredComponents:
             cells = by_layer[:, layer][:, self._labels]
             if self._floor is not None:
                 left = self._floor[layer].flatten()
-                cells = left + cells * (1.0 - left)
+                cells = (left + cells * (1.0 - left)).clamp(min=0.0)  # a floor above the sound, a gain above 1
             yield cells
 
     def _mixed(self, gains: torch.Tensor, n_frames: int) -> torch.Tensor:

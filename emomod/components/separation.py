@@ -232,9 +232,11 @@ class _Heard:
 
 def _changed(weights: str) -> tuple[tuple[str, int], ...]:
     """When (ns) each file at ``weights`` was changed, so that new ones are read."""
+    if not weights:
+        return ()
     path = Path(weights)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return tuple((file.name, file.stat().st_mtime_ns) for file in files if weights and file.exists())
+    return tuple((file.name, file.stat().st_mtime_ns) for file in files if file.exists())
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,8 @@ def check_names(names: Any) -> tuple[str, ...]:
         raise InputError(f"names must be words, got {wrong[0]!r}")
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"names must be there once each, got {twice[0]!r} twice")
+    if "start" in names:
+        raise InputError("names must not have 'start', which is what tables call the beginning of a window")
     return tuple(names)
 
 

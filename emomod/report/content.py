@@ -54,7 +54,9 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "gain_db": f"{record['gain_db']:g}",
         "window": {name: f"{value:.1f}" for name, value in record["window"].items()},
         "window_words": window_words(record["window"]["start"]),
-        "levels": _levels(record, result.shown_names),
+        "levels": _levels(record, result.shown_names, result.explanation.scale),
+        "scale": "{:g} to {:g}".format(*result.explanation.scale),
+        "has_emotions": bool(record["predictions"]["before"]["emotion"]),
         "sentence": printed(result.sentence),
         "versions": _versions(result, target),
         "max_gain_db": f"{MAX_GAIN_DB:+g}",
@@ -86,9 +88,9 @@ def page_content(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _levels(record: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, Any]]:
+def _levels(record: Mapping[str, Any], shown: Sequence[str], scale: tuple[float, float]) -> list[dict[str, Any]]:
     """The scores of the clip that are ``shown`` as bars, level by level; a level without scores is left out."""
-    levels, held_out = [], held_out_r(record["model"])
+    levels, held_out, (low, high) = [], held_out_r(record["model"]), scale
     for level, scores in record["predictions"]["before"].items():
         rows = [
             {
@@ -96,7 +98,7 @@ def _levels(record: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, A
                 "hint": HINTS.get(name, ""),
                 "r": held_out.get(name, ""),
                 "score": number(score, 2),
-                "percent": round(100 * min(max(score, 0.0), 1.0), 1),
+                "percent": round(100 * min(max((score - low) / (high - low), 0.0), 1.0), 1),
                 "is_target": name == record["target"],
             }
             for name, score in scores.items()
@@ -221,7 +223,7 @@ def spec_of(method: Mapping[str, Any]) -> str:
     >>> spec_of({"name": "occlusion", "off": "-6dB", "n_held_out": 256})
     'occlusion:off=-6dB,n_held_out=256'
     """
-    options = ",".join(f"{name}={value}" for name, value in method.items() if name != "name")
+    options = ",".join(f"{name}={value}" for name, value in method.items() if name != "name" and value != "")
     return f"{method['name']}:{options}"
 
 
