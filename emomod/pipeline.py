@@ -327,11 +327,8 @@ def _control_warnings(changed: Modification) -> list[str]:
             if control.n_others < min(ENOUGH_OTHERS, len(control.shifts)):
                 few[control.kind] = min(few.get(control.kind, ENOUGH_OTHERS), control.n_others)
     words = {"count": "as many components", "energy": "components of as much energy"}
-    return [
-        f"random changes of {words[kind]} are only {n} different one{'s' if n != 1 else ''} beside the change itself: "
-        "they cannot tell whether it is special"
-        for kind, n in few.items()
-    ]
+    told = " and ".join(f"{n or 'none'} of {words[kind]}" for kind, n in few.items())
+    return [f"there are few other choices ({told}), so that random changes tell little"] if few else []
 
 
 def _level_warnings(explanation: Explanation, changed: Modification) -> list[str]:

@@ -85,9 +85,13 @@ class GridSettings:
             check_count(name, getattr(self, name))
 
 
-def settings_of(method: str, *, n_components: int) -> MethodSettings:
-    """The settings of a method by its text, with as many masks as are due to ``n_components`` where it draws any."""
+def settings_of(method: str, *, n_components: int, off: str = "") -> MethodSettings:
+    """The settings of a method by its text, with as many masks as are due to ``n_components`` where it draws any.
+
+    ``off`` takes the place of what the text says.
+    """
     settings = parse_method(method)
+    settings = replace(settings, off=off) if off else settings
     masks: dict[str, Any] = {"n_perturbations": BLOCKS * 2 * 2 ** n_components.bit_length()}
     return replace(settings, **masks) if masks.keys() <= {field.name for field in fields(settings)} else settings
 
@@ -98,13 +102,13 @@ def n_selected(n_components: int) -> int:
 
 
 def explain_all(
-    predict: Predict, components: Components, methods: Sequence[str]
+    predict: Predict, components: Components, methods: Sequence[str], *, off: str = ""
 ) -> tuple[dict[str, ComponentWeights], dict[str, float]]:
     """Return the weights and the seconds of each method; one that the model is not made for is left out."""
     weights: dict[str, ComponentWeights] = {}
     seconds: dict[str, float] = {}
     for method in methods:
-        settings = settings_of(method, n_components=components.n_components)
+        settings = settings_of(method, n_components=components.n_components, off=off)
         began = time.perf_counter()
         try:
             weights[method] = explain_with(predict, components, settings=settings)

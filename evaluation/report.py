@@ -229,8 +229,8 @@ def _kinds(summary: Mapping[str, Any]) -> list[Section]:
         "Clips of which one part is known to carry a feature: area under the ROC curve of the cells of that part, and "
         "what the energy of the components gives (.5 is chance). And the classifier of guitars and pianos that was "
         "trained on confounded clips: the share of the drums in the energy of the component that speaks most for its "
-        "mistake, how often that is more than half, how often the loudest component's is, and what share of all "
-        "components' is. True stems are known in these clips; nobody has them of a record."
+        "mistake (off is silence there), how often that is more than half, how often the loudest component's is, and "
+        "what share of all components' is. True stems are known in these clips; nobody has them of a record."
     )
     header = (
         "components",

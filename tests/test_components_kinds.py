@@ -61,7 +61,7 @@ def test_told_against_what_was_typed():
         ("slic:n=4", "option of slic must be one of n_segments, compactness, got 'n'"),
         ("slic:n_segments=many", "n_segments of slic must be a whole number, got 'many'"),
         ("time:seconds=0", "time: seconds must be"),
-        ("hpss x nmf", "components can have layers of one kind, got hpss and nmf"),
+        ("hpss x nmf", "components can take a sound apart in one way, got hpss and nmf"),
         ("stems", "stems must be files with a name each"),
         ("", "a name must come first"),
         ("time x", "components must be one of"),
@@ -151,7 +151,7 @@ def test_functions_against_the_job(tmp_path):
     (
         (lambda sound: "labels", "must return labels or Layers, got str"),
         (lambda sound: early_and_late(sound)[:, 1:], "must have the spectrogram's shape"),
-        ([low_and_high, "hpss"], "components can have layers of one kind"),
+        ([low_and_high, "hpss"], "components can take a sound apart in one way"),
         ([], "must be a text, a function, or several of them, got none"),
         ([3], "must be texts or functions, got int"),
     ),

@@ -42,9 +42,7 @@ def add_clip(parser: argparse.ArgumentParser) -> None:
 
 def add_start(parser: argparse.ArgumentParser) -> None:
     """Where the window begins."""
-    parser.add_argument(
-        "--start", type=float, default=0.0, metavar="S", help="where the 10 s window begins (default 0)"
-    )
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="where the window begins (default 0)")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

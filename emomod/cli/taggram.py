@@ -10,7 +10,9 @@ def add(commands: Any) -> None:
     """Score every window of a sound and draw the scores over time."""
     parser = commands.add_parser("taggram", help=add.__doc__, description=add.__doc__)
     add_clip(parser)
-    parser.add_argument("--hop", type=float, metavar="S", help="s from window to window (default: the window)")
+    parser.add_argument(
+        "--hop", type=float, metavar="S", help="s from window to window (default: as even as covers the file)"
+    )
     add_output(parser)
     add_model(parser)
     parser.set_defaults(run=execute)

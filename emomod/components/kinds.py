@@ -83,7 +83,9 @@ def parse_kinds(text: str) -> tuple[Kind, ...]:
 
 def _check_layerings(names: Sequence[str]) -> None:
     if len(names) > 1:
-        raise InputError(f"components can have layers of one kind, got {' and '.join(names)}; the others cut these")
+        raise InputError(
+            f"components can take a sound apart in one way, got {' and '.join(names)}; regions, such as time, cut it further"
+        )
 
 
 def _parsed(part: str) -> Kind:
