@@ -84,7 +84,7 @@ def parse_kinds(text: str) -> tuple[Kind, ...]:
 def _check_layerings(names: Sequence[str]) -> None:
     if len(names) > 1:
         raise InputError(
-            f"components can take a sound apart in one way, got {' and '.join(names)}; regions, as of time, cut it further"
+            f"components can take a sound apart in one way, got {' and '.join(names)}; regions cut these further"
         )
 
 
