@@ -58,6 +58,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/study_recovery.py --out docs/results/study_recovery.md
 	$(BIN)/python -m pytest benchmarks/stages.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 	$(BIN)/python benchmarks/against_lime.py --out docs/results/against_lime.md
+	$(BIN)/python benchmarks/kinds_and_methods.py --out docs/results/kinds_and_methods.md
 
 # The figures and pictures in docs/, measured again; a real clip is used where it is at hand. Rated phrases are looked at
 # only with a reason, which docs/phrase_looks.csv keeps: make results WHY="the new default checkpoint"
