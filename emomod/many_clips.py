@@ -20,8 +20,9 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.model.predictor import ScoringModel, load_predictor, score_waveform
 from emomod.output import check_output, new_folder, to_json, write_csv
-from emomod.pipeline import POOR, model_record, predict
+from emomod.pipeline import model_record, predict
 from emomod.provenance import package_versions
+from emomod.remarks import POOR
 from emomod.report.compare_page import write_compare_page
 from emomod.report.effects_page import write_effects_page
 from emomod.score_tables import load_scores

@@ -22,17 +22,13 @@ from emomod.model.probe import probe
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
 from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.provenance import package_versions
+from emomod.remarks import warnings_of
 from emomod.report.page import write_report
 from emomod.rescoring import CONTROL_KINDS, ScoreShift, control_shifts, score_file, snr_db
-from emomod.result import DIRECTIONS, Modification, Prediction, RunResult, scores_by_level
+from emomod.result import Modification, Prediction, RunResult, scores_by_level
 from emomod.sentences import explain_in_words
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
-
-ENOUGH_OTHERS = 10  # different random changes, with fewer of which one is warned
-AUDIBLE_SHIFT = 0.01  # of a score's scale, by which the written original may differ from the clip
-POOR_R2 = 0.4  # of the surrogate on mixtures that it has not seen, below which it is warned of
-POOR = 0.4  # correlation with the labels of clips not trained on, below which a score is warned of
 
 
 @dataclass(frozen=True)
@@ -191,11 +187,10 @@ def modify(
 
 def _is_same(predictor: ScoringModel, explanation: Explanation) -> bool:
     """Whether a model is the one that was explained: a file can hold several."""
-    told_then = explanation.record["model"]
-    names = [predictor.names, predictor.card["name"], predictor.sha256, predictor.origin.rpartition(":")[2]]
-    return names[1:] == [told_then["name"], told_then["sha256"], told_then["origin"].rpartition(":")[2]] and (
-        names[0] == explanation.names
-    )
+    then = explanation.record["model"]
+    told_now = (predictor.card["name"], predictor.sha256, predictor.origin.rpartition(":")[2])
+    told_then = (then["name"], then["sha256"], then["origin"].rpartition(":")[2])
+    return told_now == told_then and predictor.names == explanation.names
 
 
 def _modify(
@@ -282,7 +277,7 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
     after = {shift.version: scores_by_level(shift.names, shift.after) for shift in changed.shifts}
     return changed.as_dict() | {
         "sentence": sentence,
-        "warnings": _warnings(explained, changed),
+        "warnings": warnings_of(explained.explanation, changed, clip=clip, predictor=explained.predictor),
         "notes": explanation.record["components"]["notes"],
         "predictions": {"before": scores_by_level(explanation.names, explanation.scores)} | after,
         "components": explanation.record["components"],
@@ -315,55 +310,3 @@ def model_record(predictor: ScoringModel) -> dict[str, Any]:
     """The model card, the hash, and what names a model on the command line that is not the one that ships."""
     card = {key: value for key, value in predictor.card.items() if key != "front_end"} | {"sha256": predictor.sha256}
     return card | {"origin": predictor.origin} if predictor.origin else card
-
-
-def _control_warnings(changed: Modification) -> list[str]:
-    """That there are too few other ways to choose components for random changes to tell anything."""
-    if not any(side.size for side in (changed.selection.positive, changed.selection.negative)):
-        return []
-    few: dict[str, int] = {}
-    for shift in changed.shifts:
-        for control in shift.controls:
-            if control.n_others < min(ENOUGH_OTHERS, len(control.shifts)):
-                few[control.kind] = min(few.get(control.kind, ENOUGH_OTHERS), control.n_others)
-    words = {"count": "as many components", "energy": "components of as much energy"}
-    told = " and ".join(f"{n or 'none'} of {words[kind]}" for kind, n in few.items())
-    return [f"there are few other choices ({told}), so that random changes tell little"] if few else []
-
-
-def _level_warnings(explanation: Explanation, changed: Modification) -> list[str]:
-    """That the written original scores otherwise than the clip, as for a model that hears the level of a sound."""
-    before = changed.shifts[0].before[explanation.weights.index(changed.target)]
-    low, high = explanation.scale
-    if abs(before - explanation.score(changed.target)) < AUDIBLE_SHIFT * (high - low):
-        return []
-    told = (
-        f"{changed.target} of original.wav is {before:.3f}, that of the clip {explanation.score(changed.target):.3f}: "
-        f"all versions are {-changed.static_gain_db:.1f} dB softer, which the model hears; shifts are between versions"
-    )
-    return [told]
-
-
-def _warnings(explained: _Explained, changed: Modification) -> list[str]:
-    """What a user should know before trusting the result."""
-    clip, predictor, target = explained.clip, explained.predictor, changed.target
-    found = [*explained.explanation.record["model"]["notes"], *_control_warnings(changed)]
-    found += _level_warnings(explained.explanation, changed)
-    for side, verb in (("positive", "for"), ("negative", "against")):
-        if not getattr(changed.selection, side).size:
-            found.append(
-                f"no component speaks {verb} {target} by the rule {changed.selection.rule}; highest:1 takes one"
-            )
-    weights = explained.explanation.weights
-    row = weights.index(target)
-    if np.isfinite(weights.fit_r2[row]) and weights.neighbourhood_r2[row] < POOR_R2:
-        found.append(f"weights foretell {target} badly, R2 = {weights.neighbourhood_r2[row]:.2f}: do not rely on them")
-    if clip.seconds < predictor.window_seconds - 0.1:
-        found.append(
-            f"the sound is {clip.seconds:.1f} s long, but the model learned from {predictor.window_seconds:g} s"
-        )
-    learned = predictor.card["figures"].get("test_r", {}).get(target)
-    if learned is not None and learned < POOR:
-        found.append(f"the model has learned {target} poorly: r = {learned:.2f} with labels of clips it had not seen")
-    wrong = [s.version for s in changed.shifts if s.shift[s.names.index(target)] * DIRECTIONS[s.version] < 0]
-    return [*found, *(f"{target} moved the wrong way in {version}.wav" for version in wrong)]

@@ -34,6 +34,14 @@ def cosine_kernel(masks: NDArray[np.bool_], *, width: float) -> Array:
     return kernel
 
 
+def two_sided_p_values(weights: Array, standard_errors: Array, *, degrees_of_freedom: float) -> Array:
+    """Return the p-values of t tests that weights are zero; a weight without error is 0 or is not, for certain."""
+    certain = np.where(weights == 0, 0.0, np.inf)
+    t = np.divide(np.abs(weights), standard_errors, out=certain, where=standard_errors > 0)
+    values: Array = 2.0 * stats.t.sf(t, degrees_of_freedom)
+    return values
+
+
 @dataclass(frozen=True, eq=False)
 class Quality:
     """How well predictions fit scores, as cross products between T targets, so that mixtures of targets follow."""
@@ -72,11 +80,7 @@ class Surrogate:
     @property
     def p_values(self) -> Array:
         """[T, K], two-sided, of the hypothesis that a weight is zero."""
-        errors = self.standard_errors
-        t = np.divide(np.abs(self.weights), errors, out=np.zeros_like(errors), where=errors > 0)
-        t = np.where((errors == 0) & (self.weights != 0), np.inf, t)
-        values: Array = 2.0 * stats.t.sf(t, self.degrees_of_freedom)
-        return values
+        return two_sided_p_values(self.weights, self.standard_errors, degrees_of_freedom=self.degrees_of_freedom)
 
     def predict(self, masks: ArrayLike) -> Array:
         """Return scores [n, T] of masks [n, K]."""

@@ -126,8 +126,11 @@ def evaluate(
     if REFERENCE not in weights:
         raise InputError(f"methods must have {REFERENCE}, whose time is the unit, got {', '.join(weights) or 'none'}")
     rows = []
+    offs = {parse_method(method).off for method in methods}
+    if len(offs) > 1:
+        raise InputError(f"methods must have one meaning of off, got {', '.join(sorted(offs))}")
     masks = held_out_masks(components.n_components, n_masks=N_HELD_OUT, seed=SEED)
-    scores = _scores_of(predict, components, masks, off=settings_of(methods[0], n_components=2).off)
+    scores = _scores_of(predict, components, masks, off=offs.pop())
     before = score_waveform(predict, _written(components.render(np.ones(components.n_components))))
     for target in targets:
         for method, found in weights.items():

@@ -16,10 +16,12 @@ ORDER = [
     "torchaudio_import", "yaml_import", "mp3", "audio", "loudness", "spec", "spectrogram", "component_map", "figures",
     "notebook", "model", "components", "mixtures", "perturbation", "surrogate", "component_weights", "attribution",
     "explanation", "sentences", "differences", "effects", "correlations", "comparison", "modification", "rescoring",
-    "stages", "result", "report", "pipeline", "windows", "taggrams", "labelled_clips", "corpus", "datasets", "training",
-    "score_tables", "many_clips", "doctor", "cli",
+    "stages", "result", "report", "remarks", "pipeline", "windows", "taggrams", "labelled_clips", "corpus", "datasets",
+    "training", "score_tables", "many_clips", "doctor", "cli",
 ]  # fmt: skip
-BESIDE = {stage: {"report", "pipeline", "windows"} for stage in ("corpus", "training")}  # left alone all the same
+BESIDE = {
+    stage: {"report", "remarks", "pipeline", "windows"} for stage in ("corpus", "training")
+}  # left alone all the same
 COMMANDS = {"evaluation", "listening_study"}  # packages that only the command line loads
 
 PACKAGE = Path(str(emomod.__file__)).parent

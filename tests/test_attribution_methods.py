@@ -7,7 +7,7 @@ import torch
 from fakes import grid_components
 from games import Game, Network
 
-from emomod.attribution.common import MethodSettings, two_sided_p_values
+from emomod.attribution.common import MethodSettings
 from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.attribution.methods import METHODS, describe, explain_with, name_of, parse_method
 from emomod.attribution.shapley import KernelShapSettings
@@ -17,6 +17,7 @@ from emomod.components.layered import layered
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
 from emomod.model.mid_to_emotion import published_layer
+from emomod.surrogate import two_sided_p_values
 
 ADDITIVE = [name for name in METHODS if name != "grad_cam"]  # which shares out the score, not its change
 QUICK = {"n_perturbations": 64, "n_held_out": 16, "alpha": 0.0, "batch_size": 64}

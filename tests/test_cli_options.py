@@ -21,7 +21,7 @@ from emomod.doctor import Diagnosis, Finding
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import published_layer
-from emomod.pipeline import ModifySettings
+from emomod.pipeline import ModifySettings, RunSettings
 from emomod.result import Prediction
 
 RUN = ["run", "a.wav", "--target", "fear", "--out", "o"]
@@ -33,6 +33,7 @@ def parsed(*words):
 
 def test_options_against_the_library_the_defaults_are_its_own():
     assert options.method_settings(parsed()) == LimeSettings()
+    assert parsed().components == RunSettings().components
     assert options.modify_settings(parsed()) == ModifySettings()
     assert parsed().start == 0.0
     assert options.method_settings(parsed("--preset", "parity")) == PARITY

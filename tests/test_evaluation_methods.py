@@ -60,6 +60,8 @@ def test_a_method_that_the_model_is_not_made_for_is_left_out(components, rng):
     assert set(weights) == set(seconds) == {"lime"}
     with pytest.raises(InputError, match="methods must have lime, whose time is the unit, got occlusion"):
         methods.evaluate(predict, components, methods=("occlusion",), targets=TARGETS)
+    with pytest.raises(InputError, match="methods must have one meaning of off, got -6dB, silence"):
+        methods.evaluate(predict, components, methods=("lime", "occlusion:off=silence"), targets=TARGETS)
     with pytest.raises(InputError, match="methods must have lime"):
         GridSettings(methods=("occlusion",))
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from fakes import sound_file, tiny_checkpoint, tones
 
-from emomod import pipeline
+from emomod import pipeline, remarks
 from emomod.attribution.lime import LimeSettings
 from emomod.attribution.methods import as_method
 from emomod.audio import file_sha256, read_clip
@@ -326,7 +326,7 @@ def test_warnings_against_theory_a_target_that_moves_the_wrong_way(tmp_path, cli
 
     assert not warned("unchanged", gain_db=0.0)
     meant = warned("meant")
-    monkeypatch.setattr(pipeline, "DIRECTIONS", {"enhanced": -1.0, "weakened": 1.0})
+    monkeypatch.setattr(remarks, "DIRECTIONS", {"enhanced": -1.0, "weakened": 1.0})
     opposite = warned("opposite")
     assert meant | opposite == {f"fear moved the wrong way in {version}.wav" for version in ("enhanced", "weakened")}
     assert not meant & opposite

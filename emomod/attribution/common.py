@@ -14,7 +14,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from emomod.checks import check_count
 from emomod.component_weights import ComponentWeights, weights_of_scores
@@ -129,14 +128,6 @@ def judged(
         weights_of_scores(each, quality_on(each, masks, scores), names=names, layer=layer, at_clip=at_clip)
         for each in surrogates
     ]
-
-
-def two_sided_p_values(weights: Array, standard_errors: Array, *, degrees_of_freedom: float) -> Array:
-    """Return the p-values of t tests that weights are zero; a weight without error is 0 or is not, for certain."""
-    certain = np.where(weights == 0, 0.0, np.inf)
-    t = np.divide(np.abs(weights), standard_errors, out=certain, where=standard_errors > 0)
-    values: Array = 2.0 * stats.t.sf(t, degrees_of_freedom)
-    return values
 
 
 def certain(weights: ComponentWeights) -> ComponentWeights:

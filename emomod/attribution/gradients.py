@@ -31,7 +31,6 @@ from emomod.attribution.common import (
     counted,
     from_clip,
     neighbourhood,
-    two_sided_p_values,
 )
 from emomod.checks import check_count, check_number, check_rng
 from emomod.component_weights import ComponentWeights
@@ -39,6 +38,7 @@ from emomod.components.base import Components
 from emomod.errors import EmomodError, InputError
 from emomod.mixtures import model_inputs
 from emomod.model.predictor import Differentiable, Predict, checked_scores
+from emomod.surrogate import two_sided_p_values
 
 
 @dataclass(frozen=True)

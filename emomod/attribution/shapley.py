@@ -49,7 +49,6 @@ from emomod.attribution.common import (
     from_clip,
     judged,
     neighbourhood,
-    two_sided_p_values,
 )
 from emomod.attribution.lime import LimeSettings, explain_with_lime
 from emomod.checks import check_count, check_rng
@@ -64,7 +63,7 @@ from emomod.perturbation import (
     least_perturbations,
     mask_blocks,
 )
-from emomod.surrogate import SINGULAR, Quality
+from emomod.surrogate import SINGULAR, Quality, two_sided_p_values
 
 
 @dataclass(frozen=True)
