@@ -34,7 +34,7 @@ from emomod.components.kinds import cut
 from emomod.components.layered import LayeredComponents
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.markdown import table
-from emomod.mixtures import BATCH_SIZE
+from emomod.mixtures import BATCH_SIZES
 from emomod.model.predictor import Predictor, load_predictor
 from evaluation.stability import TOP, jaccard, largest, over_pairs
 
@@ -61,7 +61,7 @@ def with_lime(predictor: Predictor, components: LayeredComponents, *, n_masks: i
             top_labels=None,
             num_features=components.n_components,
             num_samples=n_masks,
-            batch_size=BATCH_SIZE,
+            batch_size=BATCH_SIZES["cpu"],
             segmentation_fn=lambda image: components.regions,
             random_seed=seed,
         )
@@ -92,7 +92,7 @@ def explain_once(arguments: argparse.Namespace) -> None:
     predictor = load_predictor(device="cpu")
     components = cut(sound_of(read_clip(clip_path("demo")).y))
     explain = EXPLAINERS[arguments.explainer]
-    predictor(components.mix(torch.ones(BATCH_SIZE, components.n_components)))  # libraries are warm
+    predictor(components.mix(torch.ones(BATCH_SIZES["cpu"], components.n_components)))  # libraries are warm
     began = time.perf_counter()
     weights = explain(predictor, components, n_masks=arguments.masks, seed=arguments.seed)
     seconds = time.perf_counter() - began

@@ -19,7 +19,7 @@ from emomod.cli.options import clip_path
 from emomod.components.base import Sound, sound_of
 from emomod.components.kinds import cut
 from emomod.components.layered import LayeredComponents
-from emomod.mixtures import BATCH_SIZE
+from emomod.mixtures import BATCH_SIZES
 from emomod.model.predictor import Predictor, load_predictor
 from emomod.perturbation import mask_blocks
 from emomod.rescoring import score_file
@@ -73,20 +73,20 @@ def test_05_draw_all_masks(benchmark: BenchmarkFixture, components: LayeredCompo
 
 
 def test_06_mix_a_batch(benchmark: BenchmarkFixture, components: LayeredComponents, masks: NDArray[np.bool_]) -> None:
-    gains = torch.from_numpy(np.where(masks[:BATCH_SIZE], np.float32(1.0), np.float32(0.5)))
+    gains = torch.from_numpy(np.where(masks[: BATCH_SIZES["cpu"]], np.float32(1.0), np.float32(0.5)))
     benchmark(lambda: components.mix(gains))
 
 
 def test_07_score_a_batch(benchmark: BenchmarkFixture, components: LayeredComponents, predictor: Predictor) -> None:
-    mixtures = components.mix(torch.ones(BATCH_SIZE, components.n_components))
+    mixtures = components.mix(torch.ones(BATCH_SIZES["cpu"], components.n_components))
     benchmark(lambda: predictor(mixtures))
 
 
 def test_08_add_a_batch_to_the_fit(
     benchmark: BenchmarkFixture, components: LayeredComponents, masks: NDArray[np.bool_]
 ) -> None:
-    statistics, scores = Statistics(components.n_components, 7, fold_over=True), np.ones((BATCH_SIZE, 7))
-    benchmark(lambda: statistics.add(masks[:BATCH_SIZE], scores, None))
+    statistics, scores = Statistics(components.n_components, 7, fold_over=True), np.ones((BATCH_SIZES["cpu"], 7))
+    benchmark(lambda: statistics.add(masks[: BATCH_SIZES["cpu"]], scores, None))
 
 
 def test_09_solve_the_fit(benchmark: BenchmarkFixture, components: LayeredComponents, masks: NDArray[np.bool_]) -> None:

@@ -29,6 +29,7 @@ MODULES = {
 }  # where the module is not called as the distribution
 REINSTALL = f"{PIP_INSTALL} --force-reinstall {{}}"
 EXTRAS = {
+    "ncnn": ("fast", "to run the network on a CPU in about half the time"),
     "mido": ("train", "to render the training corpus"),
     "partitura": ("train", "to render from MusicXML"),
     "python-calamine": ("train", "to read ratings in Excel files"),

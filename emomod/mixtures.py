@@ -11,7 +11,7 @@ from emomod.components.base import Components
 from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
 
-BATCH_SIZE = 16
+BATCH_SIZES = {"cpu": 16, "cuda": 256}  # mixtures at a time, by type of device
 
 
 def model_inputs(predict: Predict, components: Components, gains: torch.Tensor) -> torch.Tensor:
@@ -25,19 +25,21 @@ def score_mixtures(
     components: Components,
     gains: ArrayLike,
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     advance: Callable[[int], None] = lambda n: None,
 ) -> NDArray[np.float64]:
     """Return the scores [n, n_names] of mixtures with ``gains`` [n, K], factors of amplitude >= 0.
 
-    ``batch_size`` changes no result; ``advance`` is told the size of each batch that is done.
+    ``batch_size`` (default: what suits the device) changes no result; ``advance`` is told the size of each batch that
+    is done.
     """
     factors = np.asarray(gains, dtype=np.float32)
     if factors.ndim != 2 or factors.shape[1] != components.n_components or not len(factors):
         raise InputError(f"gains must have shape [n, {components.n_components}], got {list(factors.shape)}")
     if not (factors >= 0).all() or not np.isfinite(factors).all():
         raise InputError("gains must be finite amplitude factors >= 0")
-    size, found = check_count("batch_size", batch_size), []
+    size = BATCH_SIZES[predict.device.type] if batch_size is None else check_count("batch_size", batch_size)
+    found = []
     for first in range(0, len(factors), size):
         batch = factors[first : first + size]
         # a batch of one is doubled: for a single input, libraries choose kernels that round differently

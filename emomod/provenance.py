@@ -4,7 +4,7 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("emomod", "torch", "numpy", "scipy", "scikit-image", "soundfile", "soxr")
+PACKAGES = ("emomod", "torch", "numpy", "scipy", "scikit-image", "soundfile", "soxr", "ncnn")
 
 
 def package_version(name: str) -> str | None:

@@ -24,7 +24,7 @@ def clips():
 def test_predictor_against_its_network(predictor, clips):
     with torch.inference_mode():
         expected = predictor.checkpoint.network(clips)
-    assert torch.equal(predictor(clips), expected)
+    np.testing.assert_allclose(predictor(clips).numpy(), expected.numpy(), atol=1e-5)  # float32, by another engine
     assert not predictor(clips).requires_grad
     assert predictor(clips).dtype == torch.float32
     assert predictor.names == SCORE_NAMES

@@ -19,13 +19,14 @@ from emomod.checks import check_count
 from emomod.component_weights import ComponentWeights, weights_of_scores
 from emomod.components.base import Components
 from emomod.components.off import check_off, switched
-from emomod.mixtures import BATCH_SIZE, score_mixtures
+from emomod.mixtures import score_mixtures
 from emomod.model.predictor import Predict
 from emomod.perturbation import HELD_OUT, mask_blocks
 from emomod.surrogate import Quality, Surrogate, quality_on
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
+POINTS = 16  # at which gradients are taken at a time, unless a batch size is given
 Progress = Callable[[int, int], None]  # steps done, steps in all: masks, or points where gradients are taken
 
 
@@ -35,7 +36,7 @@ class MethodSettings:
 
     off: str = "-6dB"  # what a component that is off is, see emomod.components.off
     n_held_out: int = 256  # masks for the neighbourhood R2, iid
-    batch_size: int = BATCH_SIZE  # mixtures at a time; it changes no result
+    batch_size: int | None = None  # mixtures at a time; None takes what suits the device; it changes no result
 
     reference: ClassVar[str]
     assumes: ClassVar[str]  # what the method takes for granted and what its weights mean
@@ -44,7 +45,8 @@ class MethodSettings:
     def __post_init__(self) -> None:
         check_off(self.off)
         check_count("n_held_out", self.n_held_out, low=2)
-        check_count("batch_size", self.batch_size)
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Neighbourhood:
     predict: Predict
     components: Components
     low: float  # gain of a component that is off
-    batch_size: int
+    batch_size: int | None
 
     @property
     def n_components(self) -> int:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from emomod.attribution.common import Array, MethodSettings, Progress, counted, from_clip, neighbourhood
+from emomod.attribution.common import POINTS, Array, MethodSettings, Progress, counted, from_clip, neighbourhood
 from emomod.attribution.gradients import check_differentiable, finite_array
 from emomod.component_weights import ComponentWeights
 from emomod.components.base import Components
@@ -68,7 +68,7 @@ def explain_with_grad_cam(
     sound = components.mix(torch.ones(1, components.n_components).to(predict.device)).detach()
     layer, advance = _map_layer(model, sound, name=settings.layer), counted(progress, hood.n_targets)
     found: list[Array] = []
-    for targets in torch.split(torch.arange(hood.n_targets), settings.batch_size):
+    for targets in torch.split(torch.arange(hood.n_targets), settings.batch_size or POINTS):
         maps = _maps(model, layer, sound, targets=targets)
         spread = LayerAttribution.interpolate(maps, tuple(sound.shape[1:]), "bilinear")
         found.append(finite_array(spread.flatten(1) * maps[0].numel() / sound.numel()))  # so that totals are kept

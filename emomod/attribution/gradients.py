@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from emomod.attribution.common import (
+    POINTS,
     Array,
     MethodSettings,
     Neighbourhood,
@@ -192,7 +193,7 @@ class _Scores:
     def slopes(self, gains: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the scores' sums [n] and slopes [n, T, K] of gains [n, K], batch by batch."""
         sums, slopes = [], []
-        for batch in torch.split(gains, self.hood.batch_size):
+        for batch in torch.split(gains, self.hood.batch_size or POINTS):
             found = self._slopes(batch.repeat(2, 1) if len(batch) == 1 else batch)  # as in emomod.mixtures
             sums.append(found[0][: len(batch)])
             slopes.append(found[1][: len(batch)])

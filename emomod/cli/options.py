@@ -86,7 +86,10 @@ def add_explanation(parser: argparse.ArgumentParser) -> None:
         help="what a component that is off is: cut by 6dB (default), 12dB, ..., silence, mean, noise_floor, background",
     )
     group.add_argument(
-        "--batch-size", type=int, metavar="N", help="mixtures scored at a time; changes no result (default 16)"
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="mixtures scored at a time; changes no result (default: what suits the device)",
     )
 
 

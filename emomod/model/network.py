@@ -42,6 +42,12 @@ def _trunk(width: float, dropout: float) -> nn.Sequential:
     )
 
 
+def padded(spectrograms: torch.Tensor) -> torch.Tensor:
+    """Return spectrograms [n, n_bands, n_frames] with silence after those that are shorter than MIN_FRAMES."""
+    missing = MIN_FRAMES - spectrograms.shape[-1]
+    return nn.functional.pad(spectrograms, (0, missing)) if missing > 0 else spectrograms
+
+
 class EmotionNetwork(nn.Module):
     """Log spectrograms to scores.
 
@@ -66,9 +72,7 @@ class EmotionNetwork(nn.Module):
 
     def features(self, spectrograms: torch.Tensor) -> torch.Tensor:
         """Return what the convolutional part hears in ``spectrograms``: [n, n_features], a mean over time and bands."""
-        missing = max(0, MIN_FRAMES - spectrograms.shape[-1])
-        padded = nn.functional.pad(spectrograms, (0, missing))
-        return self.trunk(padded[:, None])  # type: ignore[no-any-return]
+        return self.trunk(padded(spectrograms)[:, None])  # type: ignore[no-any-return]
 
     def scores_of(self, features: torch.Tensor) -> torch.Tensor:
         """Return the scores of ``features`` [n, n_features]; all that follows is linear."""

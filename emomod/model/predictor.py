@@ -1,6 +1,7 @@
 """The seam between emomod and a model: a callable from log spectrograms, or from waveforms, to scores."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from emomod.checks import check_choice, check_waveform
 from emomod.errors import EmomodError, InputError
 from emomod.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
+from emomod.model.engines import ENGINES, Scores, best_engine, build_engine
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.spectrogram import compute_spectrogram
 
@@ -96,6 +98,7 @@ class Predictor:
 
     checkpoint: Checkpoint
     device: torch.device
+    engine: str = "network"  # what runs the network, see emomod.model.engines
     takes: Takes = "spectrogram"
 
     @property
@@ -138,13 +141,17 @@ class Predictor:
         """Return ``target`` if the model gives such a score."""
         return check_choice("target", target, self.names)
 
+    @cached_property
+    def _scores(self) -> Scores:
+        return build_engine(self.engine, self.checkpoint.network, self.device)
+
     @torch.inference_mode()
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         """Return float32 scores [n, n_names] of log spectrograms [n, n_bands, n_frames]."""
-        return self.differentiable(spectrograms)
+        return self._scores(spectrograms.to(self.device))
 
     def differentiable(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
-        """Return the same scores, with what their gradients need."""
+        """Return the same scores but for rounding, with what their gradients need."""
         scores: torch.Tensor = self.checkpoint.network(spectrograms.to(self.device))
         return scores
 
@@ -162,12 +169,18 @@ def usable_device(device: str | None = None) -> torch.device:
     return chosen
 
 
-def load_predictor(checkpoint: str | Path | None = None, *, device: str | None = None) -> Predictor:
-    """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is)."""
+def load_predictor(
+    checkpoint: str | Path | None = None, *, device: str | None = None, engine: str | None = None
+) -> Predictor:
+    """Load a checkpoint (default: the one that ships with emomod) onto "cpu" or "cuda" (default: the best there is).
+
+    ``engine`` is what runs the network, see emomod.model.engines (default: the fastest in float32).
+    """
     chosen = usable_device(device)
+    with_engine = check_choice("engine", engine or best_engine(chosen), ENGINES)
     loaded = load_checkpoint(checkpoint)
     loaded.network.to(chosen).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Predictor(loaded, chosen)
+    return Predictor(loaded, chosen, with_engine)
 
 
 def score_waveform(predict: Predict, y: ArrayLike) -> NDArray[np.float64]:
