@@ -41,6 +41,7 @@ class ComponentWeights:
     neighbourhood_r2: NDArray[np.float64]  # [T], on masks that no fit has seen
     fit_r2: NDArray[np.float64]  # [T], weighted, on the masks of the fit: what LIME calls score
     clip_r2: float  # over the targets at the unchanged clip alone: what the 2019 notebook prints
+    n_masks: int = 0  # that the weights come from; 0 for a method that fits none
 
     def __post_init__(self) -> None:
         shape = (len(self.names), self.weights.shape[-1])
@@ -96,6 +97,7 @@ def weights_of_scores(
         neighbourhood_r2=held_out.r2,
         fit_r2=surrogate.fit.r2,
         clip_r2=clip_r2,
+        n_masks=surrogate.n_masks,
     )
 
 

@@ -117,7 +117,8 @@ class Explanation:
         arrays |= {f"map.{name}": getattr(self.where.shares, name) for name in SPARSE}
         arrays["locations"] = np.array([astuple(location)[:-1] for location in self.locations])
         arrays |= {f"weights.{name}": array for name, array in _arrays(self.weights).items()}
-        text: dict[str, Any] = {"format": FORMAT, "names": list(self.names), "clip_r2": self.weights.clip_r2}
+        text: dict[str, Any] = {"format": FORMAT, "names": list(self.names)}
+        text |= {"clip_r2": self.weights.clip_r2, "n_masks": self.weights.n_masks}
         text["parts"] = [location.part for location in self.locations]
         if self.effects:
             arrays |= {f"effects.{name}": array for name, array in _arrays(self.effects).items()}
@@ -171,7 +172,8 @@ def _parsed(text: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Explanatio
     }
     clip_r2 = float("nan") if text["clip_r2"] is None else float(text["clip_r2"])
     unknown: dict[str, Any] = dict.fromkeys(UNCERTAIN)
-    weights = ComponentWeights(names=names, clip_r2=clip_r2, **(unknown | groups["weights"]))
+    n_masks = int(text.get("n_masks", 0))  # it is not in what earlier versions wrote
+    weights = ComponentWeights(names=names, clip_r2=clip_r2, n_masks=n_masks, **(unknown | groups["weights"]))
     effects = Effects(layer=text["layer"], **groups["effects"]) if groups["effects"] else None
     places = zip(arrays["locations"].tolist(), text["parts"], strict=True)
     locations = tuple(Location(*extent, part) for extent, part in places)  # type: ignore[call-arg]

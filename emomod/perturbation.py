@@ -78,6 +78,11 @@ def least_perturbations(n_components: int, *, design: str) -> int:
     return 2 * n_components + 2 if design in FOLD_OVER else n_components + 2
 
 
+def block_rows(n_components: int, *, design: str) -> int:
+    """Return how many masks a block of a design that draws has."""
+    return 2 << n_components.bit_length() if design == "hadamard" else RANDOM_BLOCK
+
+
 _DRAW = {"iid": _iid, "paired": _paired, "hadamard": _hadamard}
 
 

@@ -17,6 +17,7 @@ from emomod.components.base import Components, sound_of
 from emomod.components.kinds import DEFAULT, Cutting, cut, steps_of, told
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
+from emomod.model.listening import score_windows
 from emomod.model.predictor import Predictor, ScoringModel, load_predictor, score_waveform
 from emomod.model.probe import probe
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
@@ -29,6 +30,7 @@ from emomod.result import Modification, Prediction, RunResult, scores_by_level
 from emomod.sentences import explain_in_words
 from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
+from emomod.weight_precision import precision_in_words, precision_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def predict(path: str | Path, *, predictor: ScoringModel | None = None, stages: 
     with stages.stage(f"listening to {path}"):
         if not isinstance(predictor, Predictor):
             probe(predictor, read_clip(path, seconds=predictor.window_seconds, silence=0.0).y)
-        scores = [score_waveform(predictor, y) for _, y in read_windows(path, seconds=predictor.window_seconds)]
+        windows = read_windows(path, seconds=predictor.window_seconds)
+        scores = [row for _, _, row in score_windows(predictor, windows)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
     low, high = predictor.card.get("scale", (0.0, 1.0))
     return Prediction(str(path), levels, len(scores), (float(low), float(high)))
@@ -275,6 +278,7 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
     """The content of run.json, but for the seconds."""
     explanation, clip = explained.explanation, explained.clip
     after = {shift.version: scores_by_level(shift.names, shift.after) for shift in changed.shifts}
+    precision = precision_of(explanation.weights)
     return changed.as_dict() | {
         "sentence": sentence,
         "warnings": warnings_of(explained.explanation, changed, clip=clip, predictor=explained.predictor),
@@ -285,6 +289,9 @@ def _record(explained: _Explained, changed: Modification, *, settings: RunSettin
         "complexity": _spread(explanation.weights.weights[explanation.weights.index(changed.target)]),
         "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
         "fit_r2": dict(zip(explanation.names, explanation.weights.fit_r2.tolist(), strict=True)),
+        "n_masks": explanation.weights.n_masks,
+        "precision": precision.as_dict(explanation.names) if precision else None,
+        "precision_words": precision_in_words(explanation.weights, target=changed.target),
         "clip_r2": explanation.weights.clip_r2,
         "clip": clip.path,
         "clip_sha256": clip.sha256,

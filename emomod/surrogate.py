@@ -71,6 +71,7 @@ class Surrogate:
     residual_covariance: Array  # [T, T]
     degrees_of_freedom: float
     fit: Quality  # on the masks of the fit
+    n_masks: int = 0  # of the fit
 
     @property
     def standard_errors(self) -> Array:
@@ -95,6 +96,7 @@ class Surrogate:
             residual_covariance=mixing @ self.residual_covariance @ mixing.T,
             degrees_of_freedom=self.degrees_of_freedom,
             fit=self.fit.mixed(mixing),
+            n_masks=self.n_masks,
         )
 
 
@@ -158,6 +160,7 @@ class Statistics:
             residual_covariance=noise,
             degrees_of_freedom=freedom,
             fit=quality,
+            n_masks=self._n_rows,
         )
 
     def _inverse(self, alpha: float) -> Array:

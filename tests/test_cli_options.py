@@ -57,6 +57,15 @@ def test_lime_options_against_itself_each_changes_its_own_setting(words, field, 
     assert differing <= {field}
 
 
+def test_precision_option_against_the_design_masks_are_the_most():
+    asked = options.method_settings(parsed("--precision", "0.04"))
+    assert (asked.precision, asked.n_perturbations) == (0.04, options.MOST_MASKS)
+    limited = options.method_settings(parsed("--precision", "0.04", "--masks", "4096"))
+    assert (limited.precision, limited.n_perturbations) == (0.04, 4096)
+    with pytest.raises(InputError, match="--precision is no setting of occlusion"):
+        options.method_settings(parsed("--precision", "0.04", "--method", "occlusion"))
+
+
 @pytest.mark.parametrize(
     ("words", "field", "value"),
     [

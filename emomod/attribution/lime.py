@@ -33,11 +33,15 @@ from emomod.perturbation import (
     ALL_DESIGNS,
     EXHAUSTIVE,
     FOLD_OVER,
+    block_rows,
     can_be_exhaustive,
     least_perturbations,
     mask_blocks,
 )
 from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel
+from emomod.weight_precision import relative_errors
+
+FIRST_LOOK, MASKS_A_COMPONENT = 256, 3  # fewer masks leave the standard errors themselves uncertain
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class LimeSettings(MethodSettings):
     design: str = "hadamard"  # iid, paired, hadamard; exhaustive takes all masks, as hadamard does where they are few
     kernel_width: float | None = None  # of LIME's cosine kernel; None weights all masks alike
     alpha: float = 1.0  # ridge penalty; none where all masks are taken
+    precision: float | None = None  # relative error of the weights at which no more masks are drawn; None draws all
     seed: int = 0
 
     reference: ClassVar[str] = (
@@ -68,6 +73,8 @@ class LimeSettings(MethodSettings):
         check_count("n_perturbations", self.n_perturbations, low=2)
         check_choice("design", self.design, ALL_DESIGNS)
         check_number("alpha", self.alpha, low=0.0)
+        if self.precision is not None:
+            check_number("precision", self.precision, low=0.0)
         if self.kernel_width is not None:
             check_number("kernel_width", self.kernel_width, low=1e-6)
         check_rng(self.seed)
@@ -115,7 +122,7 @@ def _exhaustive_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progr
     weights: Array = np.linalg.solve(gram, cross).astype(np.float64)
     residual = y - x @ weights
     fit = Quality((residual.T * v) @ residual, (y.T * v) @ y)
-    return additive(means[1] - means[0] @ weights, weights.T, fit=fit)
+    return additive(means[1] - means[0] @ weights, weights.T, fit=fit, n_masks=len(masks))
 
 
 def explain_with_lime(
@@ -123,15 +130,46 @@ def explain_with_lime(
 ) -> ComponentWeights:
     """Return the weights of all components on all scores of the model, from one run of the model.
 
-    Raises InputError when there are too few masks for so many components, see ``least_perturbations``. The exhaustive
-    design takes all masks there are, whatever ``n_perturbations``, and so does hadamard where they are no more.
+    Where a ``precision`` is wanted, masks are drawn in blocks until the expected relative error of the weights on every
+    score is no more than it, ``n_perturbations`` at most; ``n_masks`` of the result says how many it took. How precise
+    weights are says emomod.weight_precision. Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
+    The exhaustive design takes all masks there are, whatever ``n_perturbations``, and so does hadamard where they are
+    no more, or no more than at the first look at the precision.
     """
-    few = can_be_exhaustive(components.n_components, n_perturbations=settings.n_perturbations)
+    most = settings.n_perturbations if settings.precision is None else min(FIRST_LOOK, settings.n_perturbations)
+    few = can_be_exhaustive(components.n_components, n_perturbations=most)
     if settings.design == EXHAUSTIVE or (settings.design == "hadamard" and few):
         hood = neighbourhood(predict, components, settings)
         fit = _exhaustive_fit(hood, settings, progress)
         return certain(judged(hood, [fit], settings, seed=settings.seed)[0])
-    return lime_curve(predict, components, settings=settings, counts=[settings.n_perturbations], progress=progress)[0]
+    hood = neighbourhood(predict, components, settings)
+    fit = _precise_fit(hood, settings, progress)
+    return judged(hood, [fit], settings, seed=settings.seed)[0]
+
+
+def _precise_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progress) -> Surrogate:
+    """The first fit that is as precise as is wanted, or that of all masks."""
+    looks = _looks(hood.n_components, settings)
+    fits = _fits(hood, settings, _checked_counts(looks, hood.n_components, settings.design), progress)
+    fit = next(fits)
+    while not _is_precise(fit, hood, settings.precision) and fit.n_masks < looks[-1]:
+        fit = next(fits)
+    return fit
+
+
+def _looks(n_components: int, settings: LimeSettings) -> list[int]:
+    """Numbers of masks after which precision is looked at: whole blocks, and all masks."""
+    most = settings.n_perturbations
+    if settings.precision is None:
+        return [most]
+    rows = block_rows(n_components, design=settings.design)
+    least = max(FIRST_LOOK, MASKS_A_COMPONENT * n_components)
+    return [*range(-(-least // rows) * rows, most, rows), most]
+
+
+def _is_precise(fit: Surrogate, hood: Neighbourhood, precision: float | None) -> bool:
+    named = fit.mixed(hood.mixing, offsets=np.zeros(len(hood.mixing)))
+    return precision is not None and bool((relative_errors(named.weights, named.standard_errors) <= precision).all())
 
 
 def lime_curve(
@@ -146,12 +184,12 @@ def lime_curve(
 
     ``counts`` ascend, are even where masks come in pairs, and take the place of ``settings.n_perturbations``.
     """
-    counts = _checked_counts(counts, n_components=components.n_components, design=settings.design)
+    counts = _checked_counts(counts, components.n_components, settings.design)
     hood = neighbourhood(predict, components, settings)
     return judged(hood, list(_fits(hood, settings, counts, progress)), settings, seed=settings.seed)
 
 
-def _checked_counts(counts: Sequence[int], *, n_components: int, design: str) -> list[int]:
+def _checked_counts(counts: Sequence[int], n_components: int, design: str) -> list[int]:
     """Return ``counts`` as ints that ascend and are enough for ``n_components``."""
     if design == EXHAUSTIVE:
         raise InputError(f"the design {EXHAUSTIVE} has one number of masks alone, so that there is no curve")

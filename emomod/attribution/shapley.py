@@ -201,7 +201,7 @@ def _sampled_values(hood: Neighbourhood, settings: KernelShapSettings, progress:
     errors = pairs.standard_errors(weights, smoother, hood.mixing)
     freedom = pairs.n_pairs - 1 - (hood.n_components - 1)
     p_values = two_sided_p_values(found.weights, errors, degrees_of_freedom=freedom)
-    return replace(found, standard_errors=errors, p_values=p_values)
+    return replace(found, standard_errors=errors, p_values=p_values, n_masks=2 * pairs.n_pairs)
 
 
 @dataclass(frozen=True, eq=False)

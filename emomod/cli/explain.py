@@ -47,6 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.pipeline import explain
     from emomod.sentences import explain_in_words
     from emomod.stages import Stages
+    from emomod.weight_precision import precision_in_words
 
     method, rule = method_settings(arguments), selection_rule(arguments)
     predictor = load_model(arguments.model, device=arguments.device)
@@ -72,6 +73,8 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         notes = [note for part in ("components", "model") for note in explanation.record[part]["notes"]]
         told = "".join(f"note: {note}\n" for note in notes)
+        precise = precision_in_words(explanation.weights, target=target)
+        told = f"{precise}\n{told}" if precise else told
         print(f"{sentence}\n\n{told}{arguments.out}/explanation.npz, explanation.json")
     return 0
 
@@ -79,11 +82,14 @@ def execute(arguments: argparse.Namespace) -> int:
 def as_dict(explanation: Any) -> dict[str, Any]:
     """Return scores, effects by emotion and surrogate R2 by score, with the explanation's record."""
     from emomod.labels import EMOTION_NAMES
+    from emomod.weight_precision import precision_of
 
-    effects = explanation.effects
+    effects, precision = explanation.effects, precision_of(explanation.weights)
     return {
         "scores": dict(zip(explanation.names, explanation.scores.tolist(), strict=True)),
         "effects": effects and {emotion: effects.of(emotion) for emotion in EMOTION_NAMES},
         "surrogate_r2": dict(zip(explanation.names, explanation.weights.neighbourhood_r2.tolist(), strict=True)),
+        "n_masks": explanation.weights.n_masks,
+        "precision": precision.as_dict(explanation.names) if precision else None,
         **explanation.record,
     }

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from emomod.data import demo_clip
 from emomod.errors import InputError
 
+MOST_MASKS = 50_000  # where a precision is asked for: what the 2019 system always took
 DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, but takes long to load
 
 
@@ -80,6 +81,13 @@ def add_explanation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--preset", choices=("default", "parity"), default="default", help="parity: as the 2019 system")
     group.add_argument("--masks", type=int, metavar="N", help="mixtures that the model scores (default 2048)")
+    group.add_argument(
+        "--precision",
+        type=float,
+        metavar="E",
+        help="score as many as lime needs for weights with this relative error, such as 0.05; --masks at most "
+        f"(default {MOST_MASKS})",
+    )
     group.add_argument("--design", help="of lime's masks: iid, paired, hadamard (default) or exhaustive")
     group.add_argument(
         "--off",
@@ -144,7 +152,10 @@ def method_settings(arguments: argparse.Namespace) -> Any:
     settings = parse_method(arguments.method) if arguments.method else LimeSettings()
     settings = PARITY if arguments.preset == "parity" else settings
     known = {field.name for field in fields(settings)}
-    given = {"masks": "n_perturbations", "design": "design", "off": "off", "batch_size": "batch_size"}
+    given = {"precision": "precision", "masks": "n_perturbations", "design": "design", "off": "off"}
+    given |= {"batch_size": "batch_size"}
+    if arguments.precision is not None and arguments.masks is None:
+        arguments.masks = MOST_MASKS
     changes = {field: getattr(arguments, option) for option, field in given.items()}
     for option, field in given.items():
         if changes[field] is not None and field not in known:

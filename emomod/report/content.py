@@ -70,6 +70,7 @@ def page_content(result: RunResult) -> dict[str, Any]:
         "sidedness": sidedness(record),
         "fits": _fits(record, result.shown_names),
         "clip_r2": number(record["clip_r2"], 4),
+        "precision": record["precision_words"],
         "components": record["components"]["text"],
         "method": record["settings"]["method"]["name"],
         "about_method": METHODS[record["settings"]["method"]["name"]].settings,

@@ -1,0 +1,83 @@
+"""How precise weights are: how much they would differ had chance drawn other masks.
+
+It follows from the standard errors, without another run of the model. Two runs with other seeds are imitated by adding
+independent normal errors of that size to the weights; docs/performance.md compares the figures with real repeats.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emomod.component_weights import ComponentWeights
+from emomod.labels import spoken
+
+TOP = 30  # components, about what the 2019 paper calls important
+N_IMITATED = 50  # pairs of runs
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Precision:
+    """What to expect of two runs with other seeds, for each of T scores."""
+
+    relative_error: Array  # [T], expected size of the weights' error in parts of their own: |error| / |weights|
+    top: int  # how many of the largest weights the other two are about: 30, of few components a third
+    jaccard: Array  # [T], expected share in which the sets of the ``top`` largest weights overlap, 0 to 1
+    sign: Array  # [T], expected share of the ``top`` largest weights of a run that have the same sign in the other
+
+    def as_dict(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """The figures by score, for JSON."""
+        by_name = {
+            name: dict(zip(names, getattr(self, name).tolist(), strict=True))
+            for name in ("relative_error", "jaccard", "sign")
+        }
+        return {"top": self.top, **by_name}
+
+
+def relative_errors(weights: Array, standard_errors: Array) -> Array:
+    """Return the expected |error| / |weights| [T] of weights [T, K]; infinity where all weights of a score are 0."""
+    size = np.linalg.norm(weights, axis=1)
+    error = np.linalg.norm(standard_errors, axis=1)
+    relative: Array = np.divide(error, size, out=np.where(error > 0, np.inf, 0.0), where=size > 0)
+    return relative
+
+
+def precision_of(weights: ComponentWeights) -> Precision | None:
+    """Return how precise ``weights`` are; None where the method states no standard errors."""
+    errors = weights.standard_errors
+    if errors is None:
+        return None
+    top, rng = min(TOP, -(-weights.weights.shape[1] // 3)), np.random.default_rng(0)
+    overlap, agree = np.zeros(len(weights.names)), np.zeros(len(weights.names))
+    for _ in range(N_IMITATED):
+        one, other = (weights.weights + errors * rng.standard_normal(errors.shape) for _ in range(2))
+        largest, largest_too = _largest(one, top), _largest(other, top)
+        shared = (largest & largest_too).sum(axis=1)
+        overlap += shared / (2 * top - shared)
+        agree += ((one > 0) == (other > 0)).sum(axis=1, where=largest) / top
+    return Precision(relative_errors(weights.weights, errors), top, overlap / N_IMITATED, agree / N_IMITATED)
+
+
+def precision_in_words(weights: ComponentWeights, *, target: str) -> str:
+    """Say how precise the weights on ``target`` are, in a sentence; nothing for a method that fits no masks."""
+    precision, row, n = precision_of(weights), weights.index(target), weights.n_masks
+    if not n:
+        return ""
+    if precision is None:
+        return f"All {n} mixtures that there are were scored: nothing is left to chance."
+    overlap, error = precision.jaccard[row], precision.relative_error[row]
+    same = round(2.0 * precision.top * overlap / (1.0 + overlap))
+    return (
+        f"From {n} random mixtures: with others, the weights on {spoken(target)} would be off by {100 * error:.0f} % of "
+        f"their size, and {same} of the {precision.top} largest would be the same."
+    )
+
+
+def _largest(weights: Array, top: int) -> NDArray[np.bool_]:
+    """True for the ``top`` largest absolute weights of each row."""
+    chosen = np.zeros(weights.shape, dtype=bool)
+    np.put_along_axis(chosen, np.argsort(-np.abs(weights), axis=1)[:, :top], values=True, axis=1)
+    return chosen
