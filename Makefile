@@ -53,12 +53,21 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Speed: stages of an explanation by time, and explanations beside lime. Nothing else should run on the machine.
+# Speed: where the seconds go, what each step brings, explanations beside lime; what docs/performance.md shows. It takes
+# hours, and nothing else should run on the machine. What was stopped goes on where it was: $(BENCHED) keeps finished runs.
+PERFORMANCE := docs/results/performance
+BENCHED := build/bench
 bench: $(READY)
-	$(BIN)/python benchmarks/study_recovery.py --out docs/results/study_recovery.md
 	$(BIN)/python -m pytest benchmarks/stages.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
-	$(BIN)/python benchmarks/against_lime.py --out docs/results/against_lime.md
+	$(BIN)/python -m benchmarks.main_job --out $(PERFORMANCE)
+	$(BIN)/python -m benchmarks.engines --out $(PERFORMANCE) $(if $(CLIP),--clip $(CLIP))
+	$(BIN)/python -m benchmarks.scaling --out $(PERFORMANCE)
+	$(BIN)/python -m benchmarks.against_lime --width 1 --out $(PERFORMANCE) --pieces $(BENCHED)
+	$(BIN)/python -m benchmarks.against_lime --out $(PERFORMANCE) --pieces $(BENCHED)
+	rm -rf $(BENCHED)
+	$(BIN)/python -m benchmarks.performance_page
 	$(BIN)/python benchmarks/kinds_and_methods.py --out docs/results/kinds_and_methods.md
+	$(BIN)/python benchmarks/study_recovery.py --out docs/results/study_recovery.md
 
 # The figures and pictures in docs/, measured again; a real clip is used where it is at hand. Rated phrases are looked at
 # only with a reason, which docs/phrase_looks.csv keeps: make results WHY="the new default checkpoint"

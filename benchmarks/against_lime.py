@@ -1,24 +1,30 @@
-"""Explanations of the bundled clip by emomod and by lime 0.2.0.1, in one run: throughput, memory, stability.
+"""Explanations by emomod and by lime 0.2.0.1 of the same sound, with the same model and segments, in one run.
 
-    python benchmarks/against_lime.py --out docs/results/against_lime.md
+    python -m benchmarks.against_lime --out docs/results/performance --pieces build/bench
+    python -m benchmarks.against_lime --out docs/results/performance --pieces build/bench --width 1.0
+    python -m benchmarks.against_lime --json
 
-Both explain the same seven scores of the same model with the same segments. Each explanation is a process of its own;
-those of lime and of emomod take turns. "as lime" is emomod with lime's masks (iid, off is silence, its kernel),
-"default" with its own (Hadamard, a cut of 6 dB). Stability is the mean Jaccard index of the 30 largest weights of two
-runs with other seeds, over all pairs and scores. Memory is the most that a process held, libraries and model included.
+Each explanation is a process of its own, and those that are compared take turns; ratios are medians over turns. "lime"
+is lime_image with the network as a user of lime has it (engine "network") in lime's batches of 10, with OpenMP's
+threads waiting quietly or spinning, whichever makes it faster; "lime, our engine" is given emomod's fastest engine.
+"emomod, as lime" draws lime's masks (independent, off is silence, its kernel). "emomod" is the default (Hadamard, a cut
+of 6 dB), "emomod, precise" draws masks until it expects its weights to be within 5 %. "emomod, silence" is the default
+but for what off means, so that it asks the question that lime asks: what silencing a segment does is another question
+than what cutting it by 6 dB does. All explain the seven mid-level scores.
+
+Stability, over all pairs of runs with other seeds and all scores: the mean Jaccard index of the 30 largest weights,
+and the mean error |w1 - w2| / sqrt(|w1|^2 + |w2|^2), which is that of one run, relative to its weights. Overhead: an
+explanation beside bare passes of the same engine on as many ready-made inputs as it had the model score, in turns in
+one process. Memory is the most that a process held, libraries and model included.
 """
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +32,108 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.against_lime_page import (
+    AS_LIME,
+    LIME,
+    OWN,
+    PRECISE,
+    SAME_ENGINE,
+    SILENCE,
+    Measured,
+    figures,
+    lime_is_faster_quiet,
+    write_page,
+)
+from benchmarks.measuring import (
+    DEFAULT_WIDTH,
+    FULL_WIDTH,
+    Row,
+    about,
+    apart,
+    checkpoint_of,
+    components_of,
+    heard_by,
+    note,
+    peak_mib,
+    predictor_of,
+    seconds_of,
+)
 from emomod.attribution.lime import PARITY, LimeSettings, explain_with_lime
 from emomod.audio import read_clip
 from emomod.cli.options import clip_path
-from emomod.components.base import sound_of
-from emomod.components.kinds import cut
+from emomod.components.kinds import DEFAULT
 from emomod.components.layered import LayeredComponents
 from emomod.labels import MIDLEVEL_NAMES
-from emomod.markdown import table
 from emomod.mixtures import BATCH_SIZES
-from emomod.model.predictor import Predictor, load_predictor
-from evaluation.stability import TOP, jaccard, largest, over_pairs
+from emomod.model.predictor import Predict, Predictor
+from emomod.output import to_json
+from emomod.perturbation import least_perturbations
+from emomod.provenance import machine, package_version, package_versions
+from evaluation.store import Store
 
 N_SCORES = len(MIDLEVEL_NAMES)
+PRECISION = 0.05  # relative error of the weights on every score
 Weights = NDArray[np.float64]
+Run = tuple[str, int, int, bool]  # who explains, masks, seed, whether threads wait quietly
 
 
-def with_lime(predictor: Predictor, components: LayeredComponents, *, n_masks: int, seed: int) -> Weights:
+@dataclass(frozen=True)
+class Explainer:
+    """Who explains, with which engine."""
+
+    engine: str | None  # None is the fastest
+    settings: LimeSettings | None  # None is lime itself
+
+
+EXPLAINERS = {
+    LIME: Explainer("network", None),
+    SAME_ENGINE: Explainer(None, None),
+    AS_LIME: Explainer(None, replace(PARITY, n_held_out=2)),
+    OWN: Explainer(None, LimeSettings()),
+    SILENCE: Explainer(None, LimeSettings(off="silence")),
+    PRECISE: Explainer(None, LimeSettings(precision=PRECISION)),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    turns: int = 5
+    seeds: int = 3
+    n_masks: int = 2048  # of throughput and overhead
+    memory: tuple[int, int] = (5_000, 50_000)
+    counts: tuple[tuple[str, tuple[int, ...]], ...] = (  # for stability; lime's largest is what others have to reach
+        (LIME, (512, 2048, 8192, 50_000)),
+        (OWN, (576, 1024, 1280, 1536, 1792, 2048, 3072, 4096)),
+        (SILENCE, (1024, 2048, 4096, 8192, 16_384, 24_576, 32_768)),
+        (PRECISE, (50_000,)),  # at most
+    )
+    components: str = DEFAULT
+    clip: str = "demo"
+    width: float = DEFAULT_WIDTH
+
+
+FEW = ((LIME, (32, 64)), (OWN, (64, 96)), (SILENCE, (64, 96)), (PRECISE, (64,)))
+QUICK = Plan(1, 2, 64, (64, 128), FEW, "grid")
+
+
+def explain_once(explainer: str, n_masks: int, seed: int, clip: str, components: str, checkpoint: str | None) -> Row:
+    """In a process of its own: seconds and memory of an explanation, its weights [7][K] and how many masks it took."""
+    who, cut = EXPLAINERS[explainer], components_of(clip, components)
+    predictor = predictor_of(checkpoint, engine=who.engine)
+    predictor(cut.mix(torch.ones(BATCH_SIZES["cpu"], cut.n_components)))  # libraries are warm
+    began = time.perf_counter()
+    if who.settings is None:
+        weights, taken = with_lime(predictor, cut, n_masks=n_masks, seed=seed), n_masks
+    else:
+        found = explain_with_lime(predictor, cut, settings=replace(who.settings, n_perturbations=n_masks, seed=seed))
+        weights, taken = found.weights[:N_SCORES], found.n_masks
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "mib": peak_mib(), "weights": weights.tolist(), "n_masks_taken": taken}
+
+
+def with_lime(predictor: Predict, components: LayeredComponents, *, n_masks: int, seed: int) -> Weights:
     """Weights [7, K] of lime_image."""
     from lime.lime_image import LimeImageExplainer
 
@@ -61,150 +152,128 @@ def with_lime(predictor: Predictor, components: LayeredComponents, *, n_masks: i
             top_labels=None,
             num_features=components.n_components,
             num_samples=n_masks,
-            batch_size=BATCH_SIZES["cpu"],
             segmentation_fn=lambda image: components.regions,
             random_seed=seed,
         )
     return np.array([[weight for _, weight in sorted(found.local_exp[score])] for score in range(N_SCORES)])
 
 
-def with_emomod(settings: LimeSettings) -> Callable[..., Weights]:
-    """Weights [7, K] of emomod with ``settings``."""
+def explained_and_bare(n_masks: int, turns: int, clip: str, components: str, checkpoint: str | None) -> Row:
+    """In a process of its own: seconds of default explanations, and of the bare passes that they take, in turns."""
+    predictor, cut = predictor_of(checkpoint), components_of(clip, components)
+    settings, scored = LimeSettings(n_perturbations=n_masks), []
 
-    def explain(predictor: Predictor, components: LayeredComponents, *, n_masks: int, seed: int) -> Weights:
-        chosen = replace(settings, n_perturbations=n_masks, n_held_out=2, seed=seed)
-        return explain_with_lime(predictor, components, settings=chosen).weights[:N_SCORES]
+    def counted(sounds: torch.Tensor) -> torch.Tensor:
+        scored.append(len(sounds))
+        return predictor(sounds)
 
-    return explain
-
-
-EXPLAINERS = {"lime": with_lime, "emomod, as lime": with_emomod(PARITY), "emomod, default": with_emomod(LimeSettings())}
-
-
-def peak_mib() -> float:
-    """The most memory that this process has held, in MiB."""
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return held / 2**20 if sys.platform == "darwin" else held / 2**10
-
-
-def explain_once(arguments: argparse.Namespace) -> None:
-    """In a process of its own: explain once, write weights, seconds and memory."""
-    predictor = load_predictor(device="cpu")
-    components = cut(sound_of(read_clip(clip_path("demo")).y))
-    explain = EXPLAINERS[arguments.explainer]
-    predictor(components.mix(torch.ones(BATCH_SIZES["cpu"], components.n_components)))  # libraries are warm
-    began = time.perf_counter()
-    weights = explain(predictor, components, n_masks=arguments.masks, seed=arguments.seed)
-    seconds = time.perf_counter() - began
-    np.savez(arguments.result, weights=weights, seconds=seconds, mib=peak_mib())
+    explain_with_lime(heard_by(predictor, counted), cut, settings=settings)  # libraries are warm
+    size = BATCH_SIZES["cpu"]
+    ready = cut.mix(torch.rand(8 * size, cut.n_components, generator=torch.Generator().manual_seed(0)).round())
+    times: Row = {"scored": sum(scored), "explained": [], "bare": []}
+    for _ in range(turns):
+        times["explained"].append(seconds_of(lambda: explain_with_lime(predictor, cut, settings=settings)))
+        times["bare"].append(seconds_of(lambda: bare_passes(predictor, ready, n=sum(scored), size=size)))
+    return times
 
 
-def run_once(explainer: str, n_masks: int, seed: int) -> dict[str, Any]:
-    """One explanation in another process."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "result.npz"
-        options = ["--explainer", explainer, "--masks", str(n_masks), "--seed", str(seed), "--result", str(result)]
-        subprocess.run([sys.executable, __file__, *options], check=True)
-        with np.load(result) as found:
-            return {name: found[name] for name in found}
+def bare_passes(predictor: Predictor, ready: torch.Tensor, *, n: int, size: int) -> None:
+    """Have ``n`` inputs scored in batches of ``size``, out of ``ready`` ones."""
+    for first in range(0, n, size):
+        start = first % len(ready)
+        predictor(ready[start : start + min(size, n - first)])
 
 
-def measure(counts: list[int], *, n_seeds: int) -> list[dict[str, Any]]:
-    """A row for each explainer and number of masks; explainers take turns."""
-    rows = []
-    for count in counts:
-        runs: dict[str, list[dict[str, Any]]] = {name: [] for name in EXPLAINERS}
-        for seed in range(n_seeds):
-            for name in EXPLAINERS:
-                runs[name].append(run_once(name, count, seed))
-                print(f"{count} masks, seed {seed}, {name}: {runs[name][-1]['seconds']:.1f} s", file=sys.stderr)
-        for name, mine in runs.items():
-            rows.append(
-                {
-                    "explainer": name,
-                    "n_masks": count,
-                    "seconds": [float(run["seconds"]) for run in mine],
-                    "mib": float(np.median([run["mib"] for run in mine])),
-                    "jaccard": stability([run["weights"] for run in mine]),
-                }
-            )
-    return rows
+class Runs:
+    """What is measured; runs that lie in the store are not done again."""
 
+    def __init__(self, plan: Plan, store: Store, checkpoint: str | None) -> None:
+        self.plan, self._store = plan, store
+        self._sound: dict[str, Any] = {"clip": plan.clip, "components": plan.components, "checkpoint": checkpoint}
 
-def stability(weights: list[Weights]) -> float:
-    """Mean Jaccard index of the largest weights of two runs [7, K], over all pairs and scores."""
-    return float(np.mean([over_pairs(_shared, [run[score] for run in weights]) for score in range(N_SCORES)]))
+    def throughput(self) -> list[Row]:
+        """Runs of all who explain as lime does; a turn is one piece, so that neighbours stay neighbours."""
+        n, who = self.plan.n_masks, [(LIME, True), (LIME, False), (SAME_ENGINE, True), (AS_LIME, True)]
+        rows = []
+        for turn in range(self.plan.turns):
+            given = [(name, n, turn, quiet) for name, quiet in who]
+            rows += self._store.piece("throughput", f"{n}-{turn}", partial(self._explained, given))
+        return rows
 
+    def memory(self) -> list[Row]:
+        """The default with few and with many masks, in turns."""
+        seeds = range(self.plan.seeds)
+        return [self._piece("memory", (OWN, count, seed, True)) for seed in seeds for count in self.plan.memory]
 
-def _shared(first: Weights, second: Weights) -> float:
-    return jaccard(largest(first, TOP), largest(second, TOP))
+    def overhead(self) -> Row:
+        """Seconds of default explanations and of bare passes."""
+        given: dict[str, Any] = {"n_masks": self.plan.n_masks, "turns": self.plan.turns}
+        name = "-".join(map(str, given.values()))
+        return self._store.piece("overhead", name, lambda: [apart(explained_and_bare, **given, **self._sound)])[0]
 
-
-def figures(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """The ratios, at the largest number of masks: above 1 speaks for emomod."""
-    most = max(row["n_masks"] for row in rows)
-    theirs, same, own = (next(r for r in rows if r["explainer"] == n and r["n_masks"] == most) for n in EXPLAINERS)
-    as_stable = [row for row in rows if row["explainer"] == "emomod, default" and row["jaccard"] >= theirs["jaccard"]]
-    fastest = min((float(np.median(row["seconds"])) for row in as_stable), default=float("nan"))
-    turns = zip(theirs["seconds"], same["seconds"], strict=True)
-    return {
-        "throughput_ratio": float(np.median([one / other for one, other in turns])),
-        "memory_ratio": theirs["mib"] / own["mib"],
-        "time_to_stability_ratio": float(np.median(theirs["seconds"])) / fastest,
-    }
-
-
-def markdown(rows: list[dict[str, Any]], found: dict[str, float]) -> str:
-    """The page."""
-    cells = [
-        [
-            row["explainer"],
-            str(row["n_masks"]),
-            f"{np.median(row['seconds']):.1f}",
-            f"{row['n_masks'] / np.median(row['seconds']):.0f}",
-            f"{row['mib']:.0f}",
-            f"{row['jaccard']:.2f}",
+    def stability(self, *, quiet: bool) -> list[Row]:
+        """All explainers with all numbers of masks that are enough for so many components, seed by seed."""
+        n_components = components_of(self.plan.clip, self.plan.components).n_components
+        least = least_perturbations(n_components, design="hadamard")
+        return [
+            self._piece("stability", (name, count, seed, quiet or name != LIME))
+            for seed in range(self.plan.seeds)
+            for name, counts in self.plan.counts
+            for count in counts
+            if name == LIME or count >= least
         ]
-        for row in rows
-    ]
-    most = max(row["n_masks"] for row in rows)
-    header = ["explainer", "masks", "seconds", "masks a second", "MiB", "Jaccard of the top 30"]
-    says = (
-        f"At {most} masks emomod does {found['throughput_ratio']:.1f} times as many masks a second as lime with lime's "
-        f"own design. With its defaults it is as stable as lime is with {most} masks in "
-        f"{found['time_to_stability_ratio']:.1f} times less time, at "
-        "the smallest number of masks of the table that is as stable."
-    )
-    made = (
-        f"Made on {datetime.now(UTC).date()} by benchmarks/against_lime.py in {torch.get_num_threads()} threads, torch "
-        f"{torch.__version__}. Machines differ, the ratios less."
-    )
-    about = (__doc__ or "").split("\n\n")[2].strip()
-    return "\n\n".join(["# Beside lime", about, says, table(header, cells), made]) + "\n"
+
+    def _piece(self, part: str, run: Run) -> Row:
+        return self._store.piece(part, "-".join(map(str, run)), partial(self._explained, [run]))[0]
+
+    def _explained(self, runs: Sequence[Run]) -> list[Row]:
+        """Rows of explanations, one after the other, in a process each."""
+        rows = []
+        for name, n_masks, seed, quiet in runs:
+            given: dict[str, Any] = {"explainer": name, "n_masks": n_masks, "seed": seed}
+            rows.append({**given, "quiet": quiet, **apart(explain_once, quiet=quiet, **given, **self._sound)})
+            note(f"{name}, {n_masks} masks, seed {seed}: {rows[-1]['seconds']:.1f} s, {rows[-1]['mib']:.0f} MiB")
+        return rows
 
 
-def main() -> None:
-    """Measure, or explain once for a measurement."""
+def measure(plan: Plan, pieces: Path) -> Measured:
+    """Measure all of a plan, or what of it does not lie in ``pieces`` yet."""
+    sound = {"clip": read_clip(clip_path(plan.clip)).sha256, "components": plan.components, "width": plan.width}
+    record = {**sound, "versions": package_versions() | {"lime": package_version("lime")}, "machine": machine()}
+    store = Store(pieces / f"against_lime_{plan.width:g}", record)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Runs(plan, store, checkpoint_of(plan.width, Path(folder)))
+        throughput, memory, overhead = runs.throughput(), runs.memory(), runs.overhead()
+        quiet = lime_is_faster_quiet(throughput)
+        stability = runs.stability(quiet=quiet) if plan.width == DEFAULT_WIDTH else []
+    return Measured(plan.width, throughput, memory, overhead, stability)
+
+
+def planned(arguments: argparse.Namespace) -> Plan:
+    """The plan that the arguments ask for."""
+    plan = QUICK if arguments.quick else Plan(turns=arguments.turns, seeds=arguments.seeds)
+    clip = arguments.clip if arguments.clip == "demo" else str(Path(arguments.clip).resolve())
+    return replace(plan, clip=clip, width=arguments.width)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--masks", type=int, nargs="+", default=[1024, 2048, 4096], help="numbers of masks")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="Markdown file; default: standard output")
-    parser.add_argument("--json", action="store_true", help="print the ratios alone")
-    for name in ("--explainer", "--seed", "--result"):
-        parser.add_argument(name, help=argparse.SUPPRESS, type=int if name == "--seed" else str)
-    arguments = parser.parse_args()
-    if arguments.explainer:
-        arguments.masks = arguments.masks[0]
-        explain_once(arguments)
-        return
-    rows = measure(arguments.masks, n_seeds=arguments.seeds)
-    found = figures(rows)
-    if arguments.json:
-        print(json.dumps(found))
-    elif arguments.out:
-        arguments.out.write_text(markdown(rows, found), encoding="utf-8")
-    else:
-        print(markdown(rows, found))
+    parser.add_argument("--clip", default="demo")
+    parser.add_argument("--width", type=float, choices=(DEFAULT_WIDTH, FULL_WIDTH), default=DEFAULT_WIDTH)
+    parser.add_argument("--turns", type=int, default=Plan.turns)
+    parser.add_argument("--seeds", type=int, default=Plan.seeds, help="runs for stability and memory")
+    parser.add_argument("--pieces", type=Path, help="folder that keeps finished runs; delete it to measure anew")
+    parser.add_argument("--quick", action="store_true", help="tiny numbers that mean nothing, to see that it works")
+    parser.add_argument("--json", action="store_true", help="print the figures")
+    parser.add_argument("--out", type=Path, help="folder for against_lime*.md, .csv, .json and .png")
+    arguments = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(planned(arguments), arguments.pieces or Path(folder))
+    if arguments.out:
+        write_page(arguments.out, measured, about=about(__doc__))
+    if arguments.json or not arguments.out:
+        print(to_json(figures(measured)))
 
 
 if __name__ == "__main__":

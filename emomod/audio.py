@@ -7,7 +7,7 @@ the file; files are written whole or not at all, as 16- or 24-bit WAV.
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,13 +110,24 @@ def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
 
 
 def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average the channels of ``samples`` [n_frames, n_channels]; refuse what is not finite or cancels out."""
+    """Average the channels of ``samples`` [n_frames, n_channels]; refuse what is not finite."""
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: holds {int((~np.isfinite(samples)).sum())} samples of NaN or infinity")
     mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
+    return mono
+
+
+def _check_heard(path: str | Path, samples: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
+    """Refuse channels that cancel out."""
     if np.abs(samples).max() >= SILENCE and np.abs(mono).max() < CANCELLED * np.abs(samples).max():
         raise InputError(f"{path}: its channels cancel out when they are mixed to mono")
-    return mono
+
+
+def _check_all_there(source: _Source, found: int, promised: int) -> None:
+    """Refuse a file whose sound ends at ``found`` frames of the ``promised``."""
+    rate = source.file.samplerate
+    if found < promised - TOLERATED_LOSS * rate:
+        raise InputError(f"{source.path}: is cut off; it ends at {found / rate:.2f} s of {source.seconds:.2f} s")
 
 
 def _read(source: _Source, start: float, seconds: float) -> NDArray[np.float32]:
@@ -127,10 +138,10 @@ def _read(source: _Source, start: float, seconds: float) -> NDArray[np.float32]:
     lead = min(first, rate // 5)  # an mp3 decoder is right only some frames after a jump
     file.seek(first - lead)
     samples = file.read(lead + count, dtype="float32", always_2d=True)[lead:]
-    if len(samples) < count - TOLERATED_LOSS * rate:
-        found = (first + len(samples)) / rate
-        raise InputError(f"{source.path}: is cut off; it ends at {found:.2f} s of {source.seconds:.2f} s")
-    y = soxr.resample(_mono(source.path, samples), rate, SAMPLE_RATE)
+    _check_all_there(source, first + len(samples), first + count)
+    mono = _mono(source.path, samples)
+    _check_heard(source.path, samples, mono)
+    y = soxr.resample(mono, rate, SAMPLE_RATE)
     return np.ascontiguousarray(y[: round(seconds * SAMPLE_RATE)], dtype=np.float32)
 
 
@@ -175,6 +186,33 @@ def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[tuple[f
         raise InputError(f"{path}: is silent")
 
 
+def read_blocks(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:
+    """Yield a whole file as waveforms of about ``seconds`` that follow each other, silent or not, to save memory.
+
+    Together they are what the file is at 22 050 Hz. Raises InputError like ``read_clip``, but for silence.
+    """
+    with _opened(path) as source:
+        rate, done = source.file.samplerate, 0
+        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        while done < source.n_frames:
+            samples = source.file.read(min(round(seconds * rate), source.n_frames - done), "float32", always_2d=True)
+            if not len(samples):
+                _check_all_there(source, done, source.n_frames)
+            done = done + len(samples) if len(samples) else source.n_frames
+            y = stream.resample_chunk(_mono(path, samples), last=done >= source.n_frames)
+            if y.size:
+                yield y
+
+
+def places_of(path: str | Path, starts: Sequence[float]) -> list[float]:
+    """Return where stretches that were read from ``starts`` (s) on begin in the whole file at 22 050 Hz, in samples.
+
+    They begin with samples of the file, at the rate that the file has, so that these need not be whole numbers.
+    """
+    rate = soundfile.info(path).samplerate
+    return [round(start * rate) / rate * SAMPLE_RATE for start in starts]
+
+
 def quantise(y: NDArray[np.floating], *, bits: int) -> NDArray[np.float32]:
     """Return ``y`` as a file of ``bits`` gives it back: rounded to its steps; samples beyond full scale are refused."""
     check_choice("bits", str(bits), [str(known) for known in SUBTYPES])
@@ -188,10 +226,18 @@ def quantise(y: NDArray[np.floating], *, bits: int) -> NDArray[np.float32]:
 
 def write_wav(path: str | Path, y: NDArray[np.floating], *, bits: int = 24) -> Path:
     """Write ``y`` [n_samples] as a mono WAV at 22 050 Hz; nothing is left behind when writing fails."""
+    return write_blocks(path, [y], bits=bits)
+
+
+def write_blocks(path: str | Path, blocks: Iterable[NDArray[np.floating]], *, bits: int = 24) -> Path:
+    """Write waveforms [n_samples] that follow each other as ``write_wav`` does, one at a time."""
+    check_choice("bits", str(bits), [str(known) for known in SUBTYPES])
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
     try:
-        soundfile.write(partial, quantise(y, bits=bits), SAMPLE_RATE, subtype=SUBTYPES[bits], format="WAV")
+        with soundfile.SoundFile(partial, "w", SAMPLE_RATE, 1, SUBTYPES[bits], format="WAV") as file:
+            for y in blocks:
+                file.write(quantise(y, bits=bits))
         os.replace(partial, target)
     except (OSError, soundfile.LibsndfileError) as error:
         raise InputError(f"{target}: cannot be written ({error})") from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import entr
 
 from emomod.checks import check_choice, check_count, check_number
 from emomod.errors import InputError
@@ -113,7 +113,7 @@ def complexity(weights: ArrayLike) -> float:
     sizes = np.abs(np.asarray(weights, dtype=np.float64))
     if not sizes.any():
         return undefined("complexity of weights that are all 0", float(np.log(sizes.size)))
-    return float(stats.entropy(sizes / sizes.sum()))
+    return float(entr(sizes / sizes.sum()).sum())
 
 
 def default_rule(weights: ComponentWeights) -> str:

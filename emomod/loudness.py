@@ -6,7 +6,6 @@ Loudness is that of ITU-R BS.1770-4, in LUFS, as pyloudnorm computes it (Steinme
 from collections.abc import Mapping
 
 import numpy as np
-import pyloudnorm
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
@@ -16,6 +15,8 @@ MAX_GAIN_DB = 20.0  # more would only bring up noise
 
 def loudness(y: NDArray[np.floating]) -> float:
     """Return the gated loudness (LUFS) of a mono waveform [n_samples] of 0.4 s or more; -inf for silence."""
+    import pyloudnorm
+
     return float(pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(np.asarray(y, dtype=np.float64)))
 
 

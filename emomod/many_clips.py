@@ -17,8 +17,9 @@ from emomod.correlations import FEW, Correlations, correlate_scores
 from emomod.effects import MIN_CLIPS, ClipScores, CorpusEffects, check_enough, match_clips, short_names
 from emomod.errors import EmomodError, InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
+from emomod.model.listening import score_windows
 from emomod.model.mid_to_emotion import MidToEmotion
-from emomod.model.predictor import ScoringModel, load_predictor, score_waveform
+from emomod.model.predictor import ScoringModel, load_predictor
 from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.pipeline import model_record, predict
 from emomod.provenance import package_versions
@@ -288,12 +289,10 @@ def _check_files(paths: Sequence[str | Path]) -> None:
 
 def _version(path: str | Path, label: str, predictor: ScoringModel) -> tuple[Version, NDArray[np.float32]]:
     """Hear a file; return what was heard, and PLAYED seconds of it from its first window that is not silent."""
-    windows = [
-        (start, score_waveform(predictor, y)) for start, y in read_windows(path, seconds=predictor.window_seconds)
-    ]
-    starts = tuple(start for start, _ in windows)
+    heard = list(score_windows(predictor, read_windows(path, seconds=predictor.window_seconds)))
+    starts = tuple(start for start, _, _ in heard)
     clip = read_clip(path, start=starts[0], seconds=PLAYED, silence=0.0)
-    scores = np.array([scores for _, scores in windows])
+    scores = np.array([row for _, _, row in heard])
     return Version(label, str(path), clip.sha256, clip.file_seconds, starts, scores), clip.y
 
 

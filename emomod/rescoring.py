@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from emomod.audio import quantise, read_clip
 from emomod.checks import check_choice, check_count, check_rng
 from emomod.components.base import Components
-from emomod.model.predictor import Predict, score_waveform
+from emomod.model.predictor import Predict, score_waveform, score_waveforms
 from emomod.modification import CEILING
 
 CONTROL_KINDS = ("count", "energy")
+AT_ONCE = 4  # controls that are rendered and scored together: transforms of more would leave the caches
+ROUNDING = 1e-6  # of a score: shifts that are no further apart count as equal
 FAINT = 1e-12  # share of the energy below which a change is one of silence
 
 
@@ -47,17 +50,18 @@ class ControlShifts:
 
     def p_values(self, shift: NDArray[np.float64]) -> NDArray[np.float64]:
         """Two-sided permutation p-values [n_names] of shifts [n_names]."""
-        as_far = (np.abs(self.shifts) >= np.abs(shift)).sum(axis=0)
+        as_far = (np.abs(self.shifts) >= np.abs(shift) - ROUNDING).sum(axis=0)
         values: NDArray[np.float64] = (1.0 + as_far) / (1.0 + len(self.shifts))
         return values
 
     def p_value(self, shift: float, *, column: int, direction: float) -> float:
         """One-sided permutation p-value of one score's shift in the intended ``direction`` (+1 or -1)."""
-        return float((1.0 + (self.shifts[:, column] * direction >= shift * direction).sum()) / (1.0 + len(self.shifts)))
+        as_far = int((self.shifts[:, column] * direction >= shift * direction - ROUNDING).sum())
+        return (1.0 + as_far) / (1.0 + len(self.shifts))
 
     def share_beaten(self, shift: float, *, column: int, direction: float) -> float:
         """Share of the controls that moved less far than ``shift`` in ``direction``."""
-        return float((self.shifts[:, column] * direction < shift * direction).mean())
+        return float((self.shifts[:, column] * direction < shift * direction - ROUNDING).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,16 +130,19 @@ def control_shifts(
     """
     check_count("n_controls", n_controls)
     energies, changed = components.energies(), gains != 1.0
+    drawn = [
+        draw_control(gains, energies, kind=kind, rng=np.random.default_rng([seed, index]))
+        for index in range(n_controls)
+    ]
     scored = _Scored(predict, components.render(np.ones_like(gains)), float(10.0 ** (static_gain_db / 20.0)), bits)
-    shifts, drawn_energies, others = [], [], set[bytes]()
-    for index in range(n_controls):
-        drawn = draw_control(gains, energies, kind=kind, rng=np.random.default_rng([seed, index]))
-        shifts.append(scored.shift(components.render(drawn)))
-        drawn_energies.append(energies[drawn != 1.0].sum())
-        others |= {drawn.tobytes()} - {gains.tobytes()}
+    shifts = [
+        scored.shifts(components.sound(torch.from_numpy(np.array(drawn[first : first + AT_ONCE]))).cpu().numpy())
+        for first in range(0, n_controls, AT_ONCE)
+    ]
     share = energies[changed].sum() / energies.sum()
-    ratio = float(np.median(drawn_energies) / energies.sum() / share) if share > FAINT else float("nan")
-    return ControlShifts(kind, np.array(shifts), ratio, len(others))
+    energy = np.median([energies[control != 1.0].sum() for control in drawn]) / energies.sum()
+    others = {control.tobytes() for control in drawn} - {gains.tobytes()}
+    return ControlShifts(kind, np.vstack(shifts), float(energy / share) if share > FAINT else float("nan"), len(others))
 
 
 class _Scored:
@@ -145,13 +152,18 @@ class _Scored:
         self._predict, self._whole, self._level, self._bits = predict, whole, level, bits
         self._known: dict[float, NDArray[np.float64]] = {}
 
-    def shift(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How far the scores of ``y`` are from those of the unchanged sound."""
-        peak = max(float(np.abs(each).max()) for each in (y, self._whole))
-        level = min(self._level, CEILING / peak) if peak > 0.0 else self._level
-        if level not in self._known:
-            self._known[level] = self._scores(self._whole, level)
-        return self._scores(y, level) - self._known[level]
+    def shifts(self, ys: NDArray[np.float32]) -> NDArray[np.float64]:
+        """How far the scores [n, n_names] of sounds [n, n_samples] are from those of the unchanged sound."""
+        levels = [self._written_at(y) for y in ys]
+        for level in set(levels) - set(self._known):
+            self._known[level] = score_waveform(self._predict, self._written(self._whole, level))
+        written = [self._written(y, level) for y, level in zip(ys, levels, strict=True)]
+        before = np.array([self._known[level] for level in levels])
+        return np.asarray(score_waveforms(self._predict, written) - before)
 
-    def _scores(self, y: NDArray[np.float32], level: float) -> NDArray[np.float64]:
-        return score_waveform(self._predict, quantise(y * np.float32(level), bits=self._bits))
+    def _written_at(self, y: NDArray[np.float32]) -> float:
+        peak = max(float(np.abs(each).max()) for each in (y, self._whole))
+        return min(self._level, CEILING / peak) if peak > 0.0 else self._level
+
+    def _written(self, y: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+        return quantise(y * np.float32(level), bits=self._bits)

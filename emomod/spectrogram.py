@@ -8,6 +8,7 @@ Processing Library, ACM MM 2016), which the original system used. Resynthesis sc
 that are spread from bands to STFT bins by a partition of unity, so that unit gains give the sound back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -97,12 +98,15 @@ def stft(y: ArrayLike) -> torch.Tensor:
 
     Two frames more than the model sees are kept, so that every sample lies well inside some window.
     """
-    waveform = torch.from_numpy(check_waveform(y).copy())
-    whole_hops = -(-waveform.numel() // HOP_LENGTH) * HOP_LENGTH
-    padded = torch.nn.functional.pad(waveform, (0, whole_hops - waveform.numel()))
-    return torch.stft(
-        padded, N_FFT, HOP_LENGTH, window=_window(), center=True, pad_mode="constant", return_complex=True
-    )
+    return _stft(torch.from_numpy(check_waveform(y).copy()))
+
+
+def _stft(waveforms: torch.Tensor) -> torch.Tensor:
+    n_samples = waveforms.shape[-1]
+    whole_hops = -(-n_samples // HOP_LENGTH) * HOP_LENGTH
+    padded = torch.nn.functional.pad(waveforms, (0, whole_hops - n_samples))
+    window = _window().to(waveforms.device)
+    return torch.stft(padded, N_FFT, HOP_LENGTH, window=window, center=True, pad_mode="constant", return_complex=True)
 
 
 def n_frames_of(n_samples: int) -> int:
@@ -184,9 +188,27 @@ class Spectrogram:
 def compute_spectrogram(y: ArrayLike) -> Spectrogram:
     """Return the Spectrogram of ``y`` [n_samples], mono at 22 050 Hz; a silent ``y`` raises InputError."""
     waveform = check_waveform(y)
+    peak = _peak(waveform)
+    transform = stft(waveform / np.float32(peak))
+    return Spectrogram(_log_spectrograms(transform, waveform.size), transform, peak, waveform.size)
+
+
+def log_spectrograms(waveforms: Sequence[ArrayLike], *, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Return the log spectrograms [n, n_bands, n_frames] of n sounds of one length, made on ``device``.
+
+    They are those of ``compute_spectrogram`` but for rounding. Raises InputError where a sound is silent.
+    """
+    checked = [check_waveform(y) for y in waveforms]
+    normalised = torch.from_numpy(np.stack([y / np.float32(_peak(y)) for y in checked]))
+    return _log_spectrograms(_stft(normalised.to(device)), normalised.shape[1])
+
+
+def _peak(waveform: NDArray[np.float32]) -> float:
     peak = float(np.abs(waveform).max())
     if peak == 0.0:
         raise InputError("y must not be silent: there is nothing to hear in it")
-    transform = stft(waveform / np.float32(peak))
-    seen = transform[:, : n_frames_of(waveform.size)]
-    return Spectrogram(torch.log10(1.0 + band_magnitudes(seen)), transform, peak, waveform.size)
+    return peak
+
+
+def _log_spectrograms(transforms: torch.Tensor, n_samples: int) -> torch.Tensor:
+    return torch.log10(1.0 + band_magnitudes(transforms[..., : n_frames_of(n_samples)]))

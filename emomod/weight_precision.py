@@ -71,8 +71,8 @@ def precision_in_words(weights: ComponentWeights, *, target: str) -> str:
     overlap, error = precision.jaccard[row], precision.relative_error[row]
     same = round(2.0 * precision.top * overlap / (1.0 + overlap))
     return (
-        f"From {n} random mixtures: with others, the weights on {spoken(target)} would be off by {100 * error:.0f} % of "
-        f"their size, and {same} of the {precision.top} largest would be the same."
+        f"From {n} random mixtures: chance moves the weights on {spoken(target)} by {100 * error:.0f} % of their size; "
+        f"with others, {same} of the {precision.top} largest would be the same."
     )
 
 

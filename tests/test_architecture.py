@@ -17,8 +17,8 @@ ORDER = [
     "notebook", "model", "components", "mixtures", "perturbation", "surrogate", "component_weights", "weight_precision",
     "attribution",
     "explanation", "sentences", "differences", "effects", "correlations", "comparison", "modification", "rescoring",
-    "stages", "result", "report", "remarks", "pipeline", "whole_file", "windows", "taggrams", "labelled_clips", "corpus",
-    "datasets", "training", "score_tables", "many_clips", "doctor", "cli",
+    "stages", "result", "report", "remarks", "pipeline", "whole_file", "windows", "taggrams", "labelled_clips",
+    "corpus", "datasets", "training", "score_tables", "many_clips", "doctor", "cli",
 ]  # fmt: skip
 BESIDE = {
     stage: {"report", "remarks", "pipeline", "whole_file", "windows"} for stage in ("corpus", "training")
@@ -108,7 +108,7 @@ def test_an_import_of_emomod_is_light():
     loaded = set(
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
-    assert not loaded & {"torch", "matplotlib", "skimage", "emomod.corpus", "emomod.training", *COMMANDS}
+    assert not loaded & {"numpy", "torch", "matplotlib", "skimage", "emomod.corpus", "emomod.training", *COMMANDS}
 
 
 def test_the_public_api_is_small_and_there():

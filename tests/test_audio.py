@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from emomod.audio import (
     SAMPLE_RATE,
     file_sha256,
+    places_of,
     quantise,
+    read_blocks,
     read_clip,
     read_windows,
+    write_blocks,
     write_wav,
 )  # fmt: skip
 from emomod.errors import InputError
@@ -204,6 +207,46 @@ def test_read_windows_against_theory_silent_windows_are_left_out(tmp_path):
     assert [y.size for _, y in read_windows(path, seconds=1.0)] == [SAMPLE_RATE] * 2
 
 
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("a.wav", rate) for rate in (8000, 22050, 44099, 44100, 48000)] + [("a.mp3", 44100), ("a.ogg", 48000)],
+)
+def test_read_blocks_against_read_clip(tmp_path, rng, name, rate):
+    options = {"subtype": "FLOAT"} if name == "a.wav" else {}
+    path = written(tmp_path / name, rng.uniform(-0.5, 0.5, (round(5.3 * rate), 2)), rate, **options)
+    blocks = list(read_blocks(path, seconds=1.0))
+    assert len(blocks) >= 5
+    assert max(block.size for block in blocks) < 1.1 * SAMPLE_RATE
+    assert {block.dtype for block in blocks} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(np.concatenate(blocks), read_clip(path).y, rtol=0, atol=1e-6)
+
+
+def test_read_blocks_against_theory_silence_and_channels_that_cancel_are_sound_too(tmp_path):
+    silent = written(tmp_path / "silent.wav", np.zeros(3 * SAMPLE_RATE), SAMPLE_RATE)
+    partly = written(tmp_path / "partly.wav", np.concatenate([CANCELLING, CANCELLING**2]), 44100)
+    for path, seconds in ((silent, 3.0), (partly, 2.0)):
+        y = np.concatenate(list(read_blocks(path, seconds=0.5)))
+        assert y.size == round(seconds * SAMPLE_RATE)
+        np.testing.assert_allclose(y[: y.size // 3], 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ("NaN", "infinity", "10 ms"))
+def test_read_blocks_iv(tmp_path, name):
+    samples, message = UNFIT[name]
+    with pytest.raises(InputError, match=message):
+        list(read_blocks(written(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")))
+
+
+@pytest.mark.parametrize("rate", (8000, 22050, 44100, 48000, 96000))
+def test_places_against_theory_a_stretch_lies_there_in_the_whole_file(tmp_path, rate):
+    path = written(tmp_path / "a.wav", sine(4.0, rate, frequency=400.0), rate, subtype="FLOAT")
+    starts = [0.0, 0.7531, 2.0 / 3.0]
+    for start, place in zip(starts, places_of(path, starts), strict=True):
+        y = read_clip(path, start=start, seconds=1.0).y
+        truth = sine(1.0, SAMPLE_RATE, frequency=400.0, start=place / SAMPLE_RATE)
+        np.testing.assert_allclose(y[INSIDE], truth[INSIDE], atol=1e-3)  # a sample off would be .06
+
+
 @pytest.mark.parametrize("bits", (16, 24))
 def test_quantise_against_theory(rng, bits):
     step = 2.0 ** -(bits - 1)
@@ -237,6 +280,26 @@ def test_write_wav_against_itself_the_file_gives_back_what_quantise_says(tmp_pat
 def test_write_wav_iv_leaves_nothing_behind(tmp_path, y, bits, message):
     with pytest.raises(InputError, match=message):
         write_wav(tmp_path / "a.wav", y, bits=bits)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bits", (16, 24))
+def test_write_blocks_against_write_wav(tmp_path, rng, bits):
+    y = rng.uniform(-1, 1, 50_000).astype(np.float32)
+    write_wav(tmp_path / "whole.wav", y, bits=bits)
+    write_blocks(tmp_path / "blocks.wav", np.array_split(y, 7), bits=bits)
+    assert (tmp_path / "blocks.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+
+
+def test_write_blocks_iv_leaves_nothing_behind_when_the_sound_ends_in_an_error(tmp_path):
+    def blocks():
+        yield np.zeros(9)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_blocks(tmp_path / "a.wav", blocks())
+    with pytest.raises(InputError, match="got a peak of 2"):
+        write_blocks(tmp_path / "a.wav", [np.zeros(9), np.full(9, 2.0)])
     assert not list(tmp_path.iterdir())
 
 

@@ -109,7 +109,7 @@ def test_precision_in_words_against_the_figures(rng):
     same = round(30 * 2 * found.jaccard[1] / (1 + found.jaccard[1]))
     error = round(100 * found.relative_error[1])
     words = precision_in_words(weights, target="energy")
-    assert f"off by {error} % of" in words
+    assert f"by {error} % of" in words
     assert f"{same} of the 30 largest" in words
     assert 25 <= same < 30
     assert 4 <= error <= 6

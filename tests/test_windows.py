@@ -7,13 +7,15 @@ import pytest
 import soundfile
 from fakes import sound_file, tiny_checkpoint, tones
 
-from emomod import pipeline
+from emomod import pipeline, whole_file
 from emomod.attribution.lime import LimeSettings
-from emomod.audio import SAMPLE_RATE, read_clip
+from emomod.audio import SAMPLE_RATE, quantise, read_blocks, read_clip
+from emomod.cli.main import main
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
 from emomod.model.predictor import load_predictor
-from emomod.pipeline import ModifySettings, RunSettings
+from emomod.pipeline import ModifySettings, RunSettings, predict
+from emomod.whole_file import FILES
 from emomod.windows import run_windows
 
 QUICK = RunSettings(
@@ -26,12 +28,18 @@ def job(tmp_path, monkeypatch):
     """Run every window of a file with a model of 2 s windows; reports are left out."""
     monkeypatch.setattr(pipeline, "write_report", lambda result, folder: None)
     predictor = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors"), device="cpu")
-    return lambda path: run_windows(path, target="fear", out=tmp_path / "out", settings=QUICK, predictor=predictor)
+    return lambda path, settings=QUICK: run_windows(
+        path, target="fear", out=tmp_path / "out", settings=settings, predictor=predictor
+    )
 
 
-def rows_of(folder):
-    with open(folder / "windows.csv", newline="") as file:
+def rows_of(folder, name="windows.csv"):
+    with open(folder / name, newline="") as file:
         return list(csv.DictReader(file))
+
+
+def whole(path):
+    return np.concatenate(list(read_blocks(path)))
 
 
 def test_run_windows_against_read_clip(tmp_path, job):
@@ -57,6 +65,101 @@ def test_run_windows_against_itself_what_is_done_is_kept_when_the_job_ends_early
     windows.close()
     assert {row["start"] for row in rows_of(tmp_path / "out")} == {"0"}
     assert (tmp_path / "out" / "00000.0s" / "run.json").exists()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"00000.0s", "windows.csv"}
+
+
+def test_run_windows_against_itself_the_whole_file_is_that_of_its_windows(tmp_path, job):
+    path, out = sound_file(tmp_path, seconds=3.5), tmp_path / "out"
+    windows = list(job(path))
+    assert {item.name for item in out.iterdir()} == {"00000.0s", "00001.5s", "windows.csv", *FILES}
+    versions = {name: whole(out / f"{name}.wav") for name in ("original", "enhanced", "weakened")}
+    level = np.abs(versions["original"]).max() / np.abs(whole(path)).max()  # of all of them
+    for window, stretch in zip(windows, (slice(0, 38_000), slice(39_000, None)), strict=True):  # they meet at 1.75 s
+        begin = round(window.record["window"]["start"] * SAMPLE_RATE)
+        gain = level / 10 ** (window.modification.static_gain_db / 20)
+        own = slice(stretch.start - begin, None if stretch.stop is None else stretch.stop - begin)
+        for name, y in versions.items():
+            np.testing.assert_allclose(y[stretch], gain * window.modification.waveforms[name][own], atol=1e-5)
+    assert not np.allclose(versions["enhanced"], versions["original"], atol=1e-3)
+
+
+def test_run_windows_against_theory_at_unit_gain_the_whole_file_is_the_file(tmp_path, job):
+    path = sound_file(tmp_path, seconds=3.5)
+    unit = RunSettings(method=QUICK.method, modify=ModifySettings(gain_db=0.0, n_controls=1, rule="top:9"))
+    list(job(path, settings=unit))
+    for name in ("original", "enhanced", "weakened"):
+        np.testing.assert_array_equal(whole(tmp_path / "out" / f"{name}.wav"), quantise(whole(path), bits=24))
+    assert {row["shift_enhanced"] for row in rows_of(tmp_path / "out", "whole.csv")} == {"0"}
+
+
+def test_whole_csv_against_predict(tmp_path, job):
+    list(job(sound_file(tmp_path, seconds=3.5)))
+    predictor = load_predictor(tmp_path / "t.safetensors", device="cpu")
+    for name in ("original", "enhanced", "weakened"):
+        heard = predict(tmp_path / "out" / f"{name}.wav", predictor=predictor)
+        scores = heard.midlevel | heard.emotion
+        found = {row["name"]: float(row[name]) for row in rows_of(tmp_path / "out", "whole.csv")}
+        assert found == pytest.approx(scores, rel=1e-5)
+
+
+def test_command_line_tells_of_each_window_and_of_the_whole_file(tmp_path, job, capsys):
+    model, out = str(tiny_checkpoint(tmp_path / "t.safetensors")), str(tmp_path / "out")
+    path = str(sound_file(tmp_path, seconds=3.5))
+    quick = ["--masks", "128", "--method", "lime:n_held_out=2", "--controls", "1", "--rule", "top:9", "--device", "cpu"]
+    words = ["run", path, "--target", "fear", "--out", out, "--all-windows", "--model", model, *quick]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    row = next(row for row in rows_of(tmp_path / "out", "whole.csv") if row["name"] == "fear")
+    assert "(from 0.0 s on, 2.0 of 3.5 s)" in printed
+    assert "(from 1.5 s on, 2.0 of 3.5 s)" in printed
+    told = printed[printed.index("the whole file:") :]
+    assert f"fear {float(row['original']):.3f} as it is (mean of 2 windows)" in told
+    assert f"enhanced  {float(row['enhanced']):.3f} ({float(row['shift_enhanced']):+.3f})" in told
+    assert told.endswith(f"{out}/original.wav enhanced.wav weakened.wav whole.csv\n")
+
+
+def test_run_windows_against_itself_a_job_replaces_an_earlier_one(tmp_path, job):
+    path, out = sound_file(tmp_path, seconds=3.5), tmp_path / "out"
+    list(job(path))
+    (out / ".whole.x.partial").mkdir()  # as a job leaves it that was killed
+    (out / "windows.csv.partial").write_text("start")
+    windows = job(path)
+    next(windows)  # from here on there is another first window
+    windows.close()
+    assert {item.name for item in out.iterdir()} == {"00000.0s", "00001.5s", "windows.csv"}
+    list(job(path))
+    assert set(FILES) <= {item.name for item in out.iterdir()}
+
+
+def test_run_windows_iv_an_earlier_job_is_kept_where_the_new_one_cannot_begin(tmp_path, job):
+    path, out = sound_file(tmp_path, seconds=3.5), tmp_path / "out"
+    list(job(path))
+    before = {item: item.read_bytes() for item in out.rglob("*") if item.is_file()}
+    few = RunSettings(method=LimeSettings(n_perturbations=2, n_held_out=2))
+    with pytest.raises(InputError, match="n_perturbations must be at least"):
+        list(job(path, settings=few))
+    assert {item: item.read_bytes() for item in out.rglob("*") if item.is_file()} == before
+
+
+@pytest.mark.parametrize("ends_in", ("_write_versions", "predict"))
+def test_run_windows_iv_windows_are_kept_when_the_job_ends_while_the_whole_is_written(
+    tmp_path, job, monkeypatch, ends_in
+):
+    def ended(*_, **__):
+        raise SystemExit(143)
+
+    monkeypatch.setattr(whole_file, ends_in, ended)
+    with pytest.raises(SystemExit):
+        list(job(sound_file(tmp_path, seconds=3.5)))
+    assert {row["start"] for row in rows_of(tmp_path / "out")} == {"0", "1.5"}
+    assert {"00000.0s", "00001.5s"} <= {item.name for item in (tmp_path / "out").iterdir()}
+    assert not list((tmp_path / "out").glob("*partial"))
+
+
+def test_run_windows_regression_windows_that_begin_almost_together_have_folders_of_their_own(tmp_path, job):
+    windows = list(job(sound_file(tmp_path, seconds=2.03)))
+    assert [window.folder.name for window in windows] == ["00000.00s", "00000.03s"]
+    assert sorted({float(row["start"]) for row in rows_of(tmp_path / "out")}) == pytest.approx([0.0, 0.03], abs=1e-4)
 
 
 def test_run_windows_against_itself_scores_are_on_disk_while_the_job_runs(tmp_path, job):
@@ -84,8 +187,18 @@ def test_run_windows_iv_nothing_is_made_for_a_target_that_is_none(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_run_windows_iv_a_folder_of_other_things(tmp_path, job):
+@pytest.mark.parametrize("name", ("thesis.tex", "enhanced.wav", "whole.csv"))
+def test_run_windows_iv_a_folder_of_other_things(tmp_path, job, name):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.tex").write_text("")
+    (tmp_path / "out" / name).write_text("")
     with pytest.raises(InputError, match="not empty and not an earlier output for all windows"):
         next(job(sound_file(tmp_path, seconds=3.5)))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ("enhanced.wav", "00001.5s/enhanced.wav"))
+def test_run_windows_iv_a_clip_that_it_would_replace(tmp_path, job, name):
+    list(job(sound_file(tmp_path, seconds=3.5)))
+    with pytest.raises(InputError, match=r"would be replaced, but .*enhanced\.wav lies in it"):
+        next(job(tmp_path / "out" / name))
+    assert (tmp_path / "out" / name).exists()

@@ -116,7 +116,8 @@ def additive(intercepts: Array, weights: Array, *, fit: Quality | None = None, n
     """Return what predicts masks by intercepts [T] and weights [T, K] of any method; it states no uncertainty."""
     n_targets, n_components = weights.shape
     unknown, nothing = (np.full((n_targets, n_targets), value) for value in (np.nan, 0.0))
-    return Surrogate(intercepts, weights, np.zeros(n_components), nothing, 1.0, fit or Quality(unknown, unknown), n_masks)
+    fitted = fit or Quality(unknown, unknown)
+    return Surrogate(intercepts, weights, np.zeros(n_components), nothing, 1.0, fitted, n_masks)
 
 
 def judged(

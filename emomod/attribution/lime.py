@@ -132,9 +132,9 @@ def explain_with_lime(
 
     Where a ``precision`` is wanted, masks are drawn in blocks until the expected relative error of the weights on every
     score is no more than it, ``n_perturbations`` at most; ``n_masks`` of the result says how many it took. How precise
-    weights are says emomod.weight_precision. Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
-    The exhaustive design takes all masks there are, whatever ``n_perturbations``, and so does hadamard where they are
-    no more, or no more than at the first look at the precision.
+    weights are says emomod.weight_precision. The exhaustive design takes all masks there are, whatever
+    ``n_perturbations``, and so does hadamard where they are no more, or no more than at the first look at the
+    precision. Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
     """
     most = settings.n_perturbations if settings.precision is None else min(FIRST_LOOK, settings.n_perturbations)
     few = can_be_exhaustive(components.n_components, n_perturbations=most)

@@ -1,6 +1,7 @@
 """emomod run: the whole job on one clip."""
 
 import argparse
+import json
 from typing import Any
 
 from emomod.cli.options import (
@@ -32,7 +33,7 @@ def add(commands: Any) -> None:
     add_modification(parser)
     add_output(parser)
     add_start(parser)
-    parser.add_argument("--all-windows", action="store_true", help="do every window of a long clip, a folder each")
+    parser.add_argument("--all-windows", action="store_true", help="do every window, a folder each, and the whole file")
     add_seed(parser)
     add_explanation(parser)
     add_model(parser)
@@ -60,12 +61,18 @@ def execute(arguments: argparse.Namespace) -> int:
         "stages": Stages(announcer()),
     }
     results = run_windows(arguments.clip, **job) if arguments.all_windows else [run(arguments.clip, **job)]
-    records = [(result.record, result.folder) for result in results]
+    records = []
+    for result in results:
+        finish_progress()
+        if arguments.json:
+            records.append(result.record)
+        else:
+            print(summary(result.record, result.folder), end="\n\n" if arguments.all_windows else "\n", flush=True)
     finish_progress()
     if arguments.json:
-        print_json([record for record, _ in records] if arguments.all_windows else records[0][0])
-    else:
-        print("\n\n".join(summary(record, folder) for record, folder in records))
+        print_json(records if arguments.all_windows else records[0])
+    elif arguments.all_windows:
+        print(whole_summary(json.loads((arguments.out / "whole.json").read_text(encoding="utf-8")), arguments.out))
     return 0
 
 
@@ -91,3 +98,17 @@ def summary(record: dict[str, Any], folder: Any) -> str:
     lines += [f"note: {note}" for note in record["notes"]]
     lines += [f"warning: {warning}" for warning in record["warnings"]]
     return "\n".join([*lines, "", f"{folder}/report.html ({record['seconds']['total']:.0f} s)"])
+
+
+def whole_summary(record: dict[str, Any], folder: Any) -> str:
+    """Return what a person wants to know of the whole file."""
+    target, level = record["target"], level_of(record["target"])
+    scores = {version: levels[level][target] for version, levels in record["predictions"].items()}
+    lines = [
+        f"the whole file: {target} {scores['original']:.3f} as it is (mean of {record['n_heard']['original']} windows)"
+    ]
+    for version, shifts in record["shifts"].items():
+        lines.append(f"  {version:9} {scores[version]:.3f} ({shifts[target]:+.3f})")
+    if record["static_gain_db"]:
+        lines.append(f"note: all versions are lower by {-record['static_gain_db']:.1f} dB, so that none clips")
+    return "\n".join([*lines, "", f"{folder}/original.wav enhanced.wav weakened.wav whole.csv"])

@@ -111,8 +111,8 @@ class LayeredComponents:
         """STFT [n, n_fft // 2 + 1, n_frames] of gains [n, K]."""
         mixed = torch.zeros((), device=self.device) if self._rest is None else self._rest[:, :n_frames]
         for transform, cells in zip(self._transforms, self._cells(gains), strict=True):
-            bins = spread_bands(cells.view(len(cells), *self.shape))
-            mixed = mixed + transform[:, :n_frames] * all_frames(bins, n_stft_frames=n_frames)
+            bands = all_frames(cells.view(len(cells), *self.shape), n_stft_frames=n_frames)
+            mixed = mixed + transform[:, :n_frames] * spread_bands(bands)
         return mixed
 
     def mix(self, gains: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """The seam between emomod and a model: a callable from log spectrograms, or from waveforms, to scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from emomod.errors import EmomodError, InputError
 from emomod.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 from emomod.model.engines import ENGINES, Scores, best_engine, build_engine
 from emomod.model.mid_to_emotion import MidToEmotion
-from emomod.spectrogram import compute_spectrogram
+from emomod.spectrogram import log_spectrograms
 
 Takes = Literal["spectrogram", "waveform"]
 
@@ -185,9 +186,15 @@ def load_predictor(
 
 def score_waveform(predict: Predict, y: ArrayLike) -> NDArray[np.float64]:
     """Return the scores [n_names] of a waveform [n_samples], mono at 22 050 Hz; InputError where it is silent."""
-    spectrogram = compute_spectrogram(y).log_spectrogram  # of a waveform too: silence is refused, as everywhere
-    given = spectrogram if predict.takes == "spectrogram" else torch.from_numpy(check_waveform(y).copy())
-    return checked_scores(predict, predict(given[None].to(predict.device)), n=1).reshape(-1)
+    return score_waveforms(predict, [y]).reshape(-1)
+
+
+def score_waveforms(predict: Predict, ys: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    """Return the scores [n, n_names] of n waveforms of one length; InputError where one is silent."""
+    sounds = log_spectrograms(ys, device=predict.device)  # of waveforms too: silence is refused, as everywhere
+    if predict.takes == "waveform":
+        sounds = torch.from_numpy(np.stack([check_waveform(y) for y in ys])).to(predict.device)
+    return checked_scores(predict, predict(sounds), n=len(ys))
 
 
 def checked_scores(predict: Predict, scores: torch.Tensor, *, n: int) -> NDArray[np.float64]:
