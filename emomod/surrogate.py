@@ -38,9 +38,7 @@ def two_sided_p_values(weights: Array, standard_errors: Array, *, degrees_of_fre
     """Return the p-values of t tests that weights are zero; a weight without error is 0 or is not, for certain."""
     certain = np.where(weights == 0, 0.0, np.inf)
     t = np.divide(np.abs(weights), standard_errors, out=certain, where=standard_errors > 0)
-    values: Array = 2.0 * stdtr(
-        degrees_of_freedom, -t
-    )  # of scipy.stats, which takes long to load
+    values: Array = 2.0 * stdtr(degrees_of_freedom, -t)  # scipy.stats takes long to load
     return values
 
 

@@ -95,6 +95,7 @@ def summary(record: dict[str, Any], folder: Any) -> str:
         if others := record["moved_further"][version]:
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
             lines.append(f"            but these moved at least as far: {', '.join(others[:MAX_NAMED])}{more}")
+    lines += [record["precision_words"]] if record["precision_words"] else []
     lines += [f"note: {note}" for note in record["notes"]]
     lines += [f"warning: {warning}" for warning in record["warnings"]]
     return "\n".join([*lines, "", f"{folder}/report.html ({record['seconds']['total']:.0f} s)"])
