@@ -11,7 +11,7 @@ from emomod.components.base import Components
 from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
 
-BATCH_SIZES = {"cpu": 16, "cuda": 256}  # mixtures at a time, by type of device
+BATCH_SIZES = {"cpu": 16, "cuda": 64}  # mixtures at a time, by type of device; on others as on a CPU
 
 
 def model_inputs(predict: Predict, components: Components, gains: torch.Tensor) -> torch.Tensor:
@@ -38,7 +38,8 @@ def score_mixtures(
         raise InputError(f"gains must have shape [n, {components.n_components}], got {list(factors.shape)}")
     if not (factors >= 0).all() or not np.isfinite(factors).all():
         raise InputError("gains must be finite amplitude factors >= 0")
-    size = BATCH_SIZES[predict.device.type] if batch_size is None else check_count("batch_size", batch_size)
+    suits = BATCH_SIZES.get(predict.device.type, BATCH_SIZES["cpu"])
+    size = suits if batch_size is None else check_count("batch_size", batch_size)
     found = []
     for first in range(0, len(factors), size):
         batch = factors[first : first + size]

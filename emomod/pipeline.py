@@ -316,4 +316,5 @@ def _settings_record(settings: RunSettings, explanation: Explanation) -> dict[st
 def model_record(predictor: ScoringModel) -> dict[str, Any]:
     """The model card, the hash, and what names a model on the command line that is not the one that ships."""
     card = {key: value for key, value in predictor.card.items() if key != "front_end"} | {"sha256": predictor.sha256}
+    card |= {"engine": predictor.engine} if isinstance(predictor, Predictor) else {}
     return card | {"origin": predictor.origin} if predictor.origin else card

@@ -23,7 +23,7 @@ from emomod.modification import CEILING
 
 CONTROL_KINDS = ("count", "energy")
 AT_ONCE = 4  # controls that are rendered and scored together: transforms of more would leave the caches
-ROUNDING = 1e-6  # of a score: shifts that are no further apart count as equal
+ROUNDING = 16 * float(np.finfo(np.float32).eps)  # parts of a score: shifts that are no further apart count as equal
 FAINT = 1e-12  # share of the energy below which a change is one of silence
 
 
@@ -47,21 +47,25 @@ class ControlShifts:
     shifts: NDArray[np.float64]  # [n_controls, n_names]
     energy_ratio: float  # median of (energy of the changed components) / (the same in the real version), or NaN
     n_others: int = 0  # different changes among them that are not the version's own
+    rounding: NDArray[np.float64] | float = 0.0  # [n_names], what shifts differ by that are equal but for rounding
 
     def p_values(self, shift: NDArray[np.float64]) -> NDArray[np.float64]:
         """Two-sided permutation p-values [n_names] of shifts [n_names]."""
-        as_far = (np.abs(self.shifts) >= np.abs(shift) - ROUNDING).sum(axis=0)
+        as_far = (np.abs(self.shifts) >= np.abs(shift) - self.rounding).sum(axis=0)
         values: NDArray[np.float64] = (1.0 + as_far) / (1.0 + len(self.shifts))
         return values
 
     def p_value(self, shift: float, *, column: int, direction: float) -> float:
         """One-sided permutation p-value of one score's shift in the intended ``direction`` (+1 or -1)."""
-        as_far = int((self.shifts[:, column] * direction >= shift * direction - ROUNDING).sum())
+        as_far = int((self.shifts[:, column] * direction >= shift * direction - self._rounding(column)).sum())
         return (1.0 + as_far) / (1.0 + len(self.shifts))
 
     def share_beaten(self, shift: float, *, column: int, direction: float) -> float:
         """Share of the controls that moved less far than ``shift`` in ``direction``."""
-        return float((self.shifts[:, column] * direction < shift * direction - ROUNDING).mean())
+        return float((self.shifts[:, column] * direction < shift * direction - self._rounding(column)).mean())
+
+    def _rounding(self, column: int) -> float:
+        return float(np.broadcast_to(self.rounding, self.shifts.shape[1:])[column])
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +145,13 @@ def control_shifts(
     ]
     share = energies[changed].sum() / energies.sum()
     energy = np.median([energies[control != 1.0].sum() for control in drawn]) / energies.sum()
-    others = {control.tobytes() for control in drawn} - {gains.tobytes()}
-    return ControlShifts(kind, np.vstack(shifts), float(energy / share) if share > FAINT else float("nan"), len(others))
+    return ControlShifts(
+        kind,
+        np.vstack(shifts),
+        float(energy / share) if share > FAINT else float("nan"),
+        len({control.tobytes() for control in drawn} - {gains.tobytes()}),
+        ROUNDING * scored.size,
+    )
 
 
 class _Scored:
@@ -160,6 +169,12 @@ class _Scored:
         written = [self._written(y, level) for y, level in zip(ys, levels, strict=True)]
         before = np.array([self._known[level] for level in levels])
         return np.asarray(score_waveforms(self._predict, written) - before)
+
+    @property
+    def size(self) -> NDArray[np.float64]:
+        """The largest absolute scores [n_names] of the unchanged sound."""
+        largest: NDArray[np.float64] = np.abs(list(self._known.values())).max(axis=0)
+        return largest
 
     def _written_at(self, y: NDArray[np.float32]) -> float:
         peak = max(float(np.abs(each).max()) for each in (y, self._whole))

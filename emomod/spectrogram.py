@@ -185,10 +185,18 @@ class Spectrogram:
         return changed
 
 
+def peak_of(y: ArrayLike) -> float:
+    """Return the largest absolute sample of ``y`` [n_samples]; InputError where it is silent."""
+    peak = float(np.abs(check_waveform(y)).max())
+    if peak == 0.0:
+        raise InputError("y must not be silent: there is nothing to hear in it")
+    return peak
+
+
 def compute_spectrogram(y: ArrayLike) -> Spectrogram:
     """Return the Spectrogram of ``y`` [n_samples], mono at 22 050 Hz; a silent ``y`` raises InputError."""
     waveform = check_waveform(y)
-    peak = _peak(waveform)
+    peak = peak_of(waveform)
     transform = stft(waveform / np.float32(peak))
     return Spectrogram(_log_spectrograms(transform, waveform.size), transform, peak, waveform.size)
 
@@ -199,15 +207,8 @@ def log_spectrograms(waveforms: Sequence[ArrayLike], *, device: torch.device | s
     They are those of ``compute_spectrogram`` but for rounding. Raises InputError where a sound is silent.
     """
     checked = [check_waveform(y) for y in waveforms]
-    normalised = torch.from_numpy(np.stack([y / np.float32(_peak(y)) for y in checked]))
+    normalised = torch.from_numpy(np.stack([y / np.float32(peak_of(y)) for y in checked]))
     return _log_spectrograms(_stft(normalised.to(device)), normalised.shape[1])
-
-
-def _peak(waveform: NDArray[np.float32]) -> float:
-    peak = float(np.abs(waveform).max())
-    if peak == 0.0:
-        raise InputError("y must not be silent: there is nothing to hear in it")
-    return peak
 
 
 def _log_spectrograms(transforms: torch.Tensor, n_samples: int) -> torch.Tensor:

@@ -19,6 +19,10 @@ class Stages:
         self._name = ""
         self._seconds: dict[str, float] = {}
 
+    def anew(self) -> "Stages":
+        """Stages that are announced in the same way, with no time spent yet."""
+        return Stages(self._announce)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time what runs inside as ``name``; times of the same name add up."""

@@ -175,6 +175,7 @@ def _changes(path: str | Path, parts: Sequence[Part], *, n_samples: int) -> Iter
         if ends[index] - begins[index + 1] > N_FADE:
             middle = (ends[index] + begins[index + 1]) // 2
             ends[index], begins[index + 1] = middle + N_FADE // 2, middle - N_FADE // 2
+            inner[index], inner[index + 1] = (inner[index][0], True), (True, inner[index + 1][1])
     for part, place, begin, end, fades in zip(parts, places, begins, ends, inner, strict=True):
         yield _Change(part, place, begin, end, fades)
 

@@ -35,13 +35,15 @@ def _check_folder(out: str | Path, *, clip: str | Path) -> Path:
     return folder
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an earlier job left that is not of one window: it would tell of other windows than those to come."""
-    for path in folder.iterdir():
-        if re.fullmatch(UNFINISHED, path.name) and path.is_dir():
-            rmtree(path, ignore_errors=True)
-        elif not re.fullmatch(WINDOW, path.name):
-            path.unlink()
+def _clear(folder: Path, *, windows: Sequence[str]) -> None:
+    """Remove what an earlier job left: what is of the whole file, of ``windows`` that are not to come, or unfinished.
+
+    The table goes last: by it the rest is known to be ours.
+    """
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == TABLE):
+        old = re.fullmatch(WINDOW, path.name) and path.name not in windows
+        if old or re.fullmatch(UNFINISHED, path.name) or path.name in (TABLE, *FILES):
+            rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def _names(starts: Sequence[float]) -> list[str]:
@@ -83,7 +85,8 @@ def run_windows(
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     parts: list[Part] = []
-    for start, name in zip(starts, _names(starts), strict=True):
+    names = _names(starts)
+    for start, name in zip(starts, names, strict=True):
         with _nothing_left(folder):
             result = run(
                 path,
@@ -91,10 +94,10 @@ def run_windows(
                 out=folder / name,
                 settings=replace(settings, start=start),
                 predictor=predictor,
-                stages=stages,
+                stages=stages.anew(),
             )
         if not parts:
-            _clear(folder)
+            _clear(folder, windows=names)
         rows += [{"start": start, **row} for row in result.modification.rows()]
         with whole_file(folder / TABLE) as partial:
             write_csv(partial, rows)

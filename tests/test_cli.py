@@ -128,7 +128,7 @@ def test_explain_and_modify_against_run(tmp_path, clip, model, capsys):
         assert (tmp_path / "changed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_run_on_all_windows_prints_a_list(tmp_path, model, capsys):
+def test_run_on_all_windows_prints_windows_and_the_whole(tmp_path, model, capsys):
     path = str(sound_file(tmp_path, seconds=3.5))
     assert (
         main(
@@ -136,7 +136,9 @@ def test_run_on_all_windows_prints_a_list(tmp_path, model, capsys):
         )
         == 0
     )
-    assert [record["window"]["start"] for record in json.loads(capsys.readouterr().out)] == [0.0, 1.5]
+    found = json.loads(capsys.readouterr().out)
+    assert [record["window"]["start"] for record in found["windows"]] == [0.0, 1.5]
+    assert found["whole"] == json.loads((tmp_path / "out" / "whole.json").read_text())
 
 
 BAD = {

@@ -182,6 +182,7 @@ def test_summary_against_the_record():
         "moved_further": {"enhanced": ["anger", "tension"]},
         "window": {"start": 4.0, "seconds": 10.0, "file_seconds": 15.04},
         "controls": {"enhanced": {"count": {"share_beaten": 0.93, "n": 99}, "energy": {"share_beaten": 1.0, "n": 50}}},
+        "precision_words": "From 64 random mixtures.",
         "notes": ["it rests"],
         "warnings": ["it is loud"],
         "seconds": {"total": 12.4},
@@ -191,7 +192,13 @@ def test_summary_against_the_record():
     told = "0.375 (+0.125), further up than random changes: 93 % of 99 (count), 100 % of 50 (energy)"
     assert lines[3] == f"  enhanced  {told}"
     assert lines[4].strip() == "but these moved at least as far: anger, tension"
-    assert lines[5:] == ["note: it rests", "warning: it is loud", "", "out/report.html (12 s)"]
+    assert lines[5:] == [
+        "From 64 random mixtures.",
+        "note: it rests",
+        "warning: it is loud",
+        "",
+        "out/report.html (12 s)",
+    ]
     many = summary(record | {"moved_further": {"enhanced": list("abcdef")}}, "out")
     assert "at least as far: a, b, c, d and 2 more" in many
     assert "at least as far" not in summary(record | {"moved_further": {"enhanced": []}}, "out")

@@ -1,5 +1,11 @@
 """Engines: the same network in other ways; what differs is rounding, and neighbours in a batch never matter."""
 
+import os
+import pickle
+import subprocess
+import sys
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -161,3 +167,32 @@ def test_ncnn_iv():
     engine = build_engine("ncnn", network_of(), CPU)
     with pytest.raises(EmomodError, match=r"ncnn could not run the network on a spectrogram of shape \[0, 60\]"):
         engine(torch.zeros(1, 0, 60))
+
+
+@pytest.mark.parametrize("name", with_ncnn)
+def test_predictors_can_be_copied_and_pickled_after_they_scored(tmp_path, name):
+    predictor = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors"), device="cpu", engine=name)
+    expected = predictor(sounds_of())
+    for other in (deepcopy(predictor), pickle.loads(pickle.dumps(predictor))):
+        assert torch.equal(other(sounds_of()), expected)
+
+
+@needs_ncnn
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_ncnn_in_a_process_that_was_forked():
+    """In a process of its own, whose only threads are those of the engine."""
+    script = """
+import os, numpy as np, torch
+from emomod.model.engines import fold_batch_norms
+from emomod.model.ncnn_network import NcnnFeatures
+from emomod.model.network import EmotionNetwork
+torch.set_num_threads(2)
+sounds = torch.from_numpy(np.random.default_rng(0).random((3, 149, 40), dtype=np.float32))
+hear = NcnnFeatures(fold_batch_norms(EmotionNetwork(width=0.05).eval()))
+expected = hear(sounds).numpy()
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(hear(sounds).numpy(), expected) else 3)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0

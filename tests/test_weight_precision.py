@@ -45,17 +45,18 @@ class Rough:
 
 @pytest.fixture(scope="module")
 def components():
-    return grid_components()  # 12 of them
+    return grid_components(rows=4, columns=6)
 
 
 def rough(components, *, size, layer=None, names=SCORE_NAMES[:7], seed=0):
-    truth = np.random.default_rng(seed).normal(size=(7, 12))
+    truth = np.random.default_rng(seed).normal(size=(7, components.n_components))
     return Rough(linear_predict(components, truth, layer, names), size=size)
 
 
 def test_relative_errors_against_theory():
     weights, errors = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0]]), np.array([[0.3, 0.4], [0.1, 0.0], [0.0, 0.0]])
-    np.testing.assert_allclose(relative_errors(weights, errors), [0.1, np.inf, 0.0])
+    np.testing.assert_allclose(relative_errors(weights, errors), [0.5 / (25 - 0.25) ** 0.5, np.inf, 0.0])
+    assert relative_errors(np.array([[3.0, 4.0]]), np.array([[4.0, 4.0]]))[0] == np.inf  # no more than chance
 
 
 def test_precision_against_theory_without_error_all_is_the_same(rng):
@@ -67,13 +68,24 @@ def test_precision_against_theory_without_error_all_is_the_same(rng):
     np.testing.assert_array_equal(found.sign, 1.0)
 
 
-def test_precision_against_theory_of_pure_noise(rng):
-    """Of 30 among 90 at random 10 are shared, and signs agree by a coin."""
-    found = precision_of(weights_with(rng.normal(scale=1e-9, size=(2, 90)), np.ones((2, 90))))
-    assert found is not None
-    np.testing.assert_allclose(found.jaccard, 10 / 50, atol=0.04)
-    np.testing.assert_allclose(found.sign, 0.5, atol=0.06)
-    assert found.relative_error.min() > 1e8
+@pytest.mark.parametrize("error", (0.06, 0.3, 0.5, 1.0, np.inf))
+def test_precision_against_real_pairs(rng, error):
+    """What a run tells of itself, and what runs of the same truth have in common; the last is noise alone."""
+    truth = rng.normal(size=(2, 300)) if np.isfinite(error) else np.zeros((2, 300))
+    size = np.linalg.norm(truth, axis=1, keepdims=True)
+    errors = np.full((2, 300), 1.0) if np.isinf(error) else error * size / 300**0.5 * np.ones((2, 300))
+    runs = truth + errors * rng.normal(size=(40, 2, 300))
+    told = [precision_of(weights_with(run, errors)) for run in runs[:10]]
+    largest = np.argsort(-np.abs(runs), axis=2)[:, :, :TOP]
+    pairs = [(a, a + 1, row) for a in range(39) for row in range(2)]
+    shared = np.array([np.intersect1d(largest[a, row], largest[b, row]).size for a, b, row in pairs])
+    signs = [np.mean((runs[a, row] > 0)[largest[a, row]] == (runs[b, row] > 0)[largest[a, row]]) for a, b, row in pairs]
+    jaccard, sign = (np.mean([getattr(each, name) for each in told]) for name in ("jaccard", "sign"))
+    assert jaccard == pytest.approx((shared / (2 * TOP - shared)).mean(), abs=0.05)
+    assert sign == pytest.approx(np.mean(signs), abs=0.05 if error < 1 else 0.12)
+    if error < 1:
+        relative = np.mean([each.relative_error for each in told if each is not None])
+        assert relative == pytest.approx(error, rel=0.1)
 
 
 @pytest.mark.parametrize(("n_components", "top"), [(2, 1), (24, 8), (89, 30), (300, 30)])
@@ -143,7 +155,7 @@ def test_lime_against_the_design_it_stops_at_the_wanted_precision(components, de
     settings = LimeSettings(n_perturbations=60_000, design=design, n_held_out=8)
     predict = rough(components, size=1.0)
     found = explain_with_lime(predict, components, settings=replace(settings, precision=0.05))
-    rows = block_rows(12, design=design)
+    rows = block_rows(24, design=design)
     assert 256 <= found.n_masks < 30_000
     assert found.n_masks % rows == 0
     assert found.standard_errors is not None
@@ -164,7 +176,7 @@ def test_lime_against_itself_a_run_that_stopped_is_the_beginning_of_a_longer_one
 
 
 def test_lime_against_the_design_a_finer_precision_takes_more_masks_and_is_nearer_the_truth(components):
-    truth = np.random.default_rng(0).normal(size=(7, 12))
+    truth = np.random.default_rng(0).normal(size=(7, 24))
     taken, errors = [], []
     for precision in (0.2, 0.1, 0.05, 0.025):
         settings = LimeSettings(n_perturbations=60_000, precision=precision, off="silence", n_held_out=8, alpha=0.0)
@@ -177,7 +189,7 @@ def test_lime_against_the_design_a_finer_precision_takes_more_masks_and_is_neare
 
 def test_lime_against_theory_stopping_early_does_not_bias(components):
     """Over seeds the mean of runs that stop is the truth within its own standard errors."""
-    truth = np.random.default_rng(0).normal(size=(7, 12))
+    truth = np.random.default_rng(0).normal(size=(7, 24))
     settings = LimeSettings(n_perturbations=60_000, precision=0.12, off="silence", n_held_out=2, alpha=0.0)
     runs: list[ComponentWeights] = [
         explain_with_lime(rough(components, size=1.5), components, settings=replace(settings, seed=seed))
@@ -202,6 +214,10 @@ def test_lime_against_the_design_precision_counts_the_emotions_too(components):
 def test_lime_against_the_design_all_masks_where_precision_is_out_of_reach(components):
     settings = LimeSettings(n_perturbations=500, precision=1e-6, n_held_out=8)
     assert explain_with_lime(rough(components, size=1.0), components, settings=settings).n_masks == 500
+    twelve, many = grid_components(), LimeSettings(n_perturbations=50_000, precision=1e-6, n_held_out=8)
+    every = explain_with_lime(rough(twelve, size=1.0), twelve, settings=many)
+    assert every.n_masks == 2**12  # all there are: no more can be known
+    assert every.standard_errors is None
     few = LimeSettings(n_perturbations=64, precision=1e-6, n_held_out=8)
     assert explain_with_lime(rough(components, size=1.0), components, settings=few).n_masks == 64
 
@@ -213,7 +229,25 @@ def test_block_rows_against_the_blocks(design, n_components):
     assert len(first) == block_rows(n_components, design=design)
 
 
-@pytest.mark.parametrize("precision", (-0.1, float("nan"), "fine"))
+def test_lime_against_the_design_a_score_that_does_not_vary_holds_nothing_up(components):
+    predict = rough(components, size=0.05)
+
+    class Dead(Rough):
+        def __call__(self, spectrograms, /):
+            scores = self.linear(spectrograms)
+            scores[:, 3] = 0.7 + 1e-8 * torch.sin(1e4 * spectrograms.double().sum(dim=(1, 2)))
+            return scores
+
+    settings = LimeSettings(n_perturbations=2000, precision=0.05, n_held_out=8)
+    found = explain_with_lime(Dead(predict.linear, size=0.0), components, settings=settings)
+    assert found.n_masks == 256
+    assert found.standard_errors is not None
+    assert relative_errors(found.weights, found.standard_errors)[3] > 0.05
+
+
+@pytest.mark.parametrize("precision", (-0.1, 5, float("nan"), "fine"))
 def test_lime_iv_precision(precision):
     with pytest.raises(InputError, match="precision must be a"):
         LimeSettings(precision=precision)
+    with pytest.raises(InputError, match="precision must not be given with the design exhaustive"):
+        LimeSettings(precision=0.1, design="exhaustive")

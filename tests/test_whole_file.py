@@ -77,9 +77,10 @@ def test_join_against_theory_at_unit_gain_the_file_is_the_file(tmp_path, join, r
     assert set(record["shifts"]["enhanced"].values()) == {0.0}
 
 
-@pytest.mark.parametrize("seconds", (2.0, 4.0, 6.1))  # one window, or such that overlap
-def test_join_against_theory_windows_that_overlap_change_places_seamlessly(tmp_path, join, seconds):
-    path = sound(tmp_path, noise(seconds))
+@pytest.mark.parametrize("extra", (0, 1, 10, 31, 400))  # samples: windows that all but coincide
+@pytest.mark.parametrize("seconds", (2.0, 4.0, WINDOW / SAMPLE_RATE, 6.1))  # one window, or such that overlap
+def test_join_against_theory_windows_that_overlap_change_places_seamlessly(tmp_path, join, seconds, extra):
+    path = sound(tmp_path, noise(seconds + extra / SAMPLE_RATE))
     versions, _ = join(path, gains=(2.0,))
     np.testing.assert_allclose(versions["enhanced"], 2.0 * whole(path), rtol=0, atol=3 * STEP)
     np.testing.assert_allclose(versions["weakened"], 0.5 * whole(path), rtol=0, atol=3 * STEP)

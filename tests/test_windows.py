@@ -1,6 +1,8 @@
 """The main job on every window of a file."""
 
 import csv
+import shutil
+import time
 
 import numpy as np
 import pytest
@@ -123,12 +125,36 @@ def test_run_windows_against_itself_a_job_replaces_an_earlier_one(tmp_path, job)
     list(job(path))
     (out / ".whole.x.partial").mkdir()  # as a job leaves it that was killed
     (out / "windows.csv.partial").write_text("start")
+    (out / "00001.5s").rename(out / "00060.0s")  # of a longer file
     windows = job(path)
+    (out / "00001.5s").mkdir()
     next(windows)  # from here on there is another first window
     windows.close()
     assert {item.name for item in out.iterdir()} == {"00000.0s", "00001.5s", "windows.csv"}
+    shutil.rmtree(out / "00001.5s")
     list(job(path))
     assert set(FILES) <= {item.name for item in out.iterdir()}
+
+
+def test_run_windows_against_itself_what_came_into_the_folder_meanwhile_stays(tmp_path, job):
+    path, out = sound_file(tmp_path, seconds=3.5), tmp_path / "out"
+    windows = job(path)
+    next(windows)
+    (out / "notes.txt").write_text("mine")
+    (out / "more").mkdir()
+    list(windows)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "more").is_dir()
+
+
+def test_run_windows_against_the_design_each_window_has_its_own_seconds(tmp_path, job):
+    windows, before = job(sound_file(tmp_path, seconds=3.5)), 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        spent = next(windows).record["seconds"]["total"]
+        assert spent <= time.perf_counter() - began  # what earlier windows took is not in it
+        before += spent
+    assert before > spent
 
 
 def test_run_windows_iv_an_earlier_job_is_kept_where_the_new_one_cannot_begin(tmp_path, job):

@@ -7,7 +7,7 @@ system did.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -37,10 +37,12 @@ from emomod.perturbation import (
     can_be_exhaustive,
     least_perturbations,
     mask_blocks,
+    n_masks,
 )
 from emomod.surrogate import Quality, Statistics, Surrogate, cosine_kernel
 from emomod.weight_precision import relative_errors
 
+ROUNDING = 1e-6  # of a score, below which it does not vary
 FIRST_LOOK, MASKS_A_COMPONENT = 256, 3  # fewer masks leave the standard errors themselves uncertain
 
 
@@ -74,7 +76,11 @@ class LimeSettings(MethodSettings):
         check_choice("design", self.design, ALL_DESIGNS)
         check_number("alpha", self.alpha, low=0.0)
         if self.precision is not None:
-            check_number("precision", self.precision, low=0.0)
+            check_number("precision", self.precision, low=0.0, high=1.0)
+            if self.design == EXHAUSTIVE:
+                raise InputError(
+                    f"precision must not be given with the design {EXHAUSTIVE}: it leaves nothing to chance"
+                )
         if self.kernel_width is not None:
             check_number("kernel_width", self.kernel_width, low=1e-6)
         check_rng(self.seed)
@@ -131,20 +137,30 @@ def explain_with_lime(
     """Return the weights of all components on all scores of the model, from one run of the model.
 
     Where a ``precision`` is wanted, masks are drawn in blocks until the expected relative error of the weights on every
-    score is no more than it, ``n_perturbations`` at most; ``n_masks`` of the result says how many it took. How precise
-    weights are says emomod.weight_precision. The exhaustive design takes all masks there are, whatever
-    ``n_perturbations``, and so does hadamard where they are no more, or no more than at the first look at the
-    precision. Raises InputError when there are too few masks for so many components, see ``least_perturbations``.
+    score that varies is no more than it, ``n_perturbations`` at most; ``n_masks`` of the result says how many it took.
+    How precise weights are says emomod.weight_precision. The exhaustive design takes all masks there are, whatever
+    ``n_perturbations``, and so does hadamard where they are no more, unless half of them are precise enough. Raises
+    InputError when there are too few masks for so many components, see ``least_perturbations``.
     """
-    most = settings.n_perturbations if settings.precision is None else min(FIRST_LOOK, settings.n_perturbations)
-    few = can_be_exhaustive(components.n_components, n_perturbations=most)
-    if settings.design == EXHAUSTIVE or (settings.design == "hadamard" and few):
-        hood = neighbourhood(predict, components, settings)
-        fit = _exhaustive_fit(hood, settings, progress)
-        return certain(judged(hood, [fit], settings, seed=settings.seed)[0])
-    hood = neighbourhood(predict, components, settings)
-    fit = _precise_fit(hood, settings, progress)
+    hood, n = neighbourhood(predict, components, settings), components.n_components
+    every = settings.design == "hadamard" and can_be_exhaustive(n, n_perturbations=settings.n_perturbations)
+    if settings.design == EXHAUSTIVE or every:
+        fit = _half_fit(hood, settings, progress)
+        if fit is None:
+            fit = _exhaustive_fit(hood, settings, progress)
+            return certain(judged(hood, [fit], settings, seed=settings.seed)[0])
+    else:
+        fit = _precise_fit(hood, settings, progress)
     return judged(hood, [fit], settings, seed=settings.seed)[0]
+
+
+def _half_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progress) -> Surrogate | None:
+    """The fit of half of the masks there are, or fewer, if it is as precise as is wanted."""
+    if settings.precision is None or n_masks(hood.n_components) < 2 * FIRST_LOOK:
+        return None
+    half = replace(settings, n_perturbations=n_masks(hood.n_components) // 2)
+    fit = _precise_fit(hood, half, progress)
+    return fit if _is_precise(fit, hood, settings.precision) else None
 
 
 def _precise_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progress) -> Surrogate:
@@ -168,8 +184,12 @@ def _looks(n_components: int, settings: LimeSettings) -> list[int]:
 
 
 def _is_precise(fit: Surrogate, hood: Neighbourhood, precision: float | None) -> bool:
+    if precision is None:
+        return False
     named = fit.mixed(hood.mixing, offsets=np.zeros(len(hood.mixing)))
-    return precision is not None and bool((relative_errors(named.weights, named.standard_errors) <= precision).all())
+    spread, level = np.sqrt(np.diag(named.fit.total) / fit.n_masks), np.abs(named.intercepts)
+    errors = relative_errors(named.weights, named.standard_errors)[spread > ROUNDING * level]
+    return bool((errors <= precision).all())
 
 
 def lime_curve(

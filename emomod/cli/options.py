@@ -154,9 +154,9 @@ def method_settings(arguments: argparse.Namespace) -> Any:
     known = {field.name for field in fields(settings)}
     given = {"precision": "precision", "masks": "n_perturbations", "design": "design", "off": "off"}
     given |= {"batch_size": "batch_size"}
-    if arguments.precision is not None and arguments.masks is None:
-        arguments.masks = MOST_MASKS
     changes = {field: getattr(arguments, option) for option, field in given.items()}
+    if arguments.precision is not None and "n_perturbations=" not in (arguments.method or ""):
+        changes["n_perturbations"] = arguments.masks or MOST_MASKS
     for option, field in given.items():
         if changes[field] is not None and field not in known:
             raise InputError(f"--{option.replace('_', '-')} is no setting of {name_of(settings)}")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from emomod.cli.options import (
@@ -70,10 +71,15 @@ def execute(arguments: argparse.Namespace) -> int:
             print(summary(result.record, result.folder), end="\n\n" if arguments.all_windows else "\n", flush=True)
     finish_progress()
     if arguments.json:
-        print_json(records if arguments.all_windows else records[0])
+        print_json({"windows": records, "whole": _whole(arguments.out)} if arguments.all_windows else records[0])
     elif arguments.all_windows:
-        print(whole_summary(json.loads((arguments.out / "whole.json").read_text(encoding="utf-8")), arguments.out))
+        print(whole_summary(_whole(arguments.out), arguments.out))
     return 0
+
+
+def _whole(folder: Path) -> Any:
+    """What whole.json holds."""
+    return json.loads((folder / "whole.json").read_text(encoding="utf-8"))
 
 
 def summary(record: dict[str, Any], folder: Any) -> str:
@@ -110,6 +116,9 @@ def whole_summary(record: dict[str, Any], folder: Any) -> str:
     ]
     for version, shifts in record["shifts"].items():
         lines.append(f"  {version:9} {scores[version]:.3f} ({shifts[target]:+.3f})")
+    if len(set(record["n_heard"].values())) > 1:
+        heard = ", ".join(f"{n} in the {version}" for version, n in record["n_heard"].items())
+        lines.append(f"warning: some windows are silent in one version only; the model heard {heard}")
     if record["static_gain_db"]:
         lines.append(f"note: all versions are lower by {-record['static_gain_db']:.1f} dB, so that none clips")
     return "\n".join([*lines, "", f"{folder}/original.wav enhanced.wav weakened.wav whole.csv"])

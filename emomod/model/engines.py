@@ -9,7 +9,8 @@ percent, so that it is never chosen unasked. docs/performance.md has what each s
 On a CPU a sound's scores by every engine but "network" are the same to the bit, whatever else is in its batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 
 import torch
@@ -34,7 +35,8 @@ def best_engine(device: torch.device) -> str:
 def build_engine(name: str, network: EmotionNetwork, device: torch.device) -> Scores:
     """Return ``network`` as a callable from log spectrograms [n, n_bands, n_frames] to scores [n, n_names], float32.
 
-    InputError where the engine cannot run on the device.
+    Weights are copied: a network that is trained on needs another engine. InputError where the engine cannot run on
+    the device.
     """
     if name == "network":
         return network
@@ -82,9 +84,21 @@ class _InBatches:
         n = len(spectrograms)
         missing = -n % self._size if self._on_cpu else 0  # on a GPU single sounds would take as long as many
         filled = torch.cat([spectrograms, spectrograms[-1:].expand(missing, -1, -1)]) if missing else spectrograms
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # unasked it takes 10 bits of precision
+        with _full_precision(spectrograms.device):
             found = [self._features(batch) for batch in torch.split(filled, self._size)]
         return torch.cat(found)[:n]
+
+
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """On a GPU, keep convolutions from taking 10 bits of precision, as cuDNN does unasked."""
+    if device.type != "cuda":
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    kept = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    with cudnn.flags(**kept, allow_tf32=False):
+        yield
 
 
 def _linear(layer: nn.Linear, x: torch.Tensor) -> torch.Tensor:

@@ -6,11 +6,11 @@ rounding. Each thread takes a sound of its own: they need not wait for each othe
 change a result.
 """
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,12 @@ IN, OUT = "spectrogram", "features"
 
 
 def has_ncnn() -> bool:
-    """Whether ncnn is installed."""
-    return find_spec("ncnn") is not None
+    """Whether ncnn is installed and can be imported."""
+    try:
+        import_module("ncnn")
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 class NcnnFeatures:
@@ -55,12 +59,22 @@ class NcnnFeatures:
             weights.write_bytes(b"".join(blob for _, _, blob in layers))
             if self._net.load_param_mem(_description(layers)) or self._net.load_model(str(weights)):
                 raise EmomodError("ncnn could not load the network")
-        self._threads = ThreadPoolExecutor(torch.get_num_threads())
+        self._threads: ThreadPoolExecutor | None = None
+        self._threads_of = (0, 0)  # process, number
 
     def __call__(self, spectrograms: torch.Tensor) -> torch.Tensor:
         """Return features float32 [n, n_features] of log spectrograms [n, n_bands, n_frames]."""
         sounds = padded(spectrograms).detach().cpu().float().contiguous().numpy()  # ncnn reads from this very memory
-        return torch.from_numpy(np.stack(list(self._threads.map(self._one, sounds))))
+        return torch.from_numpy(np.stack(list(self._in_threads()(self._one, sounds))))
+
+    def _in_threads(self) -> Callable[..., Iterator[Any]]:
+        """A ``map`` on as many threads as PyTorch has; a process that was forked needs some of its own."""
+        n = torch.get_num_threads()
+        if n == 1:
+            return map
+        if self._threads is None or self._threads_of != (os.getpid(), n):
+            self._threads, self._threads_of = ThreadPoolExecutor(n), (os.getpid(), n)
+        return self._threads.map
 
     def _one(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
         extractor = self._net.create_extractor()

@@ -15,7 +15,7 @@ from emomod.errors import EmomodError, InputError
 from emomod.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
 from emomod.model.engines import ENGINES, Scores, best_engine, build_engine
 from emomod.model.mid_to_emotion import MidToEmotion
-from emomod.spectrogram import log_spectrograms
+from emomod.spectrogram import log_spectrograms, peak_of
 
 Takes = Literal["spectrogram", "waveform"]
 
@@ -95,7 +95,7 @@ class Differentiable(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A checkpoint, ready to score on a device."""
+    """A checkpoint, ready to score on a device; its engine copies the weights when it first scores."""
 
     checkpoint: Checkpoint
     device: torch.device
@@ -146,6 +146,10 @@ class Predictor:
     def _scores(self) -> Scores:
         return build_engine(self.engine, self.checkpoint.network, self.device)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: an engine is built anew where it is used."""
+        return {name: value for name, value in self.__dict__.items() if name != "_scores"}
+
     @torch.inference_mode()
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         """Return float32 scores [n, n_names] of log spectrograms [n, n_bands, n_frames]."""
@@ -191,10 +195,12 @@ def score_waveform(predict: Predict, y: ArrayLike) -> NDArray[np.float64]:
 
 def score_waveforms(predict: Predict, ys: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Return the scores [n, n_names] of n waveforms of one length; InputError where one is silent."""
-    sounds = log_spectrograms(ys, device=predict.device)  # of waveforms too: silence is refused, as everywhere
-    if predict.takes == "waveform":
-        sounds = torch.from_numpy(np.stack([check_waveform(y) for y in ys])).to(predict.device)
-    return checked_scores(predict, predict(sounds), n=len(ys))
+    if predict.takes == "spectrogram":
+        return checked_scores(predict, predict(log_spectrograms(ys, device=predict.device)), n=len(ys))
+    for y in ys:
+        peak_of(y)  # silence is refused, as everywhere
+    sounds = torch.from_numpy(np.stack([check_waveform(y) for y in ys]))
+    return checked_scores(predict, predict(sounds.to(predict.device)), n=len(ys))
 
 
 def checked_scores(predict: Predict, scores: torch.Tensor, *, n: int) -> NDArray[np.float64]:
