@@ -1,6 +1,6 @@
-"""Does a prior of gradients save masks? Tried, measured, and not built in: this is why.
+"""Does a prior of gradients save masks?
 
-    python benchmarks/gradient_prior.py --out docs/results/performance/gradient_prior.md
+    python -m benchmarks.gradient_prior --out docs/results/performance
 
 Where a model can be differentiated, the mean slope of the scores by the gains at a few dozen random mixtures is a guess
 at the weights, towards which the ridge regression of LIME can shrink (Zhao et al., BayLIME, UAI 2021) in place of
@@ -11,8 +11,8 @@ flatters the prior. "As many masks" is what plain LIME needs for the same error,
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.measuring import about, made_by, page_of, write_results
 from emomod.attribution.common import neighbourhood
 from emomod.attribution.lime import LimeSettings
 from emomod.audio import read_clip
@@ -124,12 +125,11 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "The last column is the time in which plain LIME has the same error; where it is below that of the row, the "
         "prior does not pay: seven backward passes a point cost more than the masks that they save."
         if all(_loses(row, rows) for row in rows if row["points"])
-        else "The last column is the time in which plain LIME has the same error; where it is above that of the row, "
-        "the prior pays."
+        else "The last column is the time in which plain LIME has the same error; the prior pays in the rows in which "
+        "that is more than the row's own."
     )
-    made = f"Made on {datetime.now(UTC).date()} by benchmarks/gradient_prior.py, torch {torch.__version__}."
-    about = (__doc__ or "").split("\n\n")[2].strip()
-    return "\n\n".join(["# A prior of gradients", about, says, table(header, cells), made]) + "\n"
+    made = made_by("benchmarks/gradient_prior.py")
+    return page_of("A prior of gradients", about(__doc__), says, table(header, cells), made)
 
 
 def _loses(row: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
@@ -137,23 +137,22 @@ def _loses(row: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
     return bool(plain["seconds"] * row["as_many"] / row["masks"] < row["seconds"])
 
 
-def main() -> None:
-    """Measure and write."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--masks", type=int, nargs="+", default=[1024, 2048])
     parser.add_argument("--points", type=int, nargs="+", default=[16, 64], help="even numbers")
     parser.add_argument("--reference", type=int, default=16384)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="Markdown file; default: standard output")
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="folder for gradient_prior.md and .csv; default: print the page")
+    arguments = parser.parse_args(argv)
     rows = measure(
         counts=arguments.masks, points=arguments.points, n_reference=arguments.reference, n_seeds=arguments.seeds
     )
-    page = markdown(rows)
     if arguments.out:
-        arguments.out.write_text(page, encoding="utf-8")
+        write_results(arguments.out, "gradient_prior", page=markdown(rows), tables={"gradient_prior": rows})
     else:
-        print(page)
+        print(markdown(rows))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a long file takes of memory: the real commands on it, each in a process of its own.
 
-    python -m benchmarks.long_file --minutes 60
-    python -m benchmarks.long_file --minutes 1 --json
+    python -m benchmarks.long_file --out docs/results/performance
+    python -m benchmarks.long_file --minutes 1
 
 The file is the bundled clip over and over, each time from another place on. `emomod run --all-windows` with few masks
 and controls, that it is quick: memory does not go by their number. RSS is the memory that a process holds, in MiB: the
@@ -9,7 +9,6 @@ most that it ever held, and for windows the medians after the first ten and afte
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from benchmarks.measuring import about, made_by, page_of, write_results
 from emomod.data import demo_clip
 from emomod.markdown import table
 
@@ -100,28 +100,33 @@ def measure_all(folder: Path, *, minutes: float) -> list[Cost]:
     ]
 
 
-def report(costs: Sequence[Cost]) -> str:
-    """A table for people."""
+def page(costs: Sequence[Cost], *, minutes: float) -> str:
+    """The page."""
     header = ["command", "s", "peak MiB", "windows", f"after the first {FEW}", f"after the last {FEW}"]
     rows = [
         [cost.command, f"{cost.seconds:.0f}", f"{cost.peak_mib:.0f}"]
         + ["" if value is None else f"{value:.0f}" for value in (cost.windows, cost.first_mib, cost.last_mib)]
         for cost in costs
     ]
-    return table(header, rows)
+    length = f"The file has {minutes:g} minutes."
+    return page_of("A long file", about(__doc__), length, table(header, rows), made_by("benchmarks/long_file.py"))
 
 
-def main() -> int:
-    """Measure and print."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0, help="length of the file (default 60)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="folder for long_file.md, .csv and .json; default: print the page")
+    arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         costs = measure_all(Path(folder), minutes=arguments.minutes)
-    print(json.dumps([asdict(cost) for cost in costs], indent=1) if arguments.json else report(costs))
-    return 0
+    text, rows = page(costs, minutes=arguments.minutes), [asdict(cost) for cost in costs]
+    if arguments.out:
+        figures = {"minutes": arguments.minutes, "peak_mib": max(cost.peak_mib for cost in costs), "commands": rows}
+        write_results(arguments.out, "long_file", page=text, tables={"long_file": rows}, figures=figures)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

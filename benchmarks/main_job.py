@@ -143,6 +143,7 @@ def page(rows: Sequence[Row]) -> str:
     header = [f"width {row['width']:g}" for row in rows]
     told = [["the whole command", *(f"{row['seconds']:.1f}" for row in rows)]]
     stages = [name for name in rows[0]["stages"] if name != "total"]
+    told += [["- starting and loading", *(f"{row['seconds'] - row['stages']['total']:.1f}" for row in rows)]]
     told += [[f"- {name}", *(f"{row['stages'][name]:.1f}" for row in rows)] for name in stages]
     shares = [
         [name, *(f"{100 * row['parts'][name] / row['parts'][ALL]:.1f}" for row in rows)] for name in rows[0]["parts"]

@@ -82,6 +82,10 @@ def summary(folder: Path) -> str:
     cells = [["`emomod run` on the bundled clip (s)", "≤ 60", *(told(each) for each in seconds)]]
     for what, aim, key, form in FROM_LIME:
         cells.append([what, aim, *(told(each, form) for each in beside_lime(folder, key))])
+    hour = figures_of(folder, "long_file")
+    if hour:
+        what = f"most memory of any command on a file of {hour['minutes']:g} minutes (MiB)"
+        cells.append([what, "< 1000", told(hour["peak_mib"], ".0f"), told(None)])
     for way in WAYS:
         note = change(folder, way)
         what = f"{way}, beside the network as it is written" + (f"; {note}" if note else "")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from fakes import tones
 
-from benchmarks import against_lime, engines, main_job, measuring, scaling
+from benchmarks import against_lime, engines, gradient_prior, long_file, main_job, measuring, scaling
 from benchmarks.against_lime_page import (
     AS_LIME,
     LIME,
@@ -107,6 +107,27 @@ def test_main_job_in_small(here, tmp_path):
     for name in main_job.PARTS:
         assert 0 < parts[name] < parts[main_job.ALL], name  # a part that was renamed would have no seconds
     assert f"| {main_job.REST} |" in (tmp_path / "main_job.md").read_text()
+
+
+def test_gradient_prior_in_small(tmp_path):
+    words = ["--masks", "600", "--points", "2", "--reference", "600", "--seeds", "1", "--out", str(tmp_path)]
+    gradient_prior.main(words)
+    rows = table_of(tmp_path / "gradient_prior.csv")
+    assert [(row["masks"], row["points"]) for row in rows] == [("600", "0"), ("600", "2")]
+    assert all(0 < float(row["error"]) < 1 and float(row["seconds"]) > 0 for row in rows)
+    assert "| 600 | 2 |" in (tmp_path / "gradient_prior.md").read_text()
+
+
+def test_long_file_in_small(tmp_path):
+    long_file.main(["--minutes", "0.25", "--out", str(tmp_path)])
+    predict, explain, every = table_of(tmp_path / "long_file.csv")
+    assert [row["command"] for row in (predict, explain, every)] == ["emomod predict", "emomod explain", "emomod run"]
+    assert every["windows"] == "2"
+    assert all(100 < float(row["peak_mib"]) < 2000 for row in (predict, explain, every))
+    figures = json.loads((tmp_path / "long_file.json").read_text())
+    assert figures["peak_mib"] >= float(every["peak_mib"]) - 1
+    told = summary(tmp_path)
+    assert "most memory of any command on a file of 0.25 minutes (MiB)" in told
 
 
 def test_apart_against_itself():
