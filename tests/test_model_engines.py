@@ -108,6 +108,17 @@ def test_engines_against_themselves_sounds_that_are_no_block_of_memory(name):
         assert torch.equal(engine(sounds[::2]), engine(sounds)[::2])
 
 
+@pytest.mark.parametrize("name", with_ncnn)
+def test_engines_against_the_design_all_of_the_weights_are_copied(name):
+    network, sounds = network_of(), sounds_of()
+    engine = build_engine(name, network, CPU)
+    with torch.inference_mode():
+        before = engine(sounds)
+        for tensor in (network.head.weight, next(network.trunk.parameters())):
+            tensor.mul_(2.0)
+        assert torch.equal(engine(sounds), before)
+
+
 def test_fold_batch_norms_against_the_network():
     network = network_of()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

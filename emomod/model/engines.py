@@ -45,10 +45,10 @@ def build_engine(name: str, network: EmotionNetwork, device: torch.device) -> Sc
     if name == "ncnn":
         if device.type != "cpu":
             raise InputError(f"engine ncnn runs on the CPU alone, got device {device.type}")
-        return _Engine(network, NcnnFeatures(folded))
+        return _Engine(folded, NcnnFeatures(folded))
     folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     features = folded.features if name == "torch" else _Bfloat16(folded, device)
-    return _Engine(network, _InBatches(features, device))
+    return _Engine(folded, _InBatches(features, device))
 
 
 def fold_batch_norms(network: EmotionNetwork) -> EmotionNetwork:
