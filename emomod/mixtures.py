@@ -11,7 +11,7 @@ from emomod.components.base import Components
 from emomod.errors import InputError
 from emomod.model.predictor import Predict, checked_scores
 
-BATCH_SIZES = {"cpu": 16, "cuda": 64}  # mixtures at a time, by type of device; on others as on a CPU
+BATCH_SIZES = {"cpu": 16, "cuda": 256}  # mixtures at a time, by type of device; on others as on a CPU
 
 
 def model_inputs(predict: Predict, components: Components, gains: torch.Tensor) -> torch.Tensor:
@@ -40,12 +40,12 @@ def score_mixtures(
         raise InputError("gains must be finite amplitude factors >= 0")
     suits = BATCH_SIZES.get(predict.device.type, BATCH_SIZES["cpu"])
     size = suits if batch_size is None else check_count("batch_size", batch_size)
-    found = []
+    found = np.empty((len(factors), len(predict.names)))  # at once: small pieces between batches would scatter memory
     for first in range(0, len(factors), size):
         batch = factors[first : first + size]
         # a batch of one is doubled: for a single input, libraries choose kernels that round differently
         mixed = batch.repeat(2, axis=0) if len(batch) == 1 else batch
         mixtures = model_inputs(predict, components, torch.from_numpy(mixed))
-        found.append(checked_scores(predict, predict(mixtures), n=len(mixed))[: len(batch)])
+        found[first : first + size] = checked_scores(predict, predict(mixtures), n=len(mixed))[: len(batch)]
         advance(len(batch))
-    return np.vstack(found)
+    return found

@@ -163,6 +163,8 @@ def test_engines_iv(tmp_path, monkeypatch):
         load_predictor(path, device="cpu", engine="onnx")
     with pytest.raises(InputError, match="engine ncnn runs on the CPU alone, got device cuda"):
         build_engine("ncnn", network_of(), torch.device("cuda"))
+    with pytest.raises(InputError, match="engine tf32 runs on an NVIDIA GPU alone, got device cpu"):
+        load_predictor(path, device="cpu", engine="tf32")(sounds_of(1))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     with pytest.raises(InputError, match="engine bfloat16 needs a CPU that computes in it"):
         build_engine("bfloat16", network_of(), CPU)

@@ -2,9 +2,10 @@
 
 "network" is the module as it is written, in which gradients and training run. "torch" folds batch norms into the
 convolutions, lays memory out channels-last and takes sounds in batches that fit into caches. "ncnn" computes
-convolutions with fewer multiplications; it is the fastest in float32 on a CPU, and optional. "bfloat16" is "torch" with
-8 bits of precision from the second convolution on: fast where the hardware has it, but its weights differ by up to a
-percent, so that it is never chosen unasked. docs/performance.md has what each step brings.
+convolutions with fewer multiplications; it is the fastest in float32 on a CPU, and optional. "tf32" is "torch" on the
+tensor cores of an NVIDIA GPU, which round what they multiply to 11 bits. "bfloat16" is "torch" with 8 bits of precision
+from the second convolution on: fast where the hardware has it. Its weights differ by up to a percent, and those of
+"tf32" by a tenth of one, so that neither is chosen unasked. docs/performance.md has what each step brings.
 
 On a CPU a sound's scores by every engine but "network" are the same to the bit, whatever else is in its batch.
 """
@@ -21,7 +22,7 @@ from emomod.errors import InputError
 from emomod.model.ncnn_network import NcnnFeatures, has_ncnn
 from emomod.model.network import EmotionNetwork, padded
 
-ENGINES = ("network", "torch", "bfloat16", "ncnn")
+ENGINES = ("network", "torch", "tf32", "bfloat16", "ncnn")
 BATCH_SIZES = {"cpu": 4, "cuda": 256}  # by type of device; on a CPU more would leave the caches
 
 Scores = Callable[[torch.Tensor], torch.Tensor]
@@ -47,8 +48,10 @@ def build_engine(name: str, network: EmotionNetwork, device: torch.device) -> Sc
             raise InputError(f"engine ncnn runs on the CPU alone, got device {device.type}")
         return _Engine(folded, NcnnFeatures(folded))
     folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    features = folded.features if name == "torch" else _Bfloat16(folded, device)
-    return _Engine(folded, _InBatches(features, device))
+    if name == "tf32" and device.type != "cuda":
+        raise InputError(f"engine tf32 runs on an NVIDIA GPU alone, got device {device.type}")
+    features = _Bfloat16(folded, device) if name == "bfloat16" else folded.features
+    return _Engine(folded, _InBatches(features, device, tf32=name == "tf32"))
 
 
 def fold_batch_norms(network: EmotionNetwork) -> EmotionNetwork:
@@ -77,27 +80,28 @@ class _Engine:
 class _InBatches:
     """Features in batches of one size: libraries choose kernels by it, which round differently."""
 
-    def __init__(self, features: Scores, device: torch.device) -> None:
+    def __init__(self, features: Scores, device: torch.device, *, tf32: bool) -> None:
         self._features, self._size, self._on_cpu = features, BATCH_SIZES[device.type], device.type == "cpu"
+        self._tf32 = tf32
 
     def __call__(self, spectrograms: torch.Tensor) -> torch.Tensor:
         n = len(spectrograms)
         missing = -n % self._size if self._on_cpu else 0  # on a GPU single sounds would take as long as many
         filled = torch.cat([spectrograms, spectrograms[-1:].expand(missing, -1, -1)]) if missing else spectrograms
-        with _full_precision(spectrograms.device):
+        with _precision(spectrograms.device, tf32=self._tf32):
             found = [self._features(batch) for batch in torch.split(filled, self._size)]
         return torch.cat(found)[:n]
 
 
 @contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
-    """On a GPU, keep convolutions from taking 10 bits of precision, as cuDNN does unasked."""
+def _precision(device: torch.device, *, tf32: bool) -> Iterator[None]:
+    """On a GPU, let convolutions round to 11 bits or not, whatever the process has set."""
     if device.type != "cuda":
         yield
         return
     cudnn = torch.backends.cudnn
     kept = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
-    with cudnn.flags(**kept, allow_tf32=False):
+    with cudnn.flags(**kept, allow_tf32=tf32):
         yield
 
 

@@ -8,6 +8,7 @@ change a result.
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -37,6 +38,13 @@ def has_ncnn() -> bool:
     return True
 
 
+class _Memory(threading.local):
+    """What a thread keeps from sound to sound, and does not ask the system for each time; it outlives what is in it."""
+
+    def __init__(self, ncnn: Any) -> None:
+        self.layers, self.workspace = ncnn.PoolAllocator(), ncnn.PoolAllocator()
+
+
 class NcnnFeatures:
     """What a network's convolutional part hears, as a callable on spectrograms.
 
@@ -59,6 +67,7 @@ class NcnnFeatures:
             weights.write_bytes(b"".join(blob for _, _, blob in layers))
             if self._net.load_param_mem(_description(layers)) or self._net.load_model(str(weights)):
                 raise EmomodError("ncnn could not load the network")
+        self._memory = _Memory(self._ncnn)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_of = (0, 0)  # process, number
 
@@ -78,6 +87,8 @@ class NcnnFeatures:
 
     def _one(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
         extractor = self._net.create_extractor()
+        extractor.set_blob_allocator(self._memory.layers)
+        extractor.set_workspace_allocator(self._memory.workspace)
         failed = extractor.input(IN, self._ncnn.Mat(sound[None]))
         failed_too, features = extractor.extract(OUT)
         if failed or failed_too:
