@@ -15,7 +15,7 @@ from emomod.errors import InputError
 
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
 RECORDS = frozenset(
-    {"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json"}
+    {"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json", "steer.json"}
 )
 OURS = (
     RECORDS
@@ -27,6 +27,7 @@ OURS = (
         for name in ("agreement", "versions", "preferences", "selectivity", "detected", "ledger", "listeners")
     }
     | {"effects.csv", "scores.csv", "correlations.csv", "effects.html", "compare.csv", "compare.html"}
+    | {"steered.wav", "points.csv", "steps"}
 )
 
 

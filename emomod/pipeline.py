@@ -69,7 +69,7 @@ class RunSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class _Explained:
+class ExplainedClip:
     """A clip with all that modifying it needs."""
 
     clip: Clip
@@ -107,10 +107,11 @@ def explain(
     says how the components are weighed: a text ("occlusion:off=silence"; see ``emomod methods``), or settings.
     """
     job = RunSettings(start, components, method)
-    return _explain(path, job, predictor or load_predictor(), stages or Stages()).explanation
+    return explain_clip(path, job, predictor or load_predictor(), stages or Stages()).explanation
 
 
-def _explain(path: str | Path, settings: RunSettings, predictor: ScoringModel, stages: Stages) -> _Explained:
+def explain_clip(path: str | Path, settings: RunSettings, predictor: ScoringModel, stages: Stages) -> ExplainedClip:
+    """Return the window of a clip, cut and explained."""
     with stages.stage("reading"):
         clip = read_clip(path, start=settings.start, seconds=predictor.window_seconds)
         told_of_model = () if isinstance(predictor, Predictor) else probe(predictor, clip.y)
@@ -138,7 +139,7 @@ def _explain(path: str | Path, settings: RunSettings, predictor: ScoringModel, s
     }
     where, located = ComponentMap(components.shares(), sound.spectrogram.shape), tuple(components.locations())
     explanation = Explanation(predictor.names, scores, effects, weights, where, located, record)
-    return _Explained(clip, components, explanation, predictor)
+    return ExplainedClip(clip, components, explanation, predictor)
 
 
 def method_record(method: MethodSettings) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def modify(
     cut_again = cut(sound_of(clip.y, start=clip.start), components or text, device=predictor.device)
     if not explanation.where.agrees(cut_again.shares()):
         raise InputError(f"components must be those that were explained; {text} gives others here now")
-    explained = _Explained(clip, cut_again, explanation, predictor)
+    explained = ExplainedClip(clip, cut_again, explanation, predictor)
     with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings, stages=stages or Stages())
         (folder / "modification.json").write_text(to_json(changed.as_dict() | {"settings": asdict(settings)}) + "\n")
@@ -197,7 +198,7 @@ def _is_same(predictor: ScoringModel, explanation: Explanation) -> bool:
 
 
 def _modify(
-    explained: _Explained, *, target: str, folder: Path, settings: ModifySettings, stages: Stages
+    explained: ExplainedClip, *, target: str, folder: Path, settings: ModifySettings, stages: Stages
 ) -> Modification:
     """Write every version's WAV, shifts.csv and components.csv into ``folder``."""
     components, clip = explained.components, explained.clip
@@ -221,7 +222,7 @@ def _modify(
 
 
 def _judge(
-    explained: _Explained, plan: Plan, version: str, folder: Path, settings: ModifySettings, static_gain_db: float
+    explained: ExplainedClip, plan: Plan, version: str, folder: Path, settings: ModifySettings, static_gain_db: float
 ) -> ScoreShift:
     """Score a written version, the written original, and the controls."""
     predictor, seconds = explained.predictor, explained.clip.seconds
@@ -259,7 +260,7 @@ def run(
     settings, predictor, stages = settings or RunSettings(), predictor or load_predictor(), stages or Stages()
     predictor.check_name(target)
     check_output(out, inputs=[path])
-    explained = _explain(path, settings, predictor, stages)
+    explained = explain_clip(path, settings, predictor, stages)
     with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings.modify, stages=stages)
         sentence = explain_in_words(explained.explanation, changed.selection)
@@ -274,7 +275,7 @@ def run(
     return result
 
 
-def _record(explained: _Explained, changed: Modification, *, settings: RunSettings, sentence: str) -> dict[str, Any]:
+def _record(explained: ExplainedClip, changed: Modification, *, settings: RunSettings, sentence: str) -> dict[str, Any]:
     """The content of run.json, but for the seconds."""
     explanation, clip = explained.explanation, explained.clip
     after = {shift.version: scores_by_level(shift.names, shift.after) for shift in changed.shifts}

@@ -211,5 +211,14 @@ def log_spectrograms(waveforms: Sequence[ArrayLike], *, device: torch.device | s
     return _log_spectrograms(_stft(normalised.to(device)), normalised.shape[1])
 
 
+def heard_spectrograms(waveforms: torch.Tensor) -> torch.Tensor:
+    """Return the log spectrograms [n, n_bands, n_frames] of waveforms [n, n_samples], none of them silent.
+
+    They are those of ``log_spectrograms`` but for rounding, and can be differentiated by the waveforms.
+    """
+    peaks = waveforms.abs().amax(dim=-1, keepdim=True)
+    return _log_spectrograms(_stft(waveforms / peaks), waveforms.shape[-1])
+
+
 def _log_spectrograms(transforms: torch.Tensor, n_samples: int) -> torch.Tensor:
     return torch.log10(1.0 + band_magnitudes(transforms[..., : n_frames_of(n_samples)]))

@@ -38,6 +38,10 @@ class Stages:
         """Announce how far the present stage is."""
         self._announce(f"{self._name}: {done} of {total}")
 
+    def tell(self, what: str) -> None:
+        """Announce what the present stage does."""
+        self._announce(f"{self._name}: {what}")
+
     @property
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage so far, to the millisecond, and their total."""
