@@ -200,18 +200,60 @@ def draw_components(
     seconds: float | None = None,
 ) -> Figure:
     """Draw a log spectrogram [n_bands, n_frames] with the components for and against a score; weights [K]."""
-    counts = [f"{side.size} part{'' if side.size == 1 else 's'}" for side in (positive, negative)]
-    title = f"For {spoken(name)} (orange, {counts[0]}) and against it (blue, {counts[1]})"
-    figure = draw_spectrogram(log_spectrogram, title=title, seconds=seconds)
+    title = f"For {spoken(name)} (orange, {_counted(positive)}) and against it (blue, {_counted(negative)})"
+    return _draw_over(
+        log_spectrogram,
+        where,
+        weights,
+        sides=(positive, negative),
+        words=(title, "weight of a part on the score"),
+        seconds=seconds,
+    )
+
+
+def draw_gains(
+    log_spectrogram: NDArray[np.floating],
+    where: ComponentMap,
+    gains_db: NDArray[np.floating],
+    *,
+    up: NDArray[np.intp],
+    down: NDArray[np.intp],
+    seconds: float | None = None,
+) -> Figure:
+    """Draw a log spectrogram [n_bands, n_frames] with the components that were turned up and down; gains [K] in dB."""
+    title = f"Turned up (orange, {_counted(up)}) and turned down (blue, {_counted(down)})"
+    return _draw_over(
+        log_spectrogram, where, gains_db, sides=(up, down), words=(title, "gain of a part (dB)"), seconds=seconds
+    )
+
+
+def _counted(chosen: NDArray[np.intp]) -> str:
+    return f"{chosen.size} part{'' if chosen.size == 1 else 's'}"
+
+
+def _draw_over(
+    log_spectrogram: NDArray[np.floating],
+    where: ComponentMap,
+    values: NDArray[np.floating],
+    *,
+    sides: tuple[NDArray[np.intp], NDArray[np.intp]],
+    words: tuple[str, str],
+    seconds: float | None,
+) -> Figure:
+    """A spectrogram with values [K] of components over it, two ``sides`` of these in orange and blue.
+
+    ``words``: the title, and what the values are.
+    """
+    figure = draw_spectrogram(log_spectrogram, title=words[0], seconds=seconds)
     axes = figure.axes[0]
     layers = [
-        component_pixels(where, weights, chosen=chosen, colour=colour)
-        for chosen, colour in ((positive, ORANGE), (negative, BLUE))
+        component_pixels(where, values, chosen=chosen, colour=colour)
+        for chosen, colour in zip(sides, (ORANGE, BLUE), strict=True)
     ]
     _show(axes, np.where(layers[0][..., 3:] > layers[1][..., 3:], *layers), *log_spectrogram.shape)
-    largest = max(float(np.abs(weights).max()), 1e-12)
+    largest = max(float(np.abs(values).max()), 1e-12)
     bar = figure.colorbar(ScalarMappable(Normalize(-largest, largest), DIVERGING), ax=axes, aspect=30, pad=0.015)
-    bar.set_label("weight of a part on the score")
+    bar.set_label(words[1])
     return figure
 
 
@@ -239,11 +281,16 @@ def draw_sides(
     return figure
 
 
-def draw_weight_maps(where: ComponentMap, weights: NDArray[np.floating], *, titles: Sequence[str]) -> Figure:
-    """Draw the weights [n_maps, K] of components in time and frequency, one small map a row, all on one scale."""
+def draw_weight_maps(
+    where: ComponentMap, weights: NDArray[np.floating], *, titles: Sequence[str], label: str = "weight"
+) -> Figure:
+    """Draw the weights [n_maps, K] of components in time and frequency, one small map a row, all on one scale.
+
+    ``label`` says what the weights are.
+    """
     n_columns = min(4, len(titles))
     n_rows = -(-len(titles) // n_columns)
-    figure = Figure(figsize=(WIDTH, 0.5 + 1.5 * n_rows), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.5 + max(1.5, 3.2 / n_columns) * n_rows), layout="constrained")
     panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
     scale = Normalize(*(float(np.abs(weights).max() or 1.0) * np.array([-1.0, 1.0])))
     for axes, title, row in zip(panels, titles, weights, strict=False):
@@ -258,12 +305,22 @@ def draw_weight_maps(where: ComponentMap, weights: NDArray[np.floating], *, titl
         axes.set_visible(False)
     figure.supxlabel("time (s)", fontsize=9)
     figure.supylabel("frequency (Hz)", fontsize=9)
-    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=panels, aspect=40, pad=0.015, label="weight")
+    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=panels, aspect=40, pad=0.015, label=label)
     return figure
 
 
-def draw_parts(locations: Sequence[Location], weights: NDArray[np.floating], *, name: str, seconds: float) -> Figure:
-    """Draw the weights [K] on a score as one row for each part that sounds, over time; those of one moment add up."""
+def draw_parts(
+    locations: Sequence[Location],
+    weights: NDArray[np.floating],
+    *,
+    name: str,
+    seconds: float,
+    label: str = "weight",
+) -> Figure:
+    """Draw the weights [K] on a score as one row for each part that sounds, over time; those of one moment add up.
+
+    ``label`` says what the weights are.
+    """
     parts = list(dict.fromkeys(location.part for location in locations))
     n_columns = math.ceil(seconds / FRAME_SECONDS)
     cells, centres = np.zeros((len(parts), n_columns)), np.arange(n_columns) * FRAME_SECONDS
@@ -279,8 +336,8 @@ def draw_parts(locations: Sequence[Location], weights: NDArray[np.floating], *, 
     axes.imshow(cells, cmap=DIVERGING, norm=scale, extent=extent, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(parts)), parts)
     axes.set_xlabel("time (s)")
-    axes.set_title(f"Weight of each part on {spoken(name)}, moment by moment", loc="left")
-    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=axes, aspect=12, pad=0.015, label="weight")
+    axes.set_title(f"{label.capitalize()} of each part on {spoken(name)}, moment by moment", loc="left")
+    figure.colorbar(ScalarMappable(scale, DIVERGING), ax=axes, aspect=12, pad=0.015, label=label)
     return figure
 
 

@@ -1,6 +1,6 @@
 """Steering: a clip changed as little as possible so that the model hears what was asked for, and the proof of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from emomod.attribution.lime import LimeSettings
 from emomod.audio import SUBTYPES, quantise, read_clip, write_wav
 from emomod.checks import check_choice, check_count, check_rng
-from emomod.components.base import Sound, sound_of
+from emomod.component_map import ComponentMap
+from emomod.component_weights import ComponentWeights
+from emomod.components.base import Components, Sound, sound_of
 from emomod.components.kinds import DEFAULT, Cutting
 from emomod.components.off import off_gain
 from emomod.corpus.codecs import available_formats, mp3, through_codec
@@ -123,7 +125,8 @@ def steer(
     explained = explain_clip(path, run_settings, predictor, stages)
     sound = sound_of(explained.clip.y, start=explained.clip.start)
     job = _Job(explained, sound, request, settings, tuple(companions), stages)
-    problem, objective = _problem_of(job), _objective_of(job)
+    problem = _problem_of(job)
+    objective = objective_of(request, predictor.names, spread=spread_of(predictor))
     with stages.stage("steering"):
         steps = search(
             problem,
@@ -168,24 +171,37 @@ def _check_reach(path: str | Path, request: Request, settings: SteerSettings, pr
 
 
 def _problem_of(job: _Job) -> Problem:
-    explanation, components = job.explained.explanation, job.explained.components
-    bounds = job.request.bounds_db(explanation.locations)
-    log_spectrogram = job.sound.spectrogram.log_spectrogram.numpy()
-    parts = parts_of(explanation.where, explanation.locations, log_spectrogram, bounds_db=bounds)
     listeners = [Listener(job.predictor), *(Listener(each) for each in job.used)]
     if job.settings.robust:
         listeners += [Listener(each, HALF_HOP) for each in (job.predictor, *job.used)]
+    explained = job.explained
+    weights, off = explained.explanation.weights, job.settings.lime.off
+    return problem_of(job.sound, explained.components, weights, job.request, listeners=listeners, off=off)
+
+
+def problem_of(
+    sound: Sound,
+    components: Components,
+    weights: ComponentWeights,
+    request: Request,
+    *,
+    listeners: Sequence[Listener],
+    off: str,
+) -> Problem:
+    """The search for gains of a sound's components, whose ``weights`` were found with a cut of ``off`` in dB."""
+    locations, where = components.locations(), ComponentMap(components.shares(), sound.spectrogram.shape)
+    log_spectrogram = sound.spectrogram.log_spectrogram.numpy()
+    parts = parts_of(where, locations, log_spectrogram, bounds_db=request.bounds_db(locations))
+    slopes = np.zeros((len(weights.names), parts.n_groups))
+    np.add.at(slopes.T, parts.group, weights.weights.T / (-20.0 * np.log10(off_gain(off))))
     hearing = Hearing(tuple(listeners), components)
-    cut_db = -20.0 * np.log10(off_gain(job.settings.lime.off))
-    slopes = np.zeros((len(explanation.names), parts.n_groups))
-    np.add.at(slopes.T, parts.group, explanation.weights.weights.T / cut_db)
     return Problem(hearing, parts, slopes, hearing.scores(np.zeros((1, components.n_components)))[:, 0])
 
 
-def _objective_of(job: _Job) -> Objective:
-    known = job.predictor.card.get("spread", {})
-    spread = np.array([float(known.get(name, USUAL_SPREAD)) for name in job.predictor.names])
-    return objective_of(job.request, job.predictor.names, spread=spread)
+def spread_of(model: ScoringModel) -> Array:
+    """How far each score [n_names] varies from clip to clip, a standard deviation, by the model's card."""
+    known = model.card.get("spread", {})
+    return np.array([float(known.get(name, USUAL_SPREAD)) for name in model.names])
 
 
 def _check_met(job: _Job, problem: Problem, objective: Objective, found: Found) -> None:
@@ -216,7 +232,10 @@ def _written(
     explained, predictor, stages = job.explained, job.predictor, job.stages
     with stages.stage("rendering"):
         gains = [problem.parts.spread(step.found.gains_db) for step in steps]
-        waveforms, level_db = _equally_loud(job, gains)
+        versions = {"steered": gains[-1]}
+        if job.settings.write_steps:
+            versions |= {f"{STEP}{k}": each for k, each in enumerate(gains[:-1], start=1)}
+        waveforms, level_db = equally_loud(explained.components, versions)
         _write(folder, waveforms, bits=job.settings.bits)
     with stages.stage("re-scoring"):
         seconds = explained.clip.seconds
@@ -290,23 +309,25 @@ def _ways() -> dict[str, Any]:
     return ({MP3: lambda y: through_codec(y, mp3(128.0))} if can_mp3 else {}) | WAYS
 
 
-def _equally_loud(job: _Job, gains_db: list[Array]) -> tuple[dict[str, NDArray[np.float32]], dict[str, float]]:
-    """The versions as they are written, as loud as the original, none beyond full scale; and the gain (dB) of each."""
-    render = job.explained.components.render
-    sounds = {"original": render(np.ones_like(gains_db[-1])), "steered": render(_amplitudes(gains_db[-1]))}
-    if job.settings.write_steps:
-        sounds |= {f"{STEP}{k}": render(_amplitudes(each)) for k, each in enumerate(gains_db[:-1], start=1)}
+def equally_loud(
+    components: Components, gains_db: Mapping[str, Array]
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, float]]:
+    """Versions of a sound by name, of gains [K] in dB each, as loud as its "original", none beyond full scale.
+
+    The second is the gain (dB) that each version was given.
+    """
+    unchanged = {"original": np.zeros(components.n_components)}
+    sounds = {name: components.render(_amplitudes(each)) for name, each in (unchanged | dict(gains_db)).items()}
     levels = {name: loudness(y) for name, y in sounds.items()}
-    level_db = {
-        name: levels["original"] - level if np.isfinite(level) and np.isfinite(levels["original"]) else 0.0
-        for name, level in levels.items()
-    }
-    matched = {name: y * np.float32(10.0 ** (level_db[name] / 20.0)) for name, y in sounds.items()}
+    given = {name: levels["original"] - level for name, level in levels.items()}
+    if not np.isfinite(list(given.values())).all():  # too soft for a loudness
+        given = dict.fromkeys(sounds, 0.0)
+    matched = {name: y * np.float32(10.0 ** (given[name] / 20.0)) for name, y in sounds.items()}
     factor = min(1.0, CEILING / max(float(np.abs(y).max()) for y in matched.values()))
     static_db = float(20.0 * np.log10(factor))
     return (
         {name: (y * np.float32(factor)).astype(np.float32) for name, y in matched.items()},
-        {name: gain + static_db for name, gain in level_db.items()},
+        {name: gain_db + static_db for name, gain_db in given.items()},
     )
 
 

@@ -19,6 +19,7 @@ from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.spectrogram import stft
 
+RENDERED = "rendered"  # opens their names
 SEED = 3_000_017  # of the rendered clips: no corpus has it unless on purpose
 
 
@@ -50,7 +51,7 @@ def rendered_cases(count: int, settings: CorpusSettings, *, device: torch.device
     dry = studio.render([clip.score for clip in clips])
     sounds = [apply_acoustics(y, draw_acoustics(clip.rng)) for y, clip in zip(dry, clips, strict=True)]
     return [
-        _cut(f"rendered {index:03d}", clip.song, y, device)
+        _cut(f"{RENDERED} {index:03d}", clip.song, y, device)
         for index, (clip, y) in enumerate(zip(clips, sounds, strict=True))
     ]
 

@@ -23,11 +23,12 @@ from emomod.corpus.render import Studio, open_studio
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import spoken
+from emomod.model.companions import companions_of
 from emomod.model.predictor import Predict, Predictor, ScoringModel
 from emomod.perturbation import least_perturbations
-from evaluation import confounder, faithfulness, fidelity, kinds, methods, sanity, stability, sweep, truth
+from evaluation import confounder, faithfulness, fidelity, kinds, methods, sanity, stability, steering, sweep, truth
 from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
-from evaluation.cases import Case, cut_stems
+from evaluation.cases import RENDERED, Case, cut_stems, rendered_cases
 from evaluation.preset import Preset
 from evaluation.random_labels import train_on_permuted_labels
 from evaluation.store import Rows, Store
@@ -402,6 +403,20 @@ def responses_to_gains(job: Job) -> Rows:
     return job.over("sweep", job.cases, make)
 
 
+def steering_met(job: Job) -> Rows:
+    """A row for each clip and request, plain, steered and steered robustly; see evaluation.steering."""
+    others = companions_of(job.predictor)
+
+    def make(case: Case) -> Rows:
+        weights, off = job.explain_case(case), job.preset.lime.off
+        told = steering.SteeredClip(job.predictor, others, case.y, case.components, weights, off, job.preset.steering)
+        return told.rows()
+
+    given = [case for case in job.cases if not case.name.startswith(RENDERED)]
+    rendered = rendered_cases(job.preset.steering.n_rendered, job.corpus, device=job.predictor.device)
+    return job.over("steering", [*given, *rendered], make)
+
+
 EXPERIMENTS: dict[str, Callable[[Job], Rows]] = {
     "stability": stability_of_masks,
     "inputs": stability_of_inputs,
@@ -413,4 +428,5 @@ EXPERIMENTS: dict[str, Callable[[Job], Rows]] = {
     "methods": methods_compared,
     "kinds": kinds_compared,
     "sweep": responses_to_gains,
+    "steering": steering_met,
 }

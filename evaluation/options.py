@@ -14,6 +14,7 @@ EXPERIMENTS = (
     "methods",
     "kinds",
     "sweep",
+    "steering",
 )
 PRESETS = ("quick", "paper")
 

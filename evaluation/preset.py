@@ -6,6 +6,7 @@ from emomod.attribution.lime import LimeSettings
 from emomod.checks import check_choice, check_count
 from evaluation.confounder import ConfounderSettings
 from evaluation.methods import GridSettings
+from evaluation.steering import SteeringSettings
 from evaluation.sweep import SweepSettings
 
 
@@ -24,6 +25,7 @@ class Preset:
     sweep: SweepSettings
     confounder: ConfounderSettings
     grid: GridSettings = field(default_factory=GridSettings)
+    steering: SteeringSettings = field(default_factory=SteeringSettings)
     designs: tuple[str, ...] = ("iid", "paired", "hadamard")
     offs: tuple[str, ...] = ("silence", "-12dB", "-6dB")
     lime: LimeSettings = field(default_factory=LimeSettings)  # of all other explanations
@@ -49,6 +51,7 @@ PRESETS = {
         n_pairs=2,
         n_sanity=1,
         sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
+        steering=SteeringSettings(n_rendered=2, robust=()),
         offs=("silence", "-6dB"),
         confounder=ConfounderSettings(n_training=160, n_bad=12),
         grid=GridSettings(n_clips=1, n_carriers=1, n_bad=4),

@@ -245,8 +245,45 @@ def _kinds(summary: Mapping[str, Any]) -> list[Section]:
     return [Section("Which finds what is known to matter?", text, header, rows, "kinds")]
 
 
+def _steering(summary: Mapping[str, Any]) -> list[Section]:
+    found = summary["steering"]
+    places = sorted({place for each in found.values() for place in each["transfer"]})
+    rows = tuple(
+        (
+            kind,
+            f"{each['n_requests']}" + ("" if each["n_feasible"] is None else f", {each['n_feasible']}"),
+            told(each["met_rate"]),
+            told(each["moves_most"]),
+            told(each["size_db"]),
+            told(each["spectral_distance_db"]),
+            told(each["random_share"]),
+            told(each["equaliser_share"]),
+            *(
+                f"{told(each['transfer'][place]['right'])}; {told(each['transfer'][place]['size'])}"
+                if place in each["transfer"]
+                else "–"
+                for place in places
+            ),
+        )
+        for kind, each in found.items()
+    )
+    text = (
+        "A score was asked to move by .1, up or down, and the written version was scored. Met: within .02 of what was "
+        "asked, held scores within .03, of the requests that are feasible at all. Moves most: no other score moved "
+        "farther, in its own standard deviations over the clips. Plain: the components that an explanation names, "
+        "turned by 6 dB. Random and equaliser: the share of the asked shift that random changes as large, and a "
+        "parametric equaliser that was asked the same, reach. Another model: the share of versions that it hears move "
+        "the right way; and how much of the shift. Robust: the search listens to other models too (all but the last) "
+        "and to the sound cut elsewhere."
+    )
+    header = ("request", "n, feasible", "met", "moves most", "gain (dB)", "distance (dB)", "random", "equaliser")
+    others = tuple(f"model {int(place) + 1}: right; size" for place in places)
+    return [Section("Is a steered clip heard as asked?", text, (*header, *others), rows)]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Mapping[str, Any]], list[Section]]]] = {
     "sweep": ("responses", _sweep),
+    "steering": ("steering", _steering),
     "truth": ("truth_auc", _truth),
     "confounder": ("confounder_rate", _confounder),
     "fidelity": ("neighbourhood_r2", _fidelity),

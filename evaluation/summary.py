@@ -7,7 +7,7 @@ import numpy as np
 
 from emomod.bootstrap import draw_groups, estimate, wilson_interval
 from emomod.errors import InputError
-from evaluation import responses
+from evaluation import responses, steering
 from evaluation.store import Rows
 from evaluation.truth import METRICS
 
@@ -227,6 +227,33 @@ def _selectivity(found: Sequence[responses.Response], songs: Mapping[str, str]) 
     return table
 
 
+def _steering(rows: Rows) -> dict[str, Any]:
+    """By kind of request, plain and robust: what evaluation.steering defines; ``transfer`` by model."""
+    found: dict[str, Any] = {}
+    for (kind, robust), mine in _by(steering.with_order(rows), "kind", "robust").items():
+        feasible = [row for row in mine if row["feasible"]]
+        figures = {
+            "n_requests": len(mine),
+            "n_feasible": len(feasible) if kind != steering.PLAIN else None,
+            "met_rate": mean_with_interval(feasible, "met"),
+            "moves_most": mean_with_interval(mine, "moves_most"),
+            "moves_most_of_met": mean_with_interval([row for row in mine if row["met"]], "moves_most"),
+        }
+        columns = ("reached_share", "held_miss", "size_db", "spectral_distance_db", "random_share", "equaliser_share")
+        shares = [{**row, "reached_share": row["reached"] / row["wanted"]} for row in mine]
+        figures |= {column: mean_with_interval(shares, column) for column in columns}
+        places = [key.removeprefix("transfer_") for key in mine[0] if key.startswith("transfer_")]
+        figures["transfer"] = {
+            place: {
+                column: mean_with_interval(steering.transferred(mine, int(place)), column)
+                for column in ("right", "size")
+            }
+            for place in places
+        }
+        found[f"{kind}, robust" if robust else kind] = figures
+    return {"steering": found}
+
+
 def _inputs(rows: Rows) -> dict[str, Any]:
     groups = _by(rows, "change")
     columns = {"inputs_jaccard": "jaccard_top", "inputs_relative_error": "relative_error"}
@@ -247,6 +274,7 @@ SUMMARIES: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "methods": _methods,
     "kinds": _kinds,
     "sweep": _sweep,
+    "steering": _steering,
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -50,15 +51,21 @@ class _Scene:
 def _scene(result: RunResult) -> _Scene:
     explanation, changed = result.explanation, result.modification
     seconds = changed.waveforms["original"].size / SAMPLE_RATE
-    frames = reach_end(explanation.where.shape[1], seconds)
     return _Scene(
         seconds,
-        result.log_spectrogram.cpu().numpy()[:, frames],
-        explanation.where.at_frames(frames),
+        *to_the_end(result.log_spectrogram, explanation.where, seconds=seconds),
         explanation.weights.weights[explanation.weights.index(changed.target)],
         changed.selection.positive,
         changed.selection.negative,
     )
+
+
+def to_the_end(
+    log_spectrogram: torch.Tensor, where: ComponentMap, *, seconds: float
+) -> tuple[NDArray[np.float32], ComponentMap]:
+    """A log spectrogram [n_bands, n_frames] and the map of its components, both up to the end of a clip of ``seconds``."""
+    frames = reach_end(where.shape[1], seconds)
+    return log_spectrogram.cpu().numpy()[:, frames], where.at_frames(frames)
 
 
 def draw_all(result: RunResult) -> dict[str, Figure]:
@@ -119,28 +126,48 @@ def write_figures(figures: dict[str, Figure], folder: Path) -> dict[str, str]:
 
 
 def strip(result: RunResult) -> dict[str, object]:
-    """Return the bare pictures over which the page's player moves, with their places and those of the labels.
+    """Return what the player of a run moves over."""
+    scene, target = _scene(result), spoken(result.modification.target)
+    return player_strip(
+        scene.log_spectrogram,
+        scene.where,
+        scene.weights,
+        sides=(scene.positive, scene.negative),
+        seconds=scene.seconds,
+        alt=f"Spectrogram; parts for {target} in orange, parts against it in blue",
+    )
 
-    Places are percent of a width that stands for the clip, from 0 to "seconds"; the pictures reach a little further.
+
+def player_strip(
+    log_spectrogram: NDArray[np.float32],
+    where: ComponentMap,
+    values: NDArray[np.float64],
+    *,
+    sides: tuple[NDArray[np.intp], NDArray[np.intp]],
+    seconds: float,
+    alt: str,
+) -> dict[str, object]:
+    """Return the bare pictures over which a page's player moves, with their places and those of the labels.
+
+    Of the components with values [K], one of the ``sides`` is orange, the other blue. Places are percent of a width
+    that stands for the clip, from 0 to "seconds"; the pictures, which are those of ``to_the_end``, reach a little further.
     """
-    scene = _scene(result)
-    n_bands, n_frames = scene.log_spectrogram.shape
+    n_bands, n_frames = log_spectrogram.shape
     start, end = time_span(n_frames)
-    sides = (("positive", scene.positive, ORANGE), ("negative", scene.negative, BLUE))
     layers = {
-        side: png_uri(pixels_png(component_pixels(scene.where, scene.weights, chosen=chosen, colour=colour)))
-        for side, chosen, colour in sides
+        side: png_uri(pixels_png(component_pixels(where, values, chosen=chosen, colour=colour)))
+        for side, chosen, colour in zip(("positive", "negative"), sides, (ORANGE, BLUE), strict=True)
     }
     rows = {hz_label(hz): (float(rows_of(hz)) + 0.5) / n_bands for hz in TICKS_HZ if hz != TICKS_HZ[0]}
     return {
-        "spectrogram": png_uri(pixels_png(spectrogram_pixels(scene.log_spectrogram))),
+        "spectrogram": png_uri(pixels_png(spectrogram_pixels(log_spectrogram))),
         "layers": layers,
-        "seconds": scene.seconds,
-        "left": round(100 * start / scene.seconds, 3),
-        "width": round(100 * (end - start) / scene.seconds, 3),
+        "seconds": seconds,
+        "left": round(100 * start / seconds, 3),
+        "width": round(100 * (end - start) / seconds, 3),
         "frequencies": {label: round(100 * height, 2) for label, height in rows.items()},
-        "ticks": {f"{time:g}": round(100 * time / scene.seconds, 2) for time in _ticks(scene.seconds)},
-        "alt": f"Spectrogram; parts for {spoken(result.modification.target)} in orange, parts against it in blue",
+        "ticks": {f"{time:g}": round(100 * time / seconds, 2) for time in _ticks(seconds)},
+        "alt": alt,
     }
 
 
