@@ -12,7 +12,7 @@ READY := .venv/ready
 EXTRAS := dev,train,separation
 DEMO := demo-out
 PROOFS := .proofs
-TOOLS := jspsych label_studio psychopy
+TOOLS := jspsych label_studio psychopy visqol
 ONE_THREAD_EACH := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 OMP_NUM_THREADS=1
 
 .PHONY: setup demo test proofs check format bench results constraints clean
@@ -27,8 +27,8 @@ demo: $(READY)
 test: $(READY)
 	$(ONE_THREAD_EACH) $(BIN)/python -m pytest -n 2
 
-# Other tools' own code, against which the exports for them are tested: 160 MB; it needs npm. tests/proofs has the versions,
-# written by hand; what a tool has in common with .venv it takes from there.
+# Other tools' own code, against which the exports for them are tested, and the optional ViSQOL: 160 MB; it needs npm and
+# g++. tests/proofs has the versions, written by hand; what a tool has in common with .venv it takes from there.
 proofs: $(TOOLS:%=$(PROOFS)/%/ready)
 
 $(PROOFS)/jspsych/ready: tests/proofs/package.json tests/proofs/package-lock.json
@@ -40,7 +40,7 @@ $(PROOFS)/jspsych/ready: tests/proofs/package.json tests/proofs/package-lock.jso
 
 $(PROOFS)/%/ready: tests/proofs/%.txt $(READY)
 	rm -rf $(@D)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target $(@D) -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
 	@touch $@
 
 check: $(READY)

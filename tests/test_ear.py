@@ -143,8 +143,8 @@ def test_transient_smear_against_theory_a_steady_tone_has_no_attacks():
     assert (cost.n_attacks, cost.transient_smear_db) == (0, 0.0)
 
 
-def test_mos_lqo_against_theory_more_gain_is_worse():
-    pytest.importorskip("visqol")
+def test_mos_lqo_against_theory_more_gain_is_worse(tool_folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(tool_folder("visqol")))
     components = grid_components(2.0)
     factors = np.where(np.arange(components.n_components) % 2 == 0, 1.0, 0.0)
     original = components.render(np.ones(components.n_components))
