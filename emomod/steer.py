@@ -23,6 +23,7 @@ from emomod.errors import InputError
 from emomod.labels import spoken
 from emomod.loudness import loudness
 from emomod.model.predictor import ScoringModel, load_predictor, score_waveforms
+from emomod.model.spread import spread_of
 from emomod.modification import CEILING
 from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.pipeline import ExplainedClip, RunSettings, explain_clip, model_record
@@ -48,7 +49,6 @@ MP3 = "mp3 at 128 kbit/s"
 STEP = "step_"
 HALF_HOP = 352  # samples that a robust search hears the sound later: frames lie between those of the file
 ALIKE = 0.005  # difference of scores that is none
-USUAL_SPREAD = 0.15  # of a score over clips, where the model's card does not say
 
 Array = NDArray[np.float64]
 
@@ -198,12 +198,6 @@ def problem_of(
     return Problem(hearing, parts, slopes, hearing.scores(np.zeros((1, components.n_components)))[:, 0])
 
 
-def spread_of(model: ScoringModel) -> Array:
-    """How far each score [n_names] varies from clip to clip, a standard deviation, by the model's card."""
-    known = model.card.get("spread", {})
-    return np.array([float(known.get(name, USUAL_SPREAD)) for name in model.names])
-
-
 def _check_met(job: _Job, problem: Problem, objective: Objective, found: Found) -> None:
     """InputError with the most that there is where ``found`` is not what was asked."""
     shifts = found.shifts[0]
@@ -219,6 +213,14 @@ def _check_met(job: _Job, problem: Problem, objective: Objective, found: Found) 
         f"{asked} cannot be had within {job.request.max_gain_db:g} dB{_budget(job.request)}{held}; the most there is: "
         f"{', '.join(had)}"
     )
+
+
+def _check_file(job: _Job, objective: Objective, shift: Array) -> None:
+    """InputError where rounding to the file's bits has undone what was found."""
+    missed = np.abs(objective.misses(shift)) > np.where(objective.held, HELD_WITHIN, WITHIN)
+    if missed.any() and not job.request.nearest:
+        names = ", ".join(spoken(name) for name, miss in zip(job.predictor.names, missed, strict=True) if miss)
+        raise InputError(f"bits: the clip is so soft that {job.settings.bits} bits lose the shift of {names}")
 
 
 def _budget(request: Request) -> str:
@@ -242,6 +244,7 @@ def _written(
         before, after = (
             score_file(predictor, folder / f"{name}.wav", seconds=seconds) for name in ("original", "steered")
         )
+        _check_file(job, objective, after - before)
         heard = [quantise(waveforms[name], bits=job.settings.bits) for name in ("original", "steered")]
         lasting = lasting_shifts(predictor, *heard, ways=_ways())
         others = [(str(each.card["name"]), each, each in job.used) for each in job.companions]

@@ -34,7 +34,8 @@ from emomod.ear import ear_cost
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import ScoringModel, score_waveforms
-from emomod.steer import HALF_HOP, equally_loud, problem_of, spread_of
+from emomod.model.spread import spread_of
+from emomod.steer import HALF_HOP, equally_loud, problem_of
 from emomod.steering.controls import controls_of
 from emomod.steering.hearing import Listener
 from emomod.steering.objective import Objective, objective_of

@@ -1,6 +1,7 @@
 """From a configuration and folders of clips to a checkpoint whose card says what happened."""
 
 import argparse
+import json
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.checkpoint import load_checkpoint
 from emomod.model.mid_to_emotion import published_layer
 from emomod.training import sources as sources_module
+from emomod.training import spread
 from emomod.training.config import TrainingConfig, read_config, shipped_configs
 from emomod.training.release import train
 from emomod.training.settings import TrainingSettings
@@ -105,6 +107,12 @@ def test_training_ends_in_a_checkpoint_that_loads(folder, tmp_path, capsys):
     assert (card["n_train"], card["n_test"], card["window_seconds"]) == (20, 2, 2.0)
     assert str(folder) not in str(card)  # no paths of this machine
     assert capsys.readouterr().out == ""
+    spread.main([str(out), "--corpus", str(folder)])
+    again = json.loads(capsys.readouterr().out)
+    assert (again["sha256"], again["n_clips"]) == (loaded.sha256, 2)
+    assert_allclose(list(again["spread"].values()), list(card["spread"].values()), atol=2e-3)  # half precision
+    assert list(again["spread"]) == list(loaded.network.names)
+    assert min(card["spread"].values()) > 0.0
 
 
 def test_a_one_level_checkpoint_says_so(folder, tmp_path):

@@ -152,7 +152,7 @@ def test_a_table_uses_the_splits_of_its_protocol(clips, tmp_path, monkeypatch, p
 
     def fit(clips, settings, *, split, **options):
         used.append((split.train.tolist(), split.validation.tolist(), split.test.tolist()))
-        return Fit(network, 1, r, r, split, 1.0)
+        return Fit(network, 1, r, r, r, split, 1.0)
 
     network, r = new_network(replace(TINY, variant="a2mid2e-joint"), clips.labels), np.full(15, 0.5)
     monkeypatch.setattr(module, "fit_network", fit)

@@ -39,7 +39,11 @@ def add(commands: Any) -> None:
 def add_design_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``emomod study design``; what is left out has the plan's default."""
     parser.add_argument(
-        "clips", nargs="+", type=clip_path, metavar="CLIP", help='sound files; "demo" is the bundled one'
+        "clips",
+        nargs="+",
+        type=clip_path,
+        metavar="CLIP",
+        help='sound files ("demo" is the bundled one), or folders of emomod steer --steps',
     )
     parser.add_argument(
         "--target",

@@ -42,6 +42,7 @@ class Fit:
     best_round: int
     validation_r: NDArray[np.float64]  # [n_names] of the network's scores; NaN where no labels are known
     test_r: NDArray[np.float64]  # [n_names]
+    spread: NDArray[np.float64]  # [n_names], standard deviation of the network's scores over the clips of the test
     split: Split
     seconds: float  # that the training steps took
 
@@ -82,8 +83,9 @@ def fit_network(
     while run.round < settings.rounds and run.round - run.best_round < settings.patience:
         log(run.train_round())
     network = run.best_network()
-    test_r = run.correlations(network, split.test, autocast=False)
-    return Fit(network.cpu(), run.best_round, run.best_r, test_r, split, run.seconds)
+    predicted = run.predicted(network, split.test, autocast=False)
+    test_r, spread = heard_r(predicted, run.labels[split.test]), predicted.std(axis=0, ddof=1, dtype=np.float64)
+    return Fit(network.cpu(), run.best_round, run.best_r, test_r, spread, split, run.seconds)
 
 
 class _Run:
@@ -173,9 +175,12 @@ class _Run:
 
     def correlations(self, network: EmotionNetwork, chosen: NDArray[np.intp], *, autocast: bool) -> NDArray[np.float64]:
         """Pearson r [n_names] on the ``chosen`` clips, at their middle windows; 0 for a score that does not vary."""
+        return heard_r(self.predicted(network, chosen, autocast=autocast), self.labels[chosen])
+
+    def predicted(self, network: EmotionNetwork, chosen: NDArray[np.intp], *, autocast: bool) -> NDArray[np.float32]:
+        """Scores [n, n_names] of the ``chosen`` clips, at their middle windows."""
         spectrograms = [self.clips.spectrograms[index] for index in chosen]
-        predicted = predict_scores(network, spectrograms, n_frames=self.settings.n_frames, autocast=autocast)
-        return heard_r(predicted, self.labels[chosen])
+        return predict_scores(network, spectrograms, n_frames=self.settings.n_frames, autocast=autocast)
 
     def _pass(self) -> float:
         """Train one round; return the mean loss."""

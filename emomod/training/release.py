@@ -95,6 +95,7 @@ def card_of(config: TrainingConfig, sources: Sequence[Source], *, fit: Fit, out:
         "n_train": len(fit.split.train),
         "n_test": len(fit.split.test),
         "figures": _figures(settings, fit),
+        "spread": _by_name(fit.network.names, fit.spread),
         "limitations": _limitations(settings, sources),
         "seed": settings.seed,
         "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": sys.version.split()[0]},
