@@ -95,7 +95,7 @@ def card_of(config: TrainingConfig, sources: Sequence[Source], *, fit: Fit, out:
         "n_train": len(fit.split.train),
         "n_test": len(fit.split.test),
         "figures": _figures(settings, fit),
-        "spread": _by_name(fit.network.names, fit.spread),
+        "spread": spread_by_name(fit.network.names, fit.spread),
         "limitations": _limitations(settings, sources),
         "seed": settings.seed,
         "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": sys.version.split()[0]},
@@ -143,6 +143,11 @@ def _figures(settings: TrainingSettings, fit: Fit) -> dict[str, Any]:
     if fit.network.two_level:
         figures["emotion_test_r"] = _only(test_r, EMOTION_NAMES)
     return figures
+
+
+def spread_by_name(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
+    """Spreads with three digits."""
+    return {name: float(f"{value:.3g}") for name, value in zip(names, values, strict=True)}
 
 
 def _by_name(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:

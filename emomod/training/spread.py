@@ -16,6 +16,7 @@ from emomod.datasets.splits import splits_of
 from emomod.model.checkpoint import load_checkpoint
 from emomod.output import to_json
 from emomod.spectrogram import n_frames_of
+from emomod.training.release import spread_by_name
 from emomod.training.scoring import predict_scores
 from emomod.training.sources import joined, load_sources
 
@@ -31,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     test = splits_of(training["split"], clips.groups, seed=training["seed"])[0].test
     n_frames = n_frames_of(round(checkpoint.card["window_seconds"] * SAMPLE_RATE))
     scores = predict_scores(checkpoint.network, [clips.spectrograms[index] for index in test], n_frames=n_frames)
-    spread = scores.std(axis=0, ddof=1, dtype=np.float64).round(3).tolist()
+    spread = spread_by_name(checkpoint.network.names, scores.std(axis=0, ddof=1, dtype=np.float64))
     command = shlex.join(["python", "-m", "emomod.training.spread", *(argv or sys.argv[1:])])
     told = {"sha256": checkpoint.sha256, "n_clips": len(test), "command": command}
-    sys.stdout.write(to_json(told | {"spread": dict(zip(checkpoint.network.names, spread, strict=True))}) + "\n")
+    sys.stdout.write(to_json(told | {"spread": spread}) + "\n")
 
 
 if __name__ == "__main__":
