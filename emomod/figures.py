@@ -296,7 +296,7 @@ def draw_weight_maps(
     for axes, title, row in zip(panels, titles, weights, strict=False):
         _show(axes, ScalarMappable(scale, DIVERGING).to_rgba(where.spread(row)[::-1], bytes=True), *where.shape)
         _time_frequency_axes(axes, *where.shape)
-        axes.set_title(title, fontsize=7.5, loc="left")
+        axes.set_title(title, fontsize=7.5 if n_columns > 2 else 10, loc="left")
         axes.tick_params(labelsize=7)
         axes.label_outer()
         axes.set_yticks(rows_of([100, 1000, 5000]), ["100", "1k", "5k"])
@@ -316,10 +316,11 @@ def draw_parts(
     name: str,
     seconds: float,
     label: str = "weight",
+    title: str = "Weight of each part on {}, moment by moment",
 ) -> Figure:
     """Draw the weights [K] on a score as one row for each part that sounds, over time; those of one moment add up.
 
-    ``label`` says what the weights are.
+    ``label`` says what the weights are, ``title`` of what: {} is the score.
     """
     parts = list(dict.fromkeys(location.part for location in locations))
     n_columns = math.ceil(seconds / FRAME_SECONDS)
@@ -336,7 +337,7 @@ def draw_parts(
     axes.imshow(cells, cmap=DIVERGING, norm=scale, extent=extent, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(parts)), parts)
     axes.set_xlabel("time (s)")
-    axes.set_title(f"{label.capitalize()} of each part on {spoken(name)}, moment by moment", loc="left")
+    axes.set_title(title.format(spoken(name)), loc="left")
     figure.colorbar(ScalarMappable(scale, DIVERGING), ax=axes, aspect=12, pad=0.015, label=label)
     return figure
 

@@ -4,13 +4,13 @@ stimuli/TOKEN.wav     every version under an opaque name
 private/study.yaml    the plan
 private/key.csv       every token: item, condition, hash, levels, the model's scores, and its shifts from the original
 private/lists.csv     every trial of every list
-private/study.json    model, versions of the software, settings, hash of the plan
+private/study.json    model, versions of the software, settings, hashes of the plan and of given versions
 """
 
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from emomod.provenance import package_versions
 from emomod.stages import Stages
 from listening_study.conditions import ORIGINAL
 from listening_study.plan import StudyPlan, read_plan, write_plan
+from listening_study.series import read_series
 from listening_study.stimuli import Stimulus, make_stimuli
 from listening_study.trials import Trial, draw_lists
 
@@ -98,15 +99,25 @@ def make_study(
         how: dict[str, Any] = {"components": components, "method": method or LimeSettings()}
         made = make_stimuli(plan, folder / STIMULI, predictor=predictor, stages=stages, **how)
         resolved = tuple(replace(item, clip=str(Path(item.clip).resolve())) for item in plan.items)
+        making = {"components": text_of(components), "method": method_record(how["method"])}
         record: dict[str, Any] = {
-            "components": text_of(components),
-            "method": method_record(how["method"]),
+            **({"given": given_hashes(plan)} if plan.items[0].steered else making),
             "model": model_record(predictor),
             "versions": package_versions(),
         }
         study = Study(Path(out), replace(plan, items=resolved), lists, _by_token(made), predictor.names, record)
         record |= write_private(folder / PRIVATE, study)
     return study
+
+
+def given_hashes(plan: StudyPlan) -> dict[str, dict[str, str]]:
+    """SHA-256 of the files that the versions of each item were given by, by condition."""
+    found = {}
+    for item in plan.items:
+        series = read_series(item.clip)
+        names = (ORIGINAL, *(condition.name for condition in plan.conditions))
+        found[item.name] = dict(zip(names, map(file_sha256, (series.original, *series.steps)), strict=True))
+    return found
 
 
 def _by_token(stimuli: Iterable[Stimulus]) -> dict[str, Stimulus]:
@@ -135,7 +146,12 @@ def key_rows(study: Study) -> list[dict[str, Any]]:
 
 
 KEY_FIELDS = ("token", "item", "condition", "sha256", "n_changed", "static_gain_db", "lufs", "true_peak_db")
-NUMBERS = {"n_changed": int, "static_gain_db": float, "lufs": float, "true_peak_db": float}
+NUMBERS: dict[str, Callable[[str], Any]] = {
+    "n_changed": lambda told: int(told) if told else None,
+    "static_gain_db": float,
+    "lufs": float,
+    "true_peak_db": float,
+}
 
 
 def list_rows(study: Study) -> list[dict[str, Any]]:

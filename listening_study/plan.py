@@ -1,6 +1,7 @@
 """The plan of a study: one readable YAML file from which everything else follows.
 
 The file is flat, with fields of StudyPlan; what it leaves out has its default. Paths of clips are relative to the file.
+Items are clips, of which the study makes versions, or all are folders of versions that were steered before (series).
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,14 @@ from emomod.component_weights import parse_rule
 from emomod.errors import InputError
 from emomod.output import whole_file
 from emomod.yaml_import import import_yaml
-from listening_study.conditions import Condition
+from listening_study.conditions import Condition, Step
 from listening_study.questions import question_about
+from listening_study.series import read_series
 
 TRIAL_TYPES = ("pair", "ccr", "sliders", "scale", "abx")
 ASKED = ("own", "all")
 PAIRED = ("pair", "ccr")  # trial types in which a version stands beside the original
+OF_MADE = ("gains_db", "versions", "rule")  # fields that say how a study makes versions
 HEADER = """# A listening study, made by `emomod study design`. Edit it, then: emomod study stimuli THIS_FILE --out DIR
 # docs/listening_studies.md says what every field means.
 """
@@ -29,16 +32,28 @@ class Item:
     """A clip that is heard in several versions."""
 
     name: str
-    clip: str  # path
+    clip: str  # path; of a series its folder
     start: float = 0.0  # s, where the window begins
     song: str = ""  # clips of one song are kept apart; by default the item's name
+    steered: str = ""  # of a series: what was asked for, such as articulation=+0.2
+    steps: int = 0  # of a series: how many versions it has
 
     def __post_init__(self) -> None:
         if not self.name or not self.clip:
             raise InputError(f"items must have a name and a clip, got {self.name!r} and {self.clip!r}")
         check_number("start", self.start, low=0.0)
+        check_count("steps", self.steps, low=1 if self.steered else 0)
+        if self.steps and not self.steered:
+            raise InputError(f"steps belong to a series, which says what was steered, got {self.steps} without")
         if not self.song:
             object.__setattr__(self, "song", self.name)
+
+    @property
+    def told(self) -> str:
+        """What it is, for messages."""
+        if not self.steered:
+            return f"{self.name} is a clip"
+        return f"{self.name} was steered {self.steered} in {self.steps} step{'' if self.steps == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -75,18 +90,41 @@ class StudyPlan:
         for name, low in {"lists": 1, "distance": 0, "practice": 0, "repeats": 0, "catch": 0, "seed": 0}.items():
             check_count(name, getattr(self, name), low=low)
         parse_rule(self.rule)
+        self._check_series()
         for target in self.targets:
             self.conditions_of(target)
             question_about(target, language=self.language)
-        n = len(self.gains_db) * len(self.versions)
+        n = len(self.conditions_of(self.targets[0]))
         if self.conditions_per_item is not None and check_count("conditions_per_item", self.conditions_per_item) > n:
             raise InputError(
                 f"conditions_per_item must be at most the {n} that a target has, got {self.conditions_per_item}"
             )
 
-    def conditions_of(self, target: str) -> tuple[Condition, ...]:
-        """The conditions of a target."""
+    def _check_series(self) -> None:
+        """All items must be clips, or series that differ in the clip alone."""
+        first = self.items[0]
+        for item in self.items:
+            if (item.steered, item.steps) != (first.steered, first.steps):
+                raise InputError(f"items must all be clips, or all be steered alike, got {first.told}; {item.told}")
+        if not first.steered:
+            return
+        target = str(first.steered).partition("=")[0]
+        if self.targets != (target,):
+            raise InputError(
+                f"targets must be what was steered, {target} alone, got {', '.join(map(str, self.targets))}"
+            )
+        for field in fields(self):
+            if field.name in OF_MADE and getattr(self, field.name) != field.default:
+                raise InputError(f"{field.name} must be left out where items were steered before: {first.told}")
+
+    def made_of(self, target: str) -> tuple[Condition, ...]:
+        """The conditions of a target that the study makes of clips."""
         return tuple(Condition(target, version, gain) for gain in self.gains_db for version in self.versions)
+
+    def conditions_of(self, target: str) -> tuple[Condition | Step, ...]:
+        """The conditions of a target."""
+        n_steps = self.items[0].steps
+        return tuple(Step(target, step, n_steps) for step in range(1, n_steps + 1)) or self.made_of(target)
 
     @property
     def has_catch_trials(self) -> bool:
@@ -94,11 +132,11 @@ class StudyPlan:
         return bool(self.catch) and self.trial_type in PAIRED
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Condition | Step, ...]:
         """The conditions of all targets."""
         return tuple(condition for target in self.targets for condition in self.conditions_of(target))
 
-    def asked_about(self, attribute: str) -> tuple[Condition, ...]:
+    def asked_about(self, attribute: str) -> tuple[Condition | Step, ...]:
         """The conditions that the pass about ``attribute`` has."""
         return self.conditions if self.asked == "all" else self.conditions_of(attribute)
 
@@ -143,7 +181,8 @@ def _parsed(found: dict[Any, Any], *, folder: Path) -> StudyPlan:
 
 def _item(place: int, found: Any, folder: Path) -> Item:
     if not isinstance(found, dict) or set(found) - {field.name for field in fields(Item)}:
-        raise InputError(f"items: number {place} must have name, clip, start, song and nothing else, got {found!r}")
+        known = ", ".join(field.name for field in fields(Item))
+        raise InputError(f"items: number {place} must have {known} and nothing else, got {found!r}")
     try:
         item = Item(**{"name": "", "clip": "", **found})
     except (InputError, TypeError) as error:
@@ -154,12 +193,22 @@ def _item(place: int, found: Any, folder: Path) -> Item:
 def write_plan(path: str | Path, plan: StudyPlan) -> Path:
     """Write a plan that ``read_plan`` gives back; clips below the file's folder are told relative to it."""
     target, yaml = Path(path), import_yaml(extra="study")
-    told: dict[str, Any] = {name: _plain(value) for name, value in asdict(plan).items()}
-    told["items"] = [{**asdict(item), "clip": _relative(item.clip, target.parent)} for item in plan.items]
+    told = told_of(plan)
+    for item in told["items"]:
+        item["clip"] = _relative(item["clip"], target.parent)
     with whole_file(target) as partial:
         text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
         partial.write_text(HEADER + text, encoding="utf-8")
     return target
+
+
+def told_of(plan: StudyPlan) -> dict[str, Any]:
+    """The fields of a plan for YAML or JSON, without those that do not apply to its items."""
+    told: dict[str, Any] = {name: _plain(value) for name, value in asdict(plan).items()}
+    is_series = bool(plan.items[0].steered)
+    for item in [] if is_series else told["items"]:
+        del item["steered"], item["steps"]
+    return {name: value for name, value in told.items() if not (is_series and name in OF_MADE)}
 
 
 def _relative(clip: str, folder: Path) -> str:
@@ -172,9 +221,20 @@ def _plain(value: Any) -> Any:
 
 
 def items_of(clips: Sequence[str | Path]) -> tuple[Item, ...]:
-    """An item for each clip, named after its file; files of one name by their folder, too."""
-    names = [Path(clip).stem for clip in clips]
+    """An item for each clip or folder of a series, named after it; those of one name by their folder, too.
+
+    InputError where a folder holds no series.
+    """
+    names = [Path(clip).name if Path(clip).is_dir() else Path(clip).stem for clip in clips]
     return tuple(
-        Item(name if names.count(name) == 1 else f"{Path(clip).parent.name}_{name}", str(clip))
+        Item(name if names.count(name) == 1 else f"{Path(clip).parent.name}_{name}", str(clip), **_steered(clip))
         for name, clip in zip(names, clips, strict=True)
     )
+
+
+def _steered(clip: str | Path) -> dict[str, Any]:
+    """The fields of an item that only a series has."""
+    if not Path(clip).is_dir():
+        return {}
+    series = read_series(clip)
+    return {"steered": series.steered, "steps": len(series.steps)}

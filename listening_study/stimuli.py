@@ -4,10 +4,12 @@ All versions of an item are brought to one loudness (ITU-R BS.1770) by one stati
 until none exceeds the true peak; nothing is limited. They have equal length and fades, and are dithered to 16 bit. What
 was written is read back and measured: the gate fails closed, before anything is delivered, and names the version. The
 model's prediction is that of the delivered file.
+
+Versions are made of a clip by its explanation, or given by a series that was steered before; the rest is the same.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from emomod.stages import Stages
 from listening_study.conditions import ORIGINAL, SOFTER, SOFTER_DB, Condition
 from listening_study.levels import BITS, dithered, faded, true_peak_db
 from listening_study.plan import Item, StudyPlan
+from listening_study.series import read_series
 
 LUFS = -23.0  # of every item whose peaks allow it (EBU R 128)
 MAX_TRUE_PEAK_DB = -1.0
@@ -39,6 +42,15 @@ TOLERANCE_S = 0.01  # by which clips may differ in length: files end at frames, 
 MAX_MATCHING_DB = 20.0  # by which a version may be softer than the original; more would bring up noise
 LEAST_LUFS = -60.0  # below which a version counts as silent
 Wave = NDArray[np.float64]
+Gains = NDArray[np.float64]  # [K]
+
+
+@dataclass(frozen=True, eq=False)
+class _Version:
+    """A version before it is levelled."""
+
+    y: NDArray[np.float32]  # [n_samples]
+    n_changed: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +61,7 @@ class Stimulus:
     item: str
     condition: str
     sha256: str  # of the file
-    n_changed: int  # components whose gain was changed
+    n_changed: int | None  # components whose gain was changed; None of given versions
     static_gain_db: float  # of the whole version, for loudness and peaks
     lufs: float  # as delivered
     true_peak_db: float  # dBTP, as delivered
@@ -74,24 +86,34 @@ def make_stimuli(
     """Write every version of every item as ``folder``/TOKEN.wav; InputError names the version that fails the gate."""
     stages = stages or Stages()
 
-    def explained(clip: Clip) -> tuple[Components, ComponentWeights]:
+    def versions_of(item: Item, clip: Clip, number: int) -> dict[str, _Version]:
+        if item.steered:
+            return _given(plan, item, clip)
         made = cut(sound_of(clip.y, start=clip.start), components, device=predictor.device)
-        return made, explain_with(predictor, made, settings=method or LimeSettings(), progress=stages.progress)
+        weights = explain_with(predictor, made, settings=method or LimeSettings(), progress=stages.progress)
+        return _rendered(made, dict(_gains(plan, weights, made, number)))
 
     found: list[Stimulus] = []
     clips = equally_long(read_clips(plan.items, seconds=predictor.window_seconds))
     for number, (item, clip) in enumerate(zip(plan.items, clips, strict=True)):
         with _naming(item):
-            found += _versions_of(plan, item, clip, number, folder, predictor, explained, stages)
+            with stages.stage(f"{'reading' if item.steered else 'explaining'} {item.name}"):
+                versions = versions_of(item, clip, number)
+            with stages.stage(f"writing the versions of {item.name}"):
+                found += _written(plan, item, number, versions, folder, predictor)
     return found
 
 
 def read_clips(items: Sequence[Item], *, seconds: float) -> list[Clip]:
-    """The stretch of ``seconds`` of every item; InputError names the item whose file is missing, broken or silent."""
+    """The stretch of ``seconds`` of every item; InputError names the item whose file is missing, broken or silent.
+
+    Of a series it is that of the original.
+    """
     clips: list[Clip] = []
     for item in items:
         with _naming(item):
-            clips.append(read_clip(item.clip, start=item.start, seconds=seconds))
+            path = read_series(item.clip).original if item.steered else item.clip
+            clips.append(read_clip(path, start=item.start, seconds=seconds))
     return clips
 
 
@@ -112,36 +134,51 @@ def _naming(item: Item) -> Iterator[None]:
         raise InputError(f"item {item.name}: {error}") from None
 
 
-def _versions_of(
-    plan: StudyPlan,
-    item: Item,
-    clip: Clip,
-    number: int,
-    folder: Path,
-    predictor: ScoringModel,
-    explained: Callable[[Clip], tuple[Components, ComponentWeights]],
-    stages: Stages,
+def _given(plan: StudyPlan, item: Item, clip: Clip) -> dict[str, _Version]:
+    """The versions of a series by condition, as long as ``clip``, its original; that first.
+
+    InputError where the series is not what the plan says, or a file is not a version of the original.
+    """
+    series = read_series(item.clip)
+    if (series.steered, len(series.steps)) != (item.steered, item.steps):
+        now = replace(item, steered=series.steered, steps=len(series.steps))
+        raise InputError(f"{item.clip} was made anew ({now.told}) after the plan ({item.told}); design the study anew")
+    clips = {ORIGINAL: clip}
+    for condition, path in zip(plan.conditions, series.steps, strict=True):
+        clips[condition.name] = read_clip(path, start=item.start, seconds=clip.seconds)
+        if (length := clips[condition.name].file_seconds) != clip.file_seconds:
+            raise InputError(f"{path}: must be as long as the original, {clip.file_seconds:.3f} s, got {length:.3f} s")
+    hashes = [each.sha256 for each in clips.values()]
+    if twice := [name for name, each in clips.items() if hashes.count(each.sha256) > 1]:
+        raise InputError(f"{', '.join(twice)}: are the same file in {item.clip}")
+    catch = {SOFTER: clip} if plan.has_catch_trials else {}
+    return {name: _Version(each.y, None) for name, each in ({ORIGINAL: clip} | catch | clips).items()}
+
+
+def _rendered(components: Components, gains: dict[str, Gains]) -> dict[str, _Version]:
+    """The versions with ``gains`` [K] by condition."""
+    return {name: _Version(components.render(each), int((each != 1.0).sum())) for name, each in gains.items()}
+
+
+def _written(
+    plan: StudyPlan, item: Item, number: int, versions: dict[str, _Version], folder: Path, predictor: ScoringModel
 ) -> list[Stimulus]:
-    with stages.stage(f"explaining {item.name}"):
-        components, weights = explained(clip)
-    gains = dict(_gains(plan, weights, components, number))
-    with stages.stage(f"writing the versions of {item.name}"):
-        waveforms = {name: faded(components.render(each)) for name, each in gains.items()}
-        levels = matched_levels(waveforms)
-        delivered = []
-        for place, (name, y) in enumerate(waveforms.items()):
-            rng = np.random.default_rng([plan.seed, number, place])
-            path = folder / f"{token_of(plan, item.name, name)}.wav"
-            write_wav(path, dithered(y * amplitude(levels[name]), rng=rng), bits=BITS)
-            n_changed = int((gains[name] != 1.0).sum())
-            delivered.append(_delivered(path, item.name, name, levels[name], n_changed, predictor))
+    """The versions of the item of a ``number`` by condition as delivered, through the gate."""
+    waveforms = {name: faded(each.y) for name, each in versions.items()}
+    levels = matched_levels(waveforms)
+    delivered = []
+    for place, (name, y) in enumerate(waveforms.items()):
+        rng = np.random.default_rng([plan.seed, number, place])
+        path = folder / f"{token_of(plan, item.name, name)}.wav"
+        write_wav(path, dithered(y * amplitude(levels[name]), rng=rng), bits=BITS)
+        delivered.append(_delivered(path, item.name, name, levels[name], versions[name].n_changed, predictor))
     check_delivered(delivered)
     return delivered
 
 
 def _gains(
     plan: StudyPlan, weights: ComponentWeights, components: Components, number: int
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
+) -> Iterator[tuple[str, Gains]]:
     """Gains [K] of every condition, by name; the original first."""
     whole = np.ones(components.n_components)
     yield ORIGINAL, whole
@@ -150,14 +187,14 @@ def _gains(
     energies = components.energies()
     for place, target in enumerate(plan.targets):
         selection = select_components(weights, target=target, rule=plan.rule)
-        for condition in plan.conditions_of(target):
+        for condition in plan.made_of(target):
             rng = np.random.default_rng([plan.seed, number, place, 1])
             yield condition.name, _gains_of(condition, selection, energies, rng)
 
 
 def _gains_of(
     condition: Condition, selection: Selection, energies: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64]:
+) -> Gains:
     """Gains [K] of one condition; InputError where no component speaks for (or against) its target."""
     side = "negative" if condition.version == "opposite" else "positive"
     chosen = getattr(selection, side)
@@ -187,7 +224,7 @@ def matched_levels(waveforms: dict[str, Wave]) -> dict[str, float]:
 
 
 def _delivered(
-    path: Path, item: str, condition: str, gain_db: float, n_changed: int, predictor: ScoringModel
+    path: Path, item: str, condition: str, gain_db: float, n_changed: int | None, predictor: ScoringModel
 ) -> Stimulus:
     """What a written file is, measured as it is read back."""
     y = read_clip(path, seconds=predictor.window_seconds).y

@@ -110,7 +110,7 @@ def test_training_ends_in_a_checkpoint_that_loads(folder, tmp_path, capsys):
     spread.main([str(out), "--corpus", str(folder)])
     again = json.loads(capsys.readouterr().out)
     assert (again["sha256"], again["n_clips"]) == (loaded.sha256, 2)
-    assert_allclose(list(again["spread"].values()), list(card["spread"].values()), rtol=0.05)  # half precision
+    assert_allclose(list(again["spread"].values()), list(card["spread"].values()), rtol=0.2, atol=1e-7)
     assert list(again["spread"]) == list(loaded.network.names)
     assert min(card["spread"].values()) > 0.0
 

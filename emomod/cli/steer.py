@@ -57,6 +57,7 @@ def add(commands: Any) -> None:
     wish.add_argument(
         "--smooth", type=float, default=0.0, metavar="W", help="how alike neighbours should be (default 0)"
     )
+    wish.add_argument("--nearest", action="store_true", help="take what comes nearest where the request cannot be met")
     wish.add_argument("--robust", action="store_true", help="search with other models and the sound cut elsewhere, too")
     how = parser.add_argument_group("how")
     how.add_argument("--components", default=DEFAULT, help="how the sound is cut; see emomod components")
@@ -129,12 +130,13 @@ def _request(arguments: argparse.Namespace, predictor: Any) -> Any:
         "limits": tuple(parse_limit(text) for text in arguments.limit),
         "most_changed": arguments.most_changed,
         "smoothness": arguments.smooth,
+        "nearest": arguments.nearest or arguments.like is not None,
     }
     if arguments.like:
         if arguments.shifts:
             raise InputError("--like names a clip to come near to, so that no --shift must be given")
         shifts = shifts_like(arguments.clip, arguments.like, predictor=predictor, start=arguments.start)
-        return Request(shifts, hold, nearest=True, **common)
+        return Request(shifts, hold, **common)
     if not arguments.shifts:
         raise InputError("--shift or --like must say what is asked, such as --shift happy=+0.15")
     named = [_shift(text, predictor.names) for text in arguments.shifts]

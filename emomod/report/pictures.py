@@ -63,7 +63,7 @@ def _scene(result: RunResult) -> _Scene:
 def to_the_end(
     log_spectrogram: torch.Tensor, where: ComponentMap, *, seconds: float
 ) -> tuple[NDArray[np.float32], ComponentMap]:
-    """A log spectrogram [n_bands, n_frames] and the map of its components, both up to the end of a clip of ``seconds``."""
+    """A log spectrogram [n_bands, n_frames] and the map of its components, up to the end of a clip of ``seconds``."""
     frames = reach_end(where.shape[1], seconds)
     return log_spectrogram.cpu().numpy()[:, frames], where.at_frames(frames)
 
@@ -150,7 +150,8 @@ def player_strip(
     """Return the bare pictures over which a page's player moves, with their places and those of the labels.
 
     Of the components with values [K], one of the ``sides`` is orange, the other blue. Places are percent of a width
-    that stands for the clip, from 0 to "seconds"; the pictures, which are those of ``to_the_end``, reach a little further.
+    that stands for the clip, from 0 to "seconds"; the pictures, made of what ``to_the_end`` gives, reach a little
+    further.
     """
     n_bands, n_frames = log_spectrogram.shape
     start, end = time_span(n_frames)

@@ -20,6 +20,7 @@ from listening_study.analysis.mixed import Effect
 from listening_study.analysis.plots import draw_versions
 from listening_study.csv_rows import escaped
 from listening_study.package import Study
+from listening_study.plan import told_of
 
 TABLES = ("agreement", "versions", "preferences", "selectivity", "detected", "ledger", "listeners")
 FILES = ("analysis.json", "*.csv", "report.md", "figures/")
@@ -233,7 +234,7 @@ def write_analysis(
         details={
             "Rules": asdict(found.rules) | {"seed": seed},
             "Answers": {Path(path).name: file_sha256(path) for path in inputs},
-            "Plan": asdict(study.plan),
+            "Plan": told_of(study.plan),
             "Model": study.record["model"],
             "Versions": {**package_versions(), "pandas": package_version("pandas")},
         },
