@@ -18,7 +18,7 @@ from emomod.components.kinds import DEFAULT, Cutting, cut, steps_of, told
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
 from emomod.model.listening import score_windows
-from emomod.model.predictor import Predictor, ScoringModel, load_predictor, score_waveform
+from emomod.model.predictor import Predictor, ScoringModel, load_predictor, scale_of, score_waveform
 from emomod.model.probe import probe
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
 from emomod.output import check_output, new_folder, to_json, write_csv
@@ -87,8 +87,7 @@ def predict(path: str | Path, *, predictor: ScoringModel | None = None, stages: 
         windows = read_windows(path, seconds=predictor.window_seconds)
         scores = [row for _, _, row in score_windows(predictor, windows)]
     levels = scores_by_level(predictor.names, np.mean(scores, axis=0))
-    low, high = predictor.card.get("scale", (0.0, 1.0))
-    return Prediction(str(path), levels, len(scores), (float(low), float(high)))
+    return Prediction(str(path), levels, len(scores), scale_of(predictor))
 
 
 def explain(
@@ -130,7 +129,7 @@ def explain_clip(path: str | Path, settings: RunSettings, predictor: ScoringMode
             "name": predictor.card["name"],
             "sha256": predictor.sha256,
             "origin": predictor.origin,
-            "scale": list(predictor.card.get("scale", (0.0, 1.0))),
+            "scale": list(scale_of(predictor)),
             "notes": [*predictor.card.get("notes", ()), *told_of_model],
         },
         "components": told(settings.components, components),

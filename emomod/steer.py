@@ -22,7 +22,7 @@ from emomod.ear import ear_cost
 from emomod.errors import InputError
 from emomod.labels import spoken
 from emomod.loudness import loudness
-from emomod.model.predictor import ScoringModel, load_predictor, score_waveforms
+from emomod.model.predictor import ScoringModel, load_predictor, scale_of, score_waveforms
 from emomod.model.spread import spread_of
 from emomod.modification import CEILING
 from emomod.output import check_output, new_folder, to_json, write_csv
@@ -40,8 +40,8 @@ from emomod.steering.hearing import Hearing, Listener, amplitudes
 from emomod.steering.objective import Objective, objective_of
 from emomod.steering.parts import parts_of
 from emomod.steering.request import Request, check_request
-from emomod.steering.robustness import WAYS, Transfer, lasting_shifts, transfers
-from emomod.steering.search import HELD_WITHIN, WITHIN, Step, most_there_is, search
+from emomod.steering.robustness import WAYS, lasting_shifts, transfers
+from emomod.steering.search import Step, beyond, most_there_is, search
 from emomod.steering.solve import Found, Problem
 from emomod.steering.words import steering_in_words
 
@@ -93,7 +93,7 @@ class _Job:
 
     @property
     def used(self) -> tuple[ScoringModel, ...]:
-        """Companions that take part in a robust search: all but the last, which is left to judge."""
+        """Companions that take part in a robust search: all but the last, which judges, or the only one."""
         return self.companions[: max(len(self.companions) - 1, 1)] if self.settings.robust else ()
 
 
@@ -110,15 +110,17 @@ def steer(
     """Find gains that do what ``request`` asks of a window of a clip, write and re-score it, and account for it.
 
     ``companions`` are other models with the same scores, which hear the result; ``settings.robust`` has the search
-    listen to them, too, all but the last. Into ``out`` go original.wav and steered.wav, equally loud, steer.json,
-    tables, the explanation and a report. InputError where the request cannot be met (it tells the most there is),
-    or contradicts itself.
+    listen to them, too, all but the last of several. Into ``out`` go original.wav and steered.wav, equally loud,
+    steer.json, tables, the explanation and a report. InputError where the request contradicts itself or cannot be met;
+    it tells the most there is.
     """
     settings, predictor, stages = settings or SteerSettings(), predictor or load_predictor(), stages or Stages()
     for name in (*request.shifts, *request.hold):
         predictor.check_name(name)
     if strange := [each.card["name"] for each in companions if each.names != predictor.names]:
         raise InputError(f"companions must have the model's scores, got others of {', '.join(strange)}")
+    if any(each.sha256 and each.sha256 == predictor.sha256 for each in companions):
+        raise InputError("companions must be other models than the one that is asked, got the same")
     check_output(out, inputs=[path])
     _check_reach(path, request, settings, predictor)
     run_settings = RunSettings(settings.start, settings.components, settings.lime)
@@ -126,7 +128,8 @@ def steer(
     sound = sound_of(explained.clip.y, start=explained.clip.start)
     job = _Job(explained, sound, request, settings, tuple(companions), stages)
     problem = _problem_of(job)
-    objective = objective_of(request, predictor.names, spread=spread_of(predictor))
+    low, high = scale_of(predictor)
+    objective = objective_of(request, predictor.names, spread=spread_of(predictor), scale=high - low)
     with stages.stage("steering"):
         steps = search(
             problem,
@@ -166,8 +169,11 @@ def shifts_like(
 def _check_reach(path: str | Path, request: Request, settings: SteerSettings, predictor: ScoringModel) -> None:
     """Refuse what no change could bring, before much is computed."""
     y = read_clip(path, start=settings.start, seconds=predictor.window_seconds).y
-    low, high = predictor.card.get("scale", (0.0, 1.0))
-    check_request(request, predictor.names, score_waveforms(predictor, [y])[0], scale=(float(low), float(high)))
+    if not np.isfinite(loudness(y)):
+        raise InputError(
+            f"{path}: is softer than -70 LUFS or shorter than .4 s, so that versions cannot be equally loud"
+        )
+    check_request(request, predictor.names, score_waveforms(predictor, [y])[0], scale=scale_of(predictor))
 
 
 def _problem_of(job: _Job) -> Problem:
@@ -200,13 +206,12 @@ def problem_of(
 
 def _check_met(job: _Job, problem: Problem, objective: Objective, found: Found) -> None:
     """InputError with the most that there is where ``found`` is not what was asked."""
-    shifts = found.shifts[0]
-    if (np.abs(objective.misses(shifts)) <= np.where(objective.held, HELD_WITHIN, WITHIN)).all():
+    if not beyond(objective, found.shifts[0]).any():
         return
     job.stages.tell("looking for the most there is")
-    most = most_there_is(problem, objective, from_=found).shifts[0]
-    names, rows = job.predictor.names, np.flatnonzero(objective.aimed)
-    had = [f"{spoken(names[row])} {max(shifts[row], most[row], key=abs):+.2f}" for row in rows]
+    most = most_there_is(problem, objective, from_=found, most_changed=job.request.most_changed).shifts[0]
+    names, rows = job.predictor.names, np.flatnonzero(objective.aimed | objective.most)
+    had = [f"{spoken(names[row])} {most[row]:+.2f}" for row in rows]
     asked = ", ".join(f"{spoken(name)} {asked_of(job.request, name)}" for name in job.request.shifts)
     held = f" while {', '.join(spoken(name) for name in job.request.hold)} should stay" if job.request.hold else ""
     raise InputError(
@@ -216,11 +221,14 @@ def _check_met(job: _Job, problem: Problem, objective: Objective, found: Found) 
 
 
 def _check_file(job: _Job, objective: Objective, shift: Array) -> None:
-    """InputError where rounding to the file's bits has undone what was found."""
-    missed = np.abs(objective.misses(shift)) > np.where(objective.held, HELD_WITHIN, WITHIN)
+    """InputError where a file, rounded to its bits and as loud as the original, has not what was found."""
+    missed = beyond(objective, shift)
     if missed.any() and not job.request.nearest:
         names = ", ".join(spoken(name) for name, miss in zip(job.predictor.names, missed, strict=True) if miss)
-        raise InputError(f"bits: the clip is so soft that {job.settings.bits} bits lose the shift of {names}")
+        raise InputError(
+            f"{job.explained.clip.path}: the shift of {names} is lost in a file of {job.settings.bits} bits that is as "
+            "loud as the original; the clip is very soft, or the model hears level"
+        )
 
 
 def _budget(request: Request) -> str:
@@ -284,6 +292,7 @@ def _written(
         after,
         points,
         shares,
+        account.left,
         {name: found for name, found in features.items() if found},
         controls,
         lasting,
@@ -396,7 +405,11 @@ def _record(job: _Job, steered: Steered, *, level_db: dict[str, float]) -> dict[
             },
         },
         "lasting": {way: named(names, each) for way, each in steered.lasting.items()},
-        "transfer": [_told(names, each) for each in steered.transfers],
+        "account_left": named(names, steered.left),
+        "transfer": [
+            {"model": each.model, "origin": model.origin, "used": each.used, "shifts": named(names, each.shift)}
+            for each, model in zip(steered.transfers, job.companions, strict=True)
+        ],
         "predictions": {
             "before": scores_by_level(names, steered.before),
             "steered": scores_by_level(names, steered.after),
@@ -411,10 +424,6 @@ def _record(job: _Job, steered: Steered, *, level_db: dict[str, float]) -> dict[
         "settings": _settings_record(job),
         "versions": package_versions(),
     }
-
-
-def _told(names: tuple[str, ...], found: Transfer) -> dict[str, Any]:
-    return {"model": found.model, "used": found.used, "shifts": named(names, found.shift)}
 
 
 def _settings_record(job: _Job) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Steered:
     after: Array  # [n_names], of the written steered version
     points: tuple[Point, ...]  # growing shares of the request; the last is the steered version
     shares: Array  # [n_names, K], of components in the shift of each score
+    left: Array  # [n_names], of the shifts that no component is given
     features: dict[str, dict[str, float]]  # what each mid-level feature's shift adds, by emotion that was asked for
     controls: Controls
     lasting: dict[str, Array]  # shifts [n_names] after mp3 and so on

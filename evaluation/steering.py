@@ -40,7 +40,7 @@ from emomod.steering.controls import controls_of
 from emomod.steering.hearing import Listener
 from emomod.steering.objective import Objective, objective_of
 from emomod.steering.request import Request
-from emomod.steering.search import HELD_WITHIN, WITHIN, most_there_is, search
+from emomod.steering.search import WITHIN, beyond, most_there_is, search
 from emomod.steering.solve import Problem
 
 Array = NDArray[np.float64]
@@ -114,10 +114,10 @@ class SteeredClip:
         written = self._written(problem.parts.spread(found.gains_db))
         (target, wanted), column = next(iter(request.shifts.items())), names.index(next(iter(request.shifts)))
         before, after = score_waveforms(self.predictor, written)
-        met, most = _is_met(objective, after - before), float(after[column] - before[column])
+        met, most = not beyond(objective, after - before).any(), float(after[column] - before[column])
         if not met:
             farthest = most_there_is(problem, objective, from_=found).shifts[0][column]
-            most = float(max(most, farthest, key=lambda shift: shift * np.sign(wanted)))
+            most = float(farthest)
         row = self._row(kind, target, wanted, np.asarray(before), np.asarray(after - before), written)
         row |= {"robust": robust, "met": met, "feasible": met or bool(most * np.sign(wanted) >= abs(wanted) - WITHIN)}
         row |= {"held_miss": _held_miss(objective, after - before), "most": most}
@@ -171,11 +171,6 @@ class SteeredClip:
         equaliser = controls.equaliser
         share = {"random_share": float(np.mean(controls.random[:, column]) / wanted)}
         return share | {"equaliser_share": None if equaliser is None else float(equaliser.shift[column] / wanted)}
-
-
-def _is_met(objective: Objective, shift: Array) -> bool:
-    miss = np.abs(objective.misses(shift))
-    return bool((miss <= np.where(objective.held, HELD_WITHIN, WITHIN)).all())
 
 
 def _held_miss(objective: Objective, shift: Array) -> float | None:

@@ -1,5 +1,6 @@
-"""Small stand-ins for tests: a linear model, short sounds, a network of a twentieth of the width, the shared data."""
+"""Small stand-ins for tests: linear models, short sounds, a network of a twentieth of the width, the shared data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
-from emomod.component_map import Location, map_of_labels
+from emomod.component_map import ComponentMap, Location, map_of_labels
 from emomod.component_weights import ComponentWeights
 from emomod.components.base import sound_of
 from emomod.components.layered import LayeredComponents, layered
@@ -20,7 +21,10 @@ from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.checkpoint import save_checkpoint
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.model.network import EmotionNetwork
-from emomod.model.predictor import Takes
+from emomod.model.predictor import Predict, Takes
+from emomod.steering.hearing import Hearing, Listener
+from emomod.steering.parts import Parts, parts_of
+from emomod.steering.solve import Problem
 
 CARD: dict[str, Any] = {"name": "tiny", "window_seconds": 2.0, "training_data": "none", "figures": {}}
 
@@ -74,6 +78,74 @@ def linear_predict(
     """A model for which turning component k fully off lowers score c by ``weights[c, k]``."""
     sums = np.bincount(components.regions.ravel(), weights=components.cell_magnitudes().ravel())
     return LinearPredict(torch.from_numpy((weights / sums)[:, components.regions]), names, layer)
+
+
+class DecibelComponents:
+    """A "sound" that holds the gains of its components in dB, and a 1, so that it is never silent."""
+
+    def sound(self, gains: torch.Tensor) -> torch.Tensor:
+        return torch.cat([20.0 * gains.log10(), torch.ones(len(gains), 1)], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class DecibelPredict:
+    """Scores of that sound: 0.5 and a curve of what is linear in the gains in dB. It cannot be differentiated."""
+
+    slopes: torch.Tensor  # [n_names, K]
+    names: tuple[str, ...]
+    curve: Callable[[torch.Tensor], torch.Tensor] = torch.clone
+    mid_to_emotion: MidToEmotion | None = None
+    takes: Takes = "waveform"
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def __call__(self, sounds: torch.Tensor, /) -> torch.Tensor:
+        return 0.5 + self.curve(sounds[:, :-1].double() @ self.slopes.T)
+
+
+class SmoothDecibelPredict(DecibelPredict):
+    """The same model, which can be differentiated."""
+
+    module = torch.nn.Module()
+
+    def differentiable(self, sounds: torch.Tensor, /) -> torch.Tensor:
+        return self(sounds)
+
+
+def decibel_problem(
+    slopes: NDArray[np.float64],
+    *,
+    audible: NDArray[np.float64] | None = None,
+    bound_db: float = 9.0,
+    smooth: bool = True,
+    curve: Callable[[torch.Tensor], torch.Tensor] = torch.clone,
+    others: tuple[NDArray[np.float64], ...] = (),
+) -> Problem:
+    """What is to be solved for models whose scores are linear in the gains of K parts in a row, with ``slopes`` a dB.
+
+    ``others`` are slopes of more models that listen.
+    """
+    n_names, n_parts = slopes.shape
+    names = tuple(f"score{k}" for k in range(n_names))
+    kind = SmoothDecibelPredict if smooth else DecibelPredict
+    listeners = tuple(Listener(kind(torch.from_numpy(each), names, curve)) for each in (slopes, *others))
+    share = np.full(n_parts, 1.0 / n_parts) if audible is None else audible
+    edges = np.stack([np.arange(n_parts - 1), np.arange(1, n_parts)], axis=1)
+    lengths, bounds = np.full(len(edges), 1.0 / max(len(edges), 1)), np.full(n_parts, bound_db)
+    parts = Parts(np.arange(n_parts), share, share, bounds, edges, lengths)
+    hearing = Hearing(listeners, DecibelComponents())  # type: ignore[arg-type]
+    return Problem(hearing, parts, slopes, np.full((len(listeners), n_names), 0.5))
+
+
+def grid_problem(predict: Predict, *, bounds_db: NDArray[np.float64] | None = None) -> Problem:
+    """What is to be solved for a model that hears ``grid_components``, twelve parts of a second; no surrogate."""
+    components = grid_components()
+    log_spectrogram = sound_of(components.render(np.ones(12))).spectrogram.log_spectrogram.numpy()
+    where = ComponentMap(components.shares(), components.shape)
+    bounds = np.full(12, 9.0) if bounds_db is None else bounds_db
+    parts = parts_of(where, components.locations(), log_spectrogram, bounds_db=bounds)
+    hearing = Hearing((Listener(predict),), components)
+    slopes = np.zeros((len(predict.names), parts.n_groups))
+    return Problem(hearing, parts, slopes, hearing.scores(np.zeros((1, 12)))[:, 0])
 
 
 def component_weights(

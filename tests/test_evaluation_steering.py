@@ -1,5 +1,7 @@
 """Steering is judged on what was written, by definitions that these tests write out again."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from emomod.components.base import sound_of
 from emomod.components.kinds import cut
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
-from emomod.model.predictor import load_predictor
+from emomod.model.predictor import ScoringModel, load_predictor
 from evaluation.report import sections_of
 from evaluation.steering import HOLDING, PLAIN, SINGLE, SteeredClip, SteeringSettings, transferred, with_order
 from evaluation.summary import summarise
@@ -109,7 +111,7 @@ def test_plain_against_theory_turns_what_the_explanation_names():
             return spectrograms.mean(dim=(1, 2))[:, None].repeat(1, 15)
 
     told = component_weights(weights, np.zeros_like(weights), SCORE_NAMES)
-    clip = SteeredClip(Predict(), (), tones(1.2), components, told, "-6dB", SteeringSettings())
+    clip = SteeredClip(cast(ScoringModel, Predict()), (), tones(1.2), components, told, "-6dB", SteeringSettings())
     row = clip.plain(SteeringSettings().requests(SCORE_NAMES)[0][1])
     assert row["kind"] == PLAIN
     assert row["reached"] != 0.0

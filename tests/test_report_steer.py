@@ -44,7 +44,7 @@ def companion(name: str, *, factor: float) -> Predictor:
     """The small model with other weights of the bands."""
     other = small_predictor()
     other.checkpoint.network.bands.mul_(factor)
-    return replace(other, checkpoint=replace(other.checkpoint, card=other.card | {"name": name}))
+    return replace(other, checkpoint=replace(other.checkpoint, card=other.card | {"name": name}, sha256=name))
 
 
 @pytest.fixture(scope="module")

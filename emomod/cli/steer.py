@@ -136,7 +136,7 @@ def _request(arguments: argparse.Namespace, predictor: Any) -> Any:
         if arguments.shifts:
             raise InputError("--like names a clip to come near to, so that no --shift must be given")
         shifts = shifts_like(arguments.clip, arguments.like, predictor=predictor, start=arguments.start)
-        return Request(shifts, hold, **common)
+        return Request({name: shift for name, shift in shifts.items() if name not in hold}, hold, **common)
     if not arguments.shifts:
         raise InputError("--shift or --like must say what is asked, such as --shift happy=+0.15")
     named = [_shift(text, predictor.names) for text in arguments.shifts]
@@ -164,7 +164,8 @@ def summary(record: dict[str, Any], folder: Any) -> str:
         wanted = asked if isinstance(asked, str) else f"{asked:+.3f}"
         lines.append(f"{name:18} {reached:+.3f} (asked: {wanted})")
     lines += [f"{name:18} {shift:+.3f} (held)" for name, shift in record["held"].items()]
-    others = {name: shift for name, shift in record["shifts"].items() if name not in record["reached"]}
+    told = {**record["reached"], **record["held"]}
+    others = {name: shift for name, shift in record["shifts"].items() if name not in told}
     moved = sorted(others, key=lambda name: -abs(others[name]))[:MOST_NAMED]
     lines.append(f"{'else, most':18} {', '.join(f'{name} {others[name]:+.3f}' for name in moved)}")
     cost = record["cost"]

@@ -161,6 +161,12 @@ class Predictor:
         return scores
 
 
+def scale_of(model: ScoringModel) -> tuple[float, float]:
+    """Return the lowest and the highest score that a model is said to give."""
+    low, high = model.card.get("scale", (0.0, 1.0))
+    return float(low), float(high)
+
+
 def best_device() -> str:
     """Return the PyTorch device to use: cuda where an NVIDIA GPU can be used, else cpu."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -2,8 +2,9 @@
 
 Both levels are exact up to the number of steps. A component's share in the shift of a score is its gain times the slope
 of the score by that gain, averaged along the straight line of gains from none to all (Sundararajan, Taly, Yan:
-Axiomatic Attribution for Deep Networks, ICML 2017): the shares of all components sum to the shift. An emotion's shift
-is the sum of its weights times the shifts of the features.
+Axiomatic Attribution for Deep Networks, ICML 2017): the shares of all components sum to the shift. Where the largest
+sample of the sound is another one from some gain on, by which it is normalised, slopes jump, so that a hundredth of the
+shift may be left. An emotion's shift is the sum of its weights times the shifts of the features.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """What the same change brings elsewhere: on random components, on the level of all, by a parametric equaliser.
 
-All are as large as the steered one: the same root mean square gain over what is audible. The random ones have the same
-gains on other groups of components. The equaliser is given the same request and may turn all of its bands.
+All are as large as the steered one, in root mean square gain over what is audible, as far as bounds allow. The random
+ones have the same gains on other groups of components. The equaliser is given the same request and that size as its
+budget, and may turn all of its bands.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from emomod.components.base import Sound
-from emomod.steering.equaliser import EqualisedSound, Equaliser, band_gains_db, bounds, start
+from emomod.steering.equaliser import N_SECTIONS, EqualisedSound, Equaliser, band_gains_db, bounds, start
 from emomod.steering.hearing import Hearing
 from emomod.steering.objective import Objective
 from emomod.steering.solve import Problem, go_down
+
+ROUNDS = 3  # of making an equaliser smaller; each leaves a few hundredths of what is beyond the budget
 
 Array = NDArray[np.float64]
 
@@ -60,9 +62,10 @@ def controls_of(
 
 
 def random_gains(problem: Problem, gains_db: Array, *, rng: np.random.Generator) -> Array:
-    """The same gains [G] on other groups, made as large as ``gains_db``, or as large as their bounds allow."""
+    """The same gains [G] on other groups that may change, as large as ``gains_db`` or as large as bounds allow."""
     limits, size = problem.parts.bounds_db, problem.parts.size_db(gains_db)
-    drawn: Array = np.clip(rng.permutation(gains_db), -limits, limits)
+    drawn, free = np.zeros_like(gains_db), limits > 0.0
+    drawn[free] = np.clip(rng.permutation(gains_db[free]), -limits[free], limits[free])
     for _ in range(20):  # what the bounds cut off goes to the others
         found = problem.parts.size_db(drawn)
         if found == 0.0 or abs(found / size - 1.0) < 0.001:
@@ -84,27 +87,23 @@ def equaliser_control(
     through, weights = EqualisedSound(sound.y), sound.spectrogram.log_spectrogram.double().sum(dim=1)
     share = (weights / weights.sum()).cpu()
 
-    def size(parameters: torch.Tensor) -> torch.Tensor:
+    def square(parameters: torch.Tensor) -> torch.Tensor:
         return (share * band_gains_db(parameters) ** 2).sum()
 
+    def within_budget(parameters: torch.Tensor) -> torch.Tensor:
+        """All gains made smaller alike: in dB, those of a cascade are nearly proportional to those of its sections."""
+        for _ in range(ROUNDS):
+            factor = objective.within(square(parameters))
+            parameters = torch.cat([parameters[:N_SECTIONS] * factor, parameters[N_SECTIONS:]])
+        return parameters
+
     def value(parameters: torch.Tensor) -> torch.Tensor:
+        parameters = within_budget(parameters)
         scores = hearing.differentiable(through.sound(parameters).to(hearing.predict.device))[:, 0]
-        square = size(parameters)
-        moved = scores.double().cpu() - torch.from_numpy(before)
-        return objective.of_scores(moved) + objective.of_size(square, torch.zeros_like(square))
+        moved, size = scores.double().cpu() - torch.from_numpy(before), square(parameters)
+        return objective.of_scores(moved) + objective.of_size(size, torch.zeros_like(size))
 
-    found = Equaliser.from_parameters(go_down(value, start(), bounds=bounds(max_gain_db)), max_gain_db=max_gain_db)
-    found = _made_smaller(
-        found, lambda each: float(size(torch.from_numpy(each.parameters)).sqrt()), objective.budget_db
-    )
+    parameters = within_budget(torch.from_numpy(go_down(value, start(), bounds=bounds(max_gain_db))))
+    found = Equaliser.from_parameters(parameters.numpy(), max_gain_db=max_gain_db)
     shift = hearing.listeners[0].scores(found.apply(sound.y)[None])[0] - before[0]
-    return EqualiserControl(found, shift, float(size(torch.from_numpy(found.parameters)).sqrt()))
-
-
-def _made_smaller(equaliser: Equaliser, size: Callable[[Equaliser], float], budget_db: float | None) -> Equaliser:
-    """The equaliser with all gains made smaller alike until it is within the budget."""
-    for _ in range(20):
-        if budget_db is None or (found := size(equaliser)) <= 1.001 * budget_db:
-            break
-        equaliser = replace(equaliser, gains_db=equaliser.gains_db * (budget_db / found))
-    return equaliser
+    return EqualiserControl(found, shift, float(square(parameters).sqrt()))

@@ -1,7 +1,8 @@
 """From gains to scores as a file has them, in one chain that can be differentiated.
 
-Gains are decibels [n, K]. The sound of the gains is peak-normalised, as every file is when it is scored, and goes
-through the front end and the network. What a file adds is rounding to its bits: its level changes no score.
+Gains are decibels [n, K]. For a model that takes spectrograms, the sound of the gains is peak-normalised, as every file
+is when it is scored: what a file adds is rounding to its bits, and its level changes no score. A model that takes
+waveforms hears the sound at the level that the gains give it, and may hear a file at another level otherwise.
 """
 
 from collections.abc import Sequence

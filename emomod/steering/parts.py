@@ -13,6 +13,7 @@ from scipy.sparse import coo_array, csr_array
 
 from emomod.audio import SAMPLE_RATE
 from emomod.component_map import ComponentMap, Location
+from emomod.errors import InputError
 from emomod.spectrogram import HOP_LENGTH
 
 FRAME_SECONDS = HOP_LENGTH / SAMPLE_RATE
@@ -87,9 +88,12 @@ class Parts:
         return np.asarray(gains[..., self.group], dtype=np.float64)
 
     def divided(self, shares: Array) -> Array:
-        """What belongs to groups [..., G], divided among their components [..., K] by how audible these are."""
-        within = self.component_audible / np.bincount(self.group, self.component_audible)[self.group]
-        return np.asarray(shares[..., self.group] * within)
+        """What belongs to groups [..., G], divided among their components [..., K] by how audible these are.
+
+        The components of a group in which nothing sounds get equal parts.
+        """
+        weight = np.where(self.audible[self.group] > 0.0, self.component_audible, 1.0)
+        return np.asarray(shares[..., self.group] * weight / np.bincount(self.group, weight)[self.group])
 
     def size_db(self, gains: NDArray[np.floating]) -> float:
         """Root mean square of gains [G] in dB over what is audible."""
@@ -103,14 +107,20 @@ def parts_of(
     *,
     bounds_db: Array,
 ) -> Parts:
-    """Group the components of a sound; a group may change as far as each of its components may."""
+    """Group the components of a sound.
+
+    A group may change as far as each of its components may; where nothing sounds, there is nothing to change.
+    Raises InputError where no group may change.
+    """
     touching = borders(where, locations)
     group = groups_of(locations, touching)
     n_groups = int(group.max()) + 1
     each = audible_shares(where, log_spectrogram)
     audible = np.asarray(np.bincount(group, each), dtype=np.float64)
-    bounds = np.full(n_groups, np.inf)
+    bounds = np.where(audible > 0.0, np.inf, 0.0)
     np.minimum.at(bounds, group, bounds_db)
+    if not bounds.any():
+        raise InputError("limits must leave a part of the sound that may change, got limits of 0 dB on all of them")
     pairs = coo_array(touching)
     one, other = group[pairs.row], group[pairs.col]
     between = csr_array(coo_array((pairs.data * (one < other), (one, other)), shape=(n_groups, n_groups)))

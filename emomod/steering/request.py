@@ -40,19 +40,19 @@ class Request:
     max_gain_db: float = 9.0  # of any component, up and down
     budget_db: float | None = None  # of the root mean square gain over what is audible; None sets none
     limits: tuple[Limit, ...] = ()
-    most_changed: int | None = None  # components that are changed at most; None may change all
+    most_changed: int | None = None  # parts (see emomod.steering.parts) that are changed at most; None may change all
     smoothness: float = 0.0  # weight of differences between neighbours beside that of gains
     nearest: bool = False  # whether to take what comes nearest where the request cannot be met
 
     def __post_init__(self) -> None:
         if not self.shifts:
             raise InputError("shifts must name a score to move, got none")
+        if strange := {name: shift for name, shift in self.shifts.items() if not _is_shift(shift)}:
+            raise InputError(f"shifts must be numbers, max or min, got {strange}")
         if held := [name for name in self.hold if name in self.shifts]:
             raise InputError(f"hold must not name a score that is to move, got {', '.join(held)}")
         if still := [name for name, shift in self.shifts.items() if shift == 0.0]:
             raise InputError(f"shifts must not be 0, got it for {', '.join(still)}; hold a score that should stay")
-        if np.isnan(list(self.shifts.values())).any():
-            raise InputError(f"shifts must be numbers, max or min, got {dict(self.shifts)}")
         if self.wants_most and len(self.shifts) > 1:
             raise InputError(f"shifts must be of one score where it is to go as far as it can, got {len(self.shifts)}")
         check_number("max_gain_db", self.max_gain_db, low=0.1, high=MAX_GAIN_DB)
@@ -74,9 +74,11 @@ class Request:
         for limit in self.limits:
             inside = (limit.low <= middles) & (middles < limit.high)
             bounds[inside] = np.minimum(bounds[inside], limit.gain_db)
-        if not bounds.any():
-            raise InputError("limits must leave some component that may change, got limits of 0 dB on all of them")
         return bounds
+
+
+def _is_shift(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not np.isnan(value)
 
 
 def check_request(
@@ -101,16 +103,13 @@ def parse_shift(text: str) -> tuple[str, float]:
     >>> parse_shift("happy=+0.15"), parse_shift("tension=min")
     (('happy', 0.15), ('tension', -inf))
     """
-    name, equals, value = text.partition("=")
-    try:
-        shift = MOST[value.strip()] if value.strip() in MOST else float(value)
-        if not equals or (not np.isfinite(shift) and value.strip() not in MOST):
-            raise ValueError
-    except ValueError:
+    name, _, value = (part.strip() for part in text.partition("="))
+    shift = MOST.get(value, _number(value))
+    if not name or (not np.isfinite(shift) and value not in MOST):
         raise InputError(
             f'a shift must look like "happy=+0.15", "tension=-0.1", "energy=max" or "fear=min", got {text!r}'
-        ) from None
-    return name.strip(), shift
+        )
+    return name, shift
 
 
 def parse_limit(text: str) -> Limit:
@@ -121,7 +120,15 @@ def parse_limit(text: str) -> Limit:
     """
     band, _, gain = text.partition("=")
     low, _, high = band.partition("-")
+    numbers = [_number(each) for each in (low, high, gain)]
+    if np.isnan(numbers).any():
+        raise InputError(f'a limit must look like "20-200=3" (Hz to Hz, at most so many dB), got {text!r}')
+    return Limit(*numbers)
+
+
+def _number(text: str) -> float:
+    """The number that a text is; NaN where it is none."""
     try:
-        return Limit(float(low), float(high), float(gain))
+        return float(text)
     except ValueError:
-        raise InputError(f'a limit must look like "20-200=3" (Hz to Hz, at most so many dB), got {text!r}') from None
+        return float("nan")

@@ -2,20 +2,23 @@
 
 A quarter of the request is solved for, then a half, and so on, each from where the last one ended: that leads the
 descent along small changes, and gives the curve of what each further step costs. Where something that was asked is
-missed at the end, it counts ever more beside the size of the change, until it is met or nothing helps.
+missed at the end, it counts ever more beside the rest, until it is met or nothing helps.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from emomod.steering.objective import Objective
 from emomod.steering.solve import Allowed, Found, Problem, convex_start, solve
 
-CLOSE, HELD_CLOSE = 0.005, 0.015  # misses of a score that need no further try
-WITHIN, HELD_WITHIN = 0.02, 0.03  # misses with which a request still counts as met
+CLOSE, HELD_CLOSE = 0.005, 0.015  # misses of a score that need no further try, parts of the model's scale
+CLOSE_SHARE = 0.1  # the same as a share of the wanted shift; what is less counts
+WITHIN, HELD_WITHIN = 0.02, 0.03  # misses with which a request still counts as met, parts of the model's scale
+WITHIN_SHARE = 0.5  # the same as a share of the wanted shift
 STERNER, TRIES = 10.0, 3
 
 Announce = Callable[[str], None]
@@ -33,27 +36,45 @@ def search(
     problem: Problem, objective: Objective, *, shares: Sequence[float], most_changed: int | None, announce: Announce
 ) -> list[Step]:
     """Gains for growing ``shares`` of what ``objective`` asks, 1 the last."""
-    allowed = np.ones(problem.parts.n_groups, dtype=bool)
-    if most_changed is not None and most_changed < problem.parts.n_groups:
-        announce("looking for the parts that count most")
-        allowed = _largest(problem, objective, most_changed)
+    allowed = _allowed(problem, objective, most_changed)
     if objective.most.any():
-        return _as_far_as_it_goes(problem, objective, shares, allowed, announce)
+        announce("solving for as much as there is")
+        found = _farthest(problem, objective, allowed, announce)
+        steps = [Step(float(share), problem.found(found.gains_db * share)) for share in shares[:-1]]
+        return [*steps, Step(1.0, found)]
     steps = _along(problem, objective, shares, allowed, announce)
-    found = steps[-1].found
-    for _ in range(TRIES):
-        if is_met(objective, found.shifts[0]):
-            break
-        announce("what was asked is not met yet: going further")
-        objective = objective.sterner(STERNER)
-        found = solve(problem, objective, found.gains_db, allowed=allowed)
-    return [*steps[:-1], Step(1.0, found)]
+    return [*steps[:-1], Step(1.0, _until_met(problem, objective, steps[-1].found, allowed, announce))]
+
+
+def most_there_is(problem: Problem, objective: Objective, *, from_: Found, most_changed: int | None = None) -> Found:
+    """The farthest way that the scores that were asked for go together, while others are held.
+
+    They share the way as their spreads are to each other. ``from_`` is what was found for ``objective``; it is given
+    back where nothing better for them is found.
+    """
+    far = replace(objective, wanted=np.where(objective.aimed, np.copysign(np.inf, objective.wanted), objective.wanted))
+    found = _farthest(problem, far, _allowed(problem, far, most_changed), lambda text: None)
+    return min((found, from_), key=lambda each: float(far.of_scores(torch.from_numpy(each.shifts))))
 
 
 def is_met(objective: Objective, shifts: NDArray[np.float64]) -> bool:
-    """Whether shifts [n_names] are near enough to what was asked."""
-    miss = np.abs(objective.misses(shifts))
-    return bool((miss <= np.where(objective.held, HELD_CLOSE, CLOSE)).all())
+    """Whether shifts [n_names] are so near to what was asked that no further try is needed."""
+    return bool((_misses(objective, shifts, CLOSE, HELD_CLOSE, CLOSE_SHARE) <= 0.0).all())
+
+
+def beyond(objective: Objective, shifts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which scores [n_names] are so far from what was asked of them that the request does not count as met."""
+    return _misses(objective, shifts, WITHIN, HELD_WITHIN, WITHIN_SHARE) > 0.0
+
+
+def _misses(
+    objective: Objective, shifts: NDArray[np.float64], within: float, held_within: float, share: float
+) -> NDArray[np.float64]:
+    """How far shifts [n_names] lie outside what is allowed, which is no more than a ``share`` of the wanted shift."""
+    allowed = np.fmin(within * objective.scale, share * np.abs(objective.wanted))
+    allowed = np.where(objective.held, held_within * objective.scale, allowed)
+    outside: NDArray[np.float64] = np.abs(objective.misses(shifts)) - allowed
+    return np.where(np.isfinite(allowed), outside, 0.0)
 
 
 def _along(
@@ -69,29 +90,26 @@ def _along(
     return steps
 
 
-def _as_far_as_it_goes(
-    problem: Problem, objective: Objective, shares: Sequence[float], allowed: Allowed, announce: Announce
-) -> list[Step]:
-    """The farthest gains; and shares of these, which are as loud a step each."""
-    announce("solving for as much as there is")
+def _until_met(problem: Problem, objective: Objective, found: Found, allowed: Allowed, announce: Announce) -> Found:
+    for _ in range(TRIES):
+        if is_met(objective, found.shifts[0]):
+            break
+        announce("what was asked is not met yet: going further")
+        objective = objective.sterner(STERNER)
+        found = solve(problem, objective, found.gains_db, allowed=allowed)
+    return found
+
+
+def _farthest(problem: Problem, objective: Objective, allowed: Allowed, announce: Announce) -> Found:
     found = solve(problem, objective, convex_start(problem, objective, allowed=allowed), allowed=allowed)
-    steps = [Step(float(share), problem.found(found.gains_db * share)) for share in shares[:-1]]
-    return [*steps, Step(1.0, found)]
+    return _until_met(problem, objective, found, allowed, announce)
 
 
-def _largest(problem: Problem, objective: Objective, n: int) -> Allowed:
-    """The ``n`` groups that change most, by size and by how much of what is audible they are."""
+def _allowed(problem: Problem, objective: Objective, n: int | None) -> Allowed:
+    """Which groups may change: ``n`` at most, those that else change most, by gain and by how audible they are."""
     everywhere = np.ones(problem.parts.n_groups, dtype=bool)
+    if n is None or n >= everywhere.size:
+        return everywhere
     found = solve(problem, objective, convex_start(problem, objective, allowed=everywhere), allowed=everywhere)
     size = np.abs(found.gains_db) * np.sqrt(problem.parts.audible)
     return np.isin(np.arange(size.size), np.argsort(-size, kind="stable")[:n])
-
-
-def most_there_is(problem: Problem, objective: Objective, *, from_: Found) -> Found:
-    """The farthest way that the scores that were asked for go together, while others are held.
-
-    Each is taken to be asked for by as much as its spread in the direction that was wanted.
-    """
-    far = np.where(objective.aimed, np.sign(np.nan_to_num(objective.wanted)) * np.inf, np.nan)
-    everywhere = np.ones(problem.parts.n_groups, dtype=bool)
-    return solve(problem, replace(objective, wanted=far), from_.gains_db, allowed=everywhere)
