@@ -35,6 +35,9 @@ _HOMES = {
     "modify": "pipeline",
     "run": "pipeline",
     "run_windows": "windows",
+    "Request": "steering.request",
+    "SteerSettings": "steering_job",
+    "steer": "steering_job",
 }
 __all__ = [
     "EMOTION_NAMES",
@@ -46,7 +49,9 @@ __all__ = [
     "LimeSettings",
     "Model",
     "ModifySettings",
+    "Request",
     "RunSettings",
+    "SteerSettings",
     "demo_clip",
     "explain",
     "load_explanation",
@@ -59,6 +64,7 @@ __all__ = [
     "run_windows",
     "score_file",
     "select_components",
+    "steer",
     "taggram",
 ]
 

@@ -35,13 +35,13 @@ from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import ScoringModel, score_waveforms
 from emomod.model.spread import spread_of
-from emomod.steer import HALF_HOP, equally_loud, problem_of
 from emomod.steering.controls import controls_of
 from emomod.steering.hearing import Listener
 from emomod.steering.objective import Objective, objective_of
 from emomod.steering.request import Request
 from emomod.steering.search import WITHIN, beyond, most_there_is, search
 from emomod.steering.solve import Problem
+from emomod.steering_job import HALF_HOP, equally_loud, problem_of
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]

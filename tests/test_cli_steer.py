@@ -9,7 +9,7 @@ import soundfile
 from fakes import sound_file
 from small_runs import small_predictor
 
-from emomod import steer as job
+from emomod import steering_job as job
 from emomod.audio import SAMPLE_RATE
 from emomod.cli import steer as command
 from emomod.cli.main import main

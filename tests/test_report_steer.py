@@ -30,11 +30,11 @@ from emomod.report.steer_made import command_of
 from emomod.report.steer_page import write_steer_page
 from emomod.report.steer_words import cost_rows, share_of, verdict
 from emomod.report.words import change, number, printed, signed
-from emomod.steer import SteerSettings, steer
 from emomod.steered import Steered
 from emomod.steering.parts import audible_shares
 from emomod.steering.request import Limit, Request
 from emomod.steering.robustness import Transfer
+from emomod.steering_job import SteerSettings, steer
 
 N_RANDOM = 5
 REQUEST = Request({"happy": 0.01}, hold=("energy",))

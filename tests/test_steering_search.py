@@ -47,7 +47,7 @@ def value_by_hand(objective, shifts, gains, parts, *, overtaken=OVERTAKEN):
                 total += objective.aim * (of_model[k] / HOLD) ** 2 / len(shifts)
             else:
                 left.append(abs(of_model[k]) / objective.spread[k])
-        total += DRIFT * np.mean(np.square(left or [0.0])) / len(shifts)
+        total += DRIFT * float(np.mean(np.square(left or [0.0]))) / len(shifts)
         asked_for = [abs(w) / s for w, s in zip(objective.wanted, objective.spread, strict=True) if np.isfinite(w)]
         if asked_for:
             total += overtaken * sum(max(each - BEHIND * min(asked_for), 0.0) ** 2 for each in left) / len(shifts)

@@ -84,7 +84,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.model.load import load_model
     from emomod.output import check_output
     from emomod.stages import Stages
-    from emomod.steer import SteerSettings, steer
+    from emomod.steering_job import SteerSettings, steer
 
     check_output(arguments.out, inputs=[arguments.clip])
     settings = SteerSettings(
@@ -120,8 +120,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _request(arguments: argparse.Namespace, predictor: Any) -> Any:
     """The Request that the arguments ask for."""
-    from emomod.steer import shifts_like
     from emomod.steering.request import Request, parse_limit
+    from emomod.steering_job import shifts_like
 
     hold = tuple(resolved_name(name, predictor.names) for name in arguments.hold)
     common: dict[str, Any] = {

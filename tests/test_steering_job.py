@@ -11,7 +11,7 @@ import torch
 from fakes import sound_file, tiny_checkpoint, tones
 from small_runs import small_predictor
 
-from emomod import steer as job
+from emomod import steering_job as job
 from emomod.attribution.lime import LimeSettings
 from emomod.audio import SAMPLE_RATE, read_clip
 from emomod.errors import InputError
@@ -20,9 +20,9 @@ from emomod.loudness import loudness
 from emomod.model.other import Model
 from emomod.model.predictor import load_predictor, score_waveforms
 from emomod.rescoring import score_file
-from emomod.steer import SteerSettings, shifts_like, steer
 from emomod.steering.controls import Controls
 from emomod.steering.request import Limit, Request
+from emomod.steering_job import SteerSettings, shifts_like, steer
 
 FILES = {
     "original.wav", "steered.wav", "steer.json", "shifts.csv", "components.csv", "points.csv", "explanation.json",
