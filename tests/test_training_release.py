@@ -136,7 +136,7 @@ def test_the_cards_commands_make_it_again(folder, tmp_path):
 
 
 def test_shipped_configs_can_be_read_by_their_names():
-    assert set(shipped_configs()) == {"quick", "default", "published"}
+    assert set(shipped_configs()) == {"quick", "default", "companion", "published"}
     for name in shipped_configs():
         assert read_config(name).name == name
     published = read_config("published").settings
