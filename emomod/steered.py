@@ -14,8 +14,11 @@ from emomod.explanation import Explanation
 from emomod.labels import level_of, spoken
 from emomod.notebook import Shift, page_html, player_html, table_html
 from emomod.steering.controls import Controls
+from emomod.steering.parts import audible_shares
 from emomod.steering.request import Request
 from emomod.steering.robustness import Transfer
+
+REST = "the rest"  # what sounds and has no name
 
 Array = NDArray[np.float64]
 
@@ -67,6 +70,19 @@ class Steered:
         """[K], of components in the steered version."""
         return self.points[-1].gains_db
 
+    @property
+    def mix(self) -> dict[str, float]:
+        """Mean gain (dB) of each part that has a name, by how audible its components are; {} where there is but one."""
+        parts = np.array([location.part or REST for location in self.explanation.locations])
+        audible = audible_shares(self.explanation.where, self.log_spectrogram.cpu().numpy())
+        named_parts = dict.fromkeys(parts.tolist())
+        if len(named_parts) < 2:
+            return {}
+        return {
+            part: float(np.average(self.gains_db[parts == part], weights=_or_even(audible[parts == part])))
+            for part in named_parts
+        }
+
     def __repr__(self) -> str:
         return f"<Steered in {self.folder}: {self.sentence}>"
 
@@ -93,6 +109,11 @@ class Steered:
             (spoken(row["name"]), row["asked"], row["before"], row["after"], Shift(row["shift"])) for row in self.rows()
         ]
         return players + table_html(("score", "asked", "before", "after", "shift"), rows, caption=self.sentence)
+
+
+def _or_even(weights: Array) -> Array | None:
+    """Weights for a mean; None, which is even, where all are 0."""
+    return weights if weights.any() else None
 
 
 def asked_of(request: Request, name: str) -> str:

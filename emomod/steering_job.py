@@ -22,6 +22,7 @@ from emomod.ear import ear_cost
 from emomod.errors import InputError
 from emomod.labels import spoken
 from emomod.loudness import loudness
+from emomod.model.companions import companions_of
 from emomod.model.predictor import ScoringModel, load_predictor, scale_of, score_waveforms
 from emomod.model.spread import spread_of
 from emomod.modification import CEILING
@@ -29,6 +30,7 @@ from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.pipeline import ExplainedClip, RunSettings, explain_clip, model_record
 from emomod.provenance import package_versions
 from emomod.report.steer_page import write_steer_page
+from emomod.report.steer_words import rules_words
 from emomod.rescoring import score_file
 from emomod.result import scores_by_level
 from emomod.spectrogram import compute_spectrogram
@@ -104,19 +106,23 @@ def steer(
     out: str | Path,
     settings: SteerSettings | None = None,
     predictor: ScoringModel | None = None,
-    companions: Sequence[ScoringModel] = (),
+    companions: Sequence[ScoringModel] | None = None,
     stages: Stages | None = None,
 ) -> Steered:
     """Find gains that do what ``request`` asks of a window of a clip, write and re-score it, and account for it.
 
-    ``companions`` are other models with the same scores, which hear the result; ``settings.robust`` has the search
+    ``companions`` are other models with the same scores, which hear the result; by default those that ship beside the
+    default model. ``settings.robust`` has the search
     listen to them, too, all but the last of several. Into ``out`` go original.wav and steered.wav, equally loud,
     steer.json, tables, the explanation and a report. InputError where the request contradicts itself or cannot be met;
     it tells the most there is.
     """
     settings, predictor, stages = settings or SteerSettings(), predictor or load_predictor(), stages or Stages()
+    if not isinstance(request, Request):
+        raise InputError(f"request must be a Request, got {type(request).__name__}")
     for name in (*request.shifts, *request.hold):
-        predictor.check_name(name)
+        check_choice("score", name, predictor.names)
+    companions = companions_of(predictor) if companions is None else companions
     if strange := [each.card["name"] for each in companions if each.names != predictor.names]:
         raise InputError(f"companions must have the model's scores, got others of {', '.join(strange)}")
     if any(each.sha256 and each.sha256 == predictor.sha256 for each in companions):
@@ -213,10 +219,9 @@ def _check_met(job: _Job, problem: Problem, objective: Objective, found: Found) 
     names, rows = job.predictor.names, np.flatnonzero(objective.aimed | objective.most)
     had = [f"{spoken(names[row])} {most[row]:+.2f}" for row in rows]
     asked = ", ".join(f"{spoken(name)} {asked_of(job.request, name)}" for name in job.request.shifts)
-    held = f" while {', '.join(spoken(name) for name in job.request.hold)} should stay" if job.request.hold else ""
+    held = f", while {', '.join(spoken(name) for name in job.request.hold)} should stay" if job.request.hold else ""
     raise InputError(
-        f"{asked} cannot be had within {job.request.max_gain_db:g} dB{_budget(job.request)}{held}; the most there is: "
-        f"{', '.join(had)}"
+        f"{asked} cannot be had by changing {rules_words(job.request)}{held}; the most there is: {', '.join(had)}"
     )
 
 
@@ -229,10 +234,6 @@ def _check_file(job: _Job, objective: Objective, shift: Array) -> None:
             f"{job.explained.clip.path}: the shift of {names} is lost in a file of {job.settings.bits} bits that is as "
             "loud as the original; the clip is very soft, or the model hears level"
         )
-
-
-def _budget(request: Request) -> str:
-    return "" if request.budget_db is None else f" and a budget of {request.budget_db:g} dB"
 
 
 def _written(
@@ -386,6 +387,7 @@ def _record(job: _Job, steered: Steered, *, level_db: dict[str, float]) -> dict[
         "held": {name: shift[name] for name in request.hold},
         "shifts": shift,
         "gains_db": point.gains_db.tolist(),
+        "mix": steered.mix,
         "size_db": point.size_db,
         "level_db": level_db,
         "cost": point.cost.as_dict(),

@@ -152,7 +152,7 @@ def test_versions_against_the_promise_unclipped_where_the_clip_is_at_full_scale(
 
 def test_sentence_against_the_scores_that_moved(steered):
     assert steered.sentence.startswith("Articulation +0.01.")
-    assert "urned up above all" in steered.sentence
+    assert "f the parts turned up, those" in steered.sentence
 
 
 def test_tables_against_the_record(steered, record):
@@ -209,18 +209,19 @@ def test_steer_against_the_promise_the_robust_search_listens_to_companions_but_t
     (
         (
             Request({"articulation": 0.3}),
-            r"articulation \+0.3 cannot be had within 9 dB; the most there is: artic.* \+0.0",
+            r"articulation \+0.3 cannot be had by changing parts by at most 9 dB up and down; the most there is: artic.* \+0.0",
         ),
         (
             Request({"articulation": -0.3}),
-            r"articulation -0.3 cannot be had within 9 dB; the most there is: artic.* -0.0",
+            r"articulation -0.3 cannot be had by changing parts by at most 9 dB up and down; the most there is: artic.* -0.0",
         ),
         (
             Request({"articulation": 0.08}, hold=("energy",), budget_db=1.0, max_gain_db=6.0),
-            r"articulation \+0.08 cannot be had within 6 dB and a budget of 1 dB while energy should stay; the most",
+            r"articulation \+0.08 cannot be had by changing parts by at most 6 dB up and down and all of the sound by at most "
+            r"1 dB, root mean square, while energy should stay; the most",
         ),
         (Request({"articulation": 2.0}), r"articulation cannot be shifted by \+2: scores go from 0 to 1, and it is 0."),
-        (Request({"articulaton": 0.1}), "target must be one of melodiousness, "),
+        (Request({"articulaton": 0.1}), "score must be one of melodiousness, "),
         (Request({"happy": 0.01}, limits=(Limit(0.0, 20000.0, 0.0),)), "limits must leave a part of the sound"),
     ),
 )

@@ -14,11 +14,13 @@ HERE = np.array([0.6, 0.3, 0.5])
 @pytest.mark.parametrize(
     ("shifts", "settings", "message"),
     (
-        ({}, {}, "shifts must name a score to move, got none"),
+        ({}, {}, r"shifts must name scores to move, such as \{'happy': 0.1\}, got \{\}"),
         ({"happy": 0.1, "sad": -0.1}, {"hold": ("sad",)}, "hold must not name a score that is to move, got sad"),
         ({"happy": 0.0}, {}, "shifts must not be 0, got it for happy; hold a score that should stay"),
-        ({"happy": float("nan")}, {}, r"shifts must be numbers, max or min, got \{'happy': nan\}"),
-        ({"happy": "much"}, {}, r"shifts must be numbers, max or min, got \{'happy': 'much'\}"),
+        ({"happy": float("nan")}, {}, 'shifts must be numbers, "max" or "min", got .*nan.*'),
+        ({"happy": "much"}, {}, 'shifts must be numbers, "max" or "min", got .*much.*'),
+        ({"happy": 0.1}, {"hold": "energy"}, r"hold must be several names, such as \('energy',\), got 'energy'"),
+        ({"happy": 0.1}, {"limits": ((20, 200, 3),)}, r"limits must be of .*Limit, got \(20, 200, 3\)"),
         ({"happy": np.inf, "sad": -0.1}, {}, "shifts must be of one score where it is to go as far as it can, got 2"),
         ({"happy": 0.1}, {"max_gain_db": 0.0}, r"max_gain_db must be a finite number in 0.1..40, got 0.0"),
         ({"happy": 0.1}, {"max_gain_db": 99.0}, r"max_gain_db must be a finite number in 0.1..40, got 99.0"),
@@ -48,6 +50,12 @@ def test_request_iv(shifts, settings, message):
             (1.0, 9.0),
             r"tension cannot be shifted by -8.5: scores go from 1 to 9, and it is 0.50 now",
         ),
+        (
+            {"happy": 0.6},
+            (),
+            (0.0, 1.0),
+            r"happy cannot be shifted by \+0.6: scores go from 0 to 1, and it is 0.60 now",
+        ),
         ({"hapy": 0.1}, (), (0.0, 1.0), "score must be one of happy, energy, tension, got 'hapy'"),
         ({"happy": 0.1}, ("calm",), (0.0, 1.0), "score must be one of happy, energy, tension, got 'calm'"),
     ),
@@ -57,7 +65,7 @@ def test_check_request_iv(shifts, hold, scale, message):
         check_request(Request(shifts, hold), NAMES, HERE, scale=scale)
 
 
-@pytest.mark.parametrize("shift", (0.15, -1.0, np.inf, -np.inf))
+@pytest.mark.parametrize("shift", (0.15, -0.45, np.inf, -np.inf, "max"))
 def test_check_request_against_itself_leaves_what_can_be(shift):
     request = Request({"happy": shift}, hold=("energy",))
     assert check_request(request, NAMES, HERE, scale=(0.0, 1.0)) is request
@@ -121,3 +129,5 @@ def test_bounds_db_against_arithmetic():
     assert Request({"happy": 0.1}).bounds_db(places).tolist() == [9.0] * 4
     assert Request({"happy": 0.1}, limits=limits).bounds_db(places).tolist() == [3.0, 5.0, 0.0, 9.0]
     assert Request({"happy": 0.1}, limits=limits, max_gain_db=4.0).bounds_db(places).tolist() == [3.0, 4.0, 0.0, 4.0]
+    with pytest.raises(InputError, match=r"^limit 30000-40000 Hz must hold the middle of some part, of \d+ to \d+ Hz$"):
+        Request({"happy": 0.1}, limits=(Limit(30000.0, 40000.0, 3.0),)).bounds_db(places)

@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports wrong usage like any other bad input: one line."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+        super().__init__(*arguments, **({"allow_abbrev": False} | settings))
         self._negative_number_matcher = re.compile(r"-\d+(\.\d+)?(\s*dB)?$")  # that -6dB is no option either
 
     def error(self, message: str) -> NoReturn:

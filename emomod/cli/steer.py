@@ -80,7 +80,6 @@ def add(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Steer, and print what it came to."""
     from emomod.attribution.lime import LimeSettings
-    from emomod.model.companions import companions_of
     from emomod.model.load import load_model
     from emomod.output import check_output
     from emomod.stages import Stages
@@ -100,7 +99,7 @@ def execute(arguments: argparse.Namespace) -> int:
     predictor = load_model(arguments.model, device=arguments.device)
     request = _request(arguments, predictor)
     second = arguments.second
-    companions = [load_model(each, device=arguments.device) for each in second] if second else companions_of(predictor)
+    companions = [load_model(each, device=arguments.device) for each in second] if second else None
     steered = steer(
         arguments.clip,
         request,
@@ -136,7 +135,8 @@ def _request(arguments: argparse.Namespace, predictor: Any) -> Any:
         if arguments.shifts:
             raise InputError("--like names a clip to come near to, so that no --shift must be given")
         shifts = shifts_like(arguments.clip, arguments.like, predictor=predictor, start=arguments.start)
-        return Request({name: shift for name, shift in shifts.items() if name not in hold}, hold, **common)
+        wanted = {name: shift for name, shift in shifts.items() if name not in hold}
+        return Request(wanted, hold, like=str(arguments.like), **common)
     if not arguments.shifts:
         raise InputError("--shift or --like must say what is asked, such as --shift happy=+0.15")
     named = [_shift(text, predictor.names) for text in arguments.shifts]
@@ -163,38 +163,50 @@ def summary(record: dict[str, Any], folder: Any) -> str:
         asked = record["requested"][name]
         wanted = asked if isinstance(asked, str) else f"{asked:+.3f}"
         lines.append(f"{name:18} {reached:+.3f} (asked: {wanted})")
-    lines += [f"{name:18} {shift:+.3f} (held)" for name, shift in record["held"].items()]
+    lines += [f"{name:18} {shift:+.3f} (asked to stay)" for name, shift in record["held"].items()]
     told = {**record["reached"], **record["held"]}
     others = {name: shift for name, shift in record["shifts"].items() if name not in told}
     moved = sorted(others, key=lambda name: -abs(others[name]))[:MOST_NAMED]
-    lines.append(f"{'else, most':18} {', '.join(f'{name} {others[name]:+.3f}' for name in moved)}")
+    if moved:
+        lines.append(f"{'others that moved':18} {', '.join(f'{name} {others[name]:+.3f}' for name in moved)}")
+    if record["mix"]:
+        lines.append(f"{'the mix':18} {', '.join(f'{part} {gain:+.1f} dB' for part, gain in record['mix'].items())}")
     cost = record["cost"]
     lines.append(
-        f"{'change':18} {record['size_db']:.1f} dB over what is audible, spectral distance "
-        f"{cost['spectral_distance_db']:.1f} dB, {cost['level_change_lu']:+.1f} LU"
-        + (f", ViSQOL {cost['mos_lqo']:.2f} of 5" if cost["mos_lqo"] is not None else "")
+        f"{'size of the change':18} {record['size_db']:.1f} dB root mean square gain; spectral distance "
+        f"{cost['spectral_distance_db']:.1f} dB"
+        + (f"; ViSQOL {cost['mos_lqo']:.2f} of 5" if cost["mos_lqo"] is not None else "")
     )
     lines += [_controls(record), *_lasting(record)]
     return "\n".join([*lines, "", f"{folder}/report.html steered.wav ({record['seconds']['total']:.0f} s)"])
 
 
+def _share(record: dict[str, Any], shifts: dict[str, float]) -> str:
+    """How much of what was reached is in other shifts: with several scores, along the way that the clip went."""
+    reached = record["reached"]
+    length = sum(value**2 for value in reached.values())
+    share = sum(value * shifts[name] for name, value in reached.items()) / length if length else 0.0
+    return f"{100 * share:.0f} %"
+
+
 def _controls(record: dict[str, Any]) -> str:
     """How far changes that are as large go elsewhere."""
-    name, reached = next(iter(record["reached"].items()))
-    drawn = sorted(each[name] for each in record["controls"]["random"])
-    middle, equaliser = drawn[len(drawn) // 2], record["controls"]["equaliser"]
-    said = f"random parts {middle:+.3f}"
-    if equaliser:
-        said += f", an equaliser that was asked the same {equaliser['shifts'][name]:+.3f}"
-    return f"{'as large elsewhere':18} {said} on {name} ({reached:+.3f})"
+    shares = sorted((_share(record, each) for each in record["controls"]["random"]), key=lambda told: int(told[:-2]))
+    said = f"random parts {shares[len(shares) // 2]} of it (the middle of {len(shares)})"
+    if equaliser := record["controls"]["equaliser"]:
+        said += f", an equaliser that was asked the same {_share(record, equaliser['shifts'])}"
+    return f"{'as large elsewhere':18} {said}"
 
 
 def _lasting(record: dict[str, Any]) -> list[str]:
     """What is left of the shift elsewhere."""
-    name = next(iter(record["reached"]))
-    ways = ", ".join(f"{way} {shifts[name]:+.3f}" for way, shifts in record["lasting"].items())
-    lines = [f"{'lasts':18} {ways}"]
+    ways = ", ".join(f"{_share(record, shifts)} ({way})" for way, shifts in record["lasting"].items())
+    lines = [f"{'of it is left':18} {ways}"]
     for each in record["transfer"]:
-        used = " (which took part in the search)" if each["used"] else ""
-        lines.append(f"{'another model':18} {each['shifts'][name]:+.3f} by {each['model']}{used}")
+        used = ", which took part in the search" if each["used"] else ""
+        lines.append(f"{'heard by others':18} {_share(record, each['shifts'])} ({each['model']}{used})")
+    if not record["transfer"]:
+        lines.append(
+            f"{'heard by others':18} not known: no other model was at hand, and the shift may be of this one alone"
+        )
     return lines

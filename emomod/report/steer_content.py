@@ -32,12 +32,11 @@ from emomod.report.steer_words import (
 from emomod.report.words import HINTS, change, held_out_r, number, printed, signed, window_words
 from emomod.result import MANY
 from emomod.sentences import moment
-from emomod.steered import Steered, asked_of
+from emomod.steered import REST, Steered, asked_of
 from emomod.steering.parts import audible_shares
 
 MOST_CARRIERS = 8  # components in a table
 STEP = "step_"
-REST = "the rest"  # what sounds and has no name
 
 Array = NDArray[np.float64]
 Content = dict[str, Any]
@@ -191,15 +190,14 @@ def _place(location: Location) -> str:
 
 def _mix(steered: Steered) -> Content | None:
     """Mean gains of the parts that have names, by how audible their components are; None where there is but one."""
-    parts = np.array([location.part or REST for location in steered.explanation.locations])
-    if np.unique(parts).size < 2:
+    parts, gains = np.array([location.part or REST for location in steered.explanation.locations]), steered.mix
+    if not gains:
         return None
     audible = audible_shares(steered.explanation.where, steered.log_spectrogram.cpu().numpy())
-    gains, rows = {}, []
-    for part in dict.fromkeys(parts.tolist()):
+    rows = []
+    for part in gains:
         mine = parts == part
         weights, own = audible[mine], steered.gains_db[mine]
-        gains[part] = float(np.average(own, weights=weights if weights.any() else None))
         rows.append(
             {
                 "name": part,

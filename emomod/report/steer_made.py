@@ -79,11 +79,12 @@ def command_of(record: Mapping[str, Any], request: Request, *, out: Path) -> str
         "out": out,
     }
     words = [f"--shift={name}={value}" for name, value in shifts.items()]  # with "=", for values that begin with "-"
+    words = ["--like", request.like] if request.like else words
     words += ["--hold", *request.hold] if request.hold else []
     words += [f"--limit={_limit(each)}" for each in request.limits]
     words += [f"--{name}={f'{value:g}' if isinstance(value, float) else value}" for name, value in options.items()]
     words += ["--robust"] if settings["robust"] else []
-    words += ["--nearest"] if request.nearest else []
+    words += ["--nearest"] if request.nearest and not request.like else []
     named = [each["origin"] for each in record["transfer"]]
     words += ["--second", *named] if all(named) and named else []
     return shlex.join(["emomod", "steer", f"./{clip}" if clip.startswith("-") else clip, *words])

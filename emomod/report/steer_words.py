@@ -162,7 +162,7 @@ def lasting_words(steered: Steered) -> str:
         return "The clip did not move, so there is nothing that could last."
     worst = min(known, key=lambda way: known[way])
     if known[worst] >= LASTS:
-        return f"The shift lasts: at least {percent(known[worst])} of it is left in each case."
+        return f"The shift lasts: at least {int(100 * known[worst])} % of it is left in each case."
     return f"The shift is fragile: {percent(known[worst])} of it is left after “{worst}”."
 
 

@@ -65,7 +65,10 @@ def random_gains(problem: Problem, gains_db: Array, *, rng: np.random.Generator)
     """The same gains [G] on other groups that may change, as large as ``gains_db`` or as large as bounds allow."""
     limits, size = problem.parts.bounds_db, problem.parts.size_db(gains_db)
     drawn, free = np.zeros_like(gains_db), limits > 0.0
-    drawn[free] = np.clip(rng.permutation(gains_db[free]), -limits[free], limits[free])
+    for _ in range(20):  # of few groups, many draws are the gains themselves
+        drawn[free] = np.clip(rng.permutation(gains_db[free]), -limits[free], limits[free])
+        if not np.allclose(drawn, gains_db):
+            break
     for _ in range(20):  # what the bounds cut off goes to the others
         found = problem.parts.size_db(drawn)
         if found == 0.0 or abs(found / size - 1.0) < 0.001:

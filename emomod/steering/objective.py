@@ -25,7 +25,7 @@ from emomod.steering.parts import Parts
 from emomod.steering.request import Request
 
 AIM, HOLD = 0.005, 0.01  # misses of a score that count 1
-DRIFT, OVERTAKEN, SIZE, MOST = 1.0, 30.0, 0.05, 30.0
+DRIFT, OVERTAKEN, SIZE, MOST = 1.0, 30.0, 0.05, 100.0  # MOST: as far as it goes, nearly whatever the change costs
 BEHIND = 0.8  # of what was asked, in spreads, that other scores may move
 
 Array = NDArray[np.float64]

@@ -15,6 +15,7 @@ from emomod.errors import InputError
 from emomod.modification import MAX_GAIN_DB
 
 MOST = {"max": np.inf, "min": -np.inf}  # as far as it goes
+OUTSIDE = 0.1  # of the scale, by which scores may lie beyond it: models do go there
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Limit:
 class Request:
     """What is asked for."""
 
-    shifts: Mapping[str, float]  # wanted shift by score; infinity is as far as it goes, up or down
+    shifts: Mapping[str, float]  # wanted shift by score; infinity, or "max" or "min", is as far as it goes
     hold: tuple[str, ...] = ()  # scores that should stay
     max_gain_db: float = 9.0  # of any component, up and down
     budget_db: float | None = None  # of the root mean square gain over what is audible; None sets none
@@ -43,12 +44,21 @@ class Request:
     most_changed: int | None = None  # parts (see emomod.steering.parts) that are changed at most; None may change all
     smoothness: float = 0.0  # weight of differences between neighbours beside that of gains
     nearest: bool = False  # whether to take what comes nearest where the request cannot be met
+    like: str = ""  # the clip whose features these shifts lead to, if they come from one
 
     def __post_init__(self) -> None:
-        if not self.shifts:
-            raise InputError("shifts must name a score to move, got none")
+        if not isinstance(self.shifts, Mapping) or not self.shifts:
+            raise InputError(f"shifts must name scores to move, such as {{'happy': 0.1}}, got {self.shifts!r}")
+        if isinstance(self.hold, str):
+            raise InputError(f"hold must be several names, such as ('energy',), got {self.hold!r}")
+        if strange_limits := [each for each in self.limits if not isinstance(each, Limit)]:
+            raise InputError(f"limits must be of emomod.steering.request.Limit, got {strange_limits[0]!r}")
+        told = {
+            name: MOST.get(shift, shift) if isinstance(shift, str) else shift for name, shift in self.shifts.items()
+        }
+        object.__setattr__(self, "shifts", told)
         if strange := {name: shift for name, shift in self.shifts.items() if not _is_shift(shift)}:
-            raise InputError(f"shifts must be numbers, max or min, got {strange}")
+            raise InputError(f'shifts must be numbers, "max" or "min", got {strange}')
         if held := [name for name in self.hold if name in self.shifts]:
             raise InputError(f"hold must not name a score that is to move, got {', '.join(held)}")
         if still := [name for name, shift in self.shifts.items() if shift == 0.0]:
@@ -73,6 +83,9 @@ class Request:
         bounds = np.full(middles.size, self.max_gain_db)
         for limit in self.limits:
             inside = (limit.low <= middles) & (middles < limit.high)
+            if not inside.any():
+                where = f"of {middles.min():.0f} to {middles.max():.0f} Hz"
+                raise InputError(f"limit {limit.low:g}-{limit.high:g} Hz must hold the middle of some part, {where}")
             bounds[inside] = np.minimum(bounds[inside], limit.gain_db)
         return bounds
 
@@ -90,7 +103,8 @@ def check_request(
     low, high = scale
     for name, shift in request.shifts.items():
         score = float(scores[names.index(name)])
-        if np.isfinite(shift) and abs(shift) > high - low:
+        beyond = max(low - (score + shift), score + shift - high)
+        if np.isfinite(shift) and (abs(shift) > high - low or beyond > OUTSIDE * (high - low)):
             raise InputError(
                 f"{name} cannot be shifted by {shift:+g}: scores go from {low:g} to {high:g}, and it is {score:.2f} now"
             )
@@ -107,7 +121,7 @@ def parse_shift(text: str) -> tuple[str, float]:
     shift = MOST.get(value, _number(value))
     if not name or (not np.isfinite(shift) and value not in MOST):
         raise InputError(
-            f'a shift must look like "happy=+0.15", "tension=-0.1", "energy=max" or "fear=min", got {text!r}'
+            f'a shift must look like "happy=+0.15", "energy=max", "fear=min" or "weaken tension", got {text!r}'
         )
     return name, shift
 

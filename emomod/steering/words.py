@@ -51,10 +51,10 @@ def _turned(carried: Array, gains_db: Array, locations: Sequence[Location]) -> s
     """What was turned up and down that carried most."""
     seconds = max(location.end for location in locations)
     said = []
-    for words, side in (("turned up", gains_db > 0), ("turned down", gains_db < 0)):
+    for words, side in (("up", gains_db > 0), ("down", gains_db < 0)):
         order = [index for index in np.argsort(-carried, kind="stable") if side[index] and carried[index] > 0]
         if order:
             found = places([locations[index] for index in order[:MOMENTS]], seconds=seconds)
-            said.append(f"{words} above all what sounds {found}")
+            said.append(f"of the parts turned {words}, those {found} brought most")
     words = "; ".join(said) or "nothing was turned up or down"
     return f"{words[0].upper()}{words[1:]}."
