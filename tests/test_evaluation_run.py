@@ -11,6 +11,7 @@ import pytest
 from fakes import grid_components, sound_file, tiny_checkpoint, tones
 
 from emomod.attribution.lime import LimeSettings
+from emomod.audio import SAMPLE_RATE
 from emomod.bootstrap import wilson_interval
 from emomod.cli.main import main
 from emomod.components.layered import layered
@@ -26,6 +27,7 @@ from evaluation.methods import GridSettings
 from evaluation.plots import draw_all
 from evaluation.preset import PRESETS, Preset, preset_of
 from evaluation.report import sections_of
+from evaluation.steering import SteeringSettings
 from evaluation.store import Store
 from evaluation.summary import LARGE, mean_with_interval, smallest_counts, summarise
 from evaluation.sweep import SweepSettings
@@ -63,11 +65,21 @@ def job(checkpoint, cases, tmp_path):
     return Job(load_predictor(checkpoint, device="cpu"), cases, corpus, TINY, store, lambda line: None)
 
 
+def test_steering_against_itself_takes_the_given_clips_and_as_many_rendered_ones_as_it_is_told(job, monkeypatch):
+    monkeypatch.setattr("evaluation.steering.SteeredClip.rows", lambda clip: [{"n": clip.y.size, "off": clip.off}])
+    lime = LimeSettings(n_perturbations=512, n_held_out=16)
+    job = replace(job, preset=replace(job.preset, steering=SteeringSettings(n_rendered=1), lime=lime))
+    rows = EXPERIMENTS["steering"](job)
+    assert [row["clip"] for row in rows] == ["a", "b", "rendered 000"]
+    assert [row["n"] for row in rows[:2]] == [SAMPLE_RATE, SAMPLE_RATE]
+    assert {row["off"] for row in rows} == {"-6dB"}
+
+
 def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
-    """All but truth, whose clips are long, and confounder and kinds, which have tests of their own."""
+    """All but truth, whose clips are long, and confounder, kinds and steering, which have tests of their own."""
     monkeypatch.setattr(random_labels, "N_CLIPS", 24)
     monkeypatch.setattr(random_labels, "N_PASSES", 1)
-    names = sorted(set(EXPERIMENTS) - {"truth", "confounder", "kinds"})
+    names = sorted(set(EXPERIMENTS) - {"truth", "confounder", "kinds", "steering"})
     tables = {name: EXPERIMENTS[name](job) for name in names}
     for rows in tables.values():
         assert {row["clip"] for row in rows} <= {"a", "b"}

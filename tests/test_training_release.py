@@ -186,7 +186,7 @@ def test_a_missing_library_is_named_with_its_cure(monkeypatch):
 
 
 def test_training_iv(folder, tmp_path):
-    with pytest.raises(InputError, match="config must be a file or one of default, published, quick, got 'none'"):
+    with pytest.raises(InputError, match="config must be a file or one of companion, default, published, quick, got"):
         read_config("none")
     with pytest.raises(InputError) as refused:
         read_config("quick", width=9.0)
