@@ -418,3 +418,23 @@ def test_page_against_chromium_plays_in_step_switches_and_fits(steered, width):
         page.wait_for_function("document.body.dataset.ready || document.body.dataset.error")
         assert page.evaluate(PLAY) == ["3", "Pause", True, "steered", "none", "", True]
         assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [page.url]
+
+
+@pytest.mark.parametrize(
+    ("equaliser", "random", "said"),
+    [
+        (0.95, 0.1, "Yes: the equaliser did as well, by as large a change."),
+        (0.2, 1.0, "Yes: random parts did as well, by as large a change."),
+        (0.5, 0.0, "In part: the equaliser reached 50 % of it by as large a change."),
+        (0.2, 0.01, "Not by as large a change: the best of what was tried, the equaliser, reached 20 % of it."),
+    ],
+)
+def test_simpler_against_theory(steered, equaliser, random, said):
+    control = steered.controls.equaliser
+    assert control is not None
+    controls = replace(
+        steered.controls,
+        random=np.tile(random * steered.shift, (3, 1)),
+        equaliser=replace(control, shift=equaliser * steered.shift),
+    )
+    assert steer_content(replace(steered, controls=controls))["simpler_words"] == said

@@ -16,6 +16,7 @@ from emomod.steering.search import HELD_WITHIN, WITHIN
 
 HEARS, HEARS_SOME = 0.5, 0.1  # share of a shift that another model hears
 LASTS = 0.8  # share of a shift that is left
+AS_WELL, IN_PART = 0.9, 0.4  # shares of the shift that something simpler reaches
 MOST_NAMED = 3  # other scores that moved
 
 ASKED = {"max": "as high as it goes", "min": "as low as it goes", "hold": "to stay"}
@@ -139,6 +140,19 @@ def sums_words(sums: Mapping[str, tuple[float, float]], *, n_components: int, co
     """
     told = [f"{change(total, 3)} of {change(shift, 3)} for {spoken(name)}" for name, (total, shift) in sums.items()]
     return f"The shares of all {n_components} parts ({components}) sum to {listed(told)}."
+
+
+def simpler_words(steered: Steered) -> str:
+    """Answer whether something simpler would have done it: the equaliser, or random parts."""
+    middle = share_of(middle_random(steered), steered) or 0.0
+    control = steered.controls.equaliser
+    shares = {"the equaliser": (share_of(control.shift, steered) or 0.0) if control else 0.0, "random parts": middle}
+    best = max(shares, key=lambda name: shares[name])
+    if shares[best] >= AS_WELL:
+        return f"Yes: {best} did as well, by as large a change."
+    if shares[best] >= IN_PART:
+        return f"In part: {best} reached {percent(shares[best])} of it by as large a change."
+    return f"Not by as large a change: the best of what was tried, {best}, reached {percent(shares[best])} of it."
 
 
 def equaliser_words(equaliser: Equaliser) -> str:
