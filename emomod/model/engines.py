@@ -4,8 +4,8 @@
 convolutions, lays memory out channels-last and takes sounds in batches that fit into caches. "ncnn" computes
 convolutions with fewer multiplications; it is the fastest in float32 on a CPU, and optional. "tf32" is "torch" on the
 tensor cores of an NVIDIA GPU, which round what they multiply to 11 bits. "bfloat16" is "torch" with 8 bits of precision
-from the second convolution on: fast where the hardware has it. Its weights differ by up to a percent, and those of
-"tf32" by a tenth of one, so that neither is chosen unasked. docs/performance.md has what each step brings.
+from the second convolution on: fast where the hardware has it. Its weights differ by up to a percent; those of "tf32"
+have not been measured. Neither is chosen unasked. docs/performance.md has what each step brings.
 
 On a CPU a sound's scores by every engine but "network" are the same to the bit, whatever else is in its batch.
 """
