@@ -36,7 +36,7 @@ _HOMES = {
     "run": "pipeline",
     "run_windows": "windows",
     "Request": "steering.request",
-    "SteerSettings": "steering_job",
+    "SteerSettings": "steering.settings",
     "steer": "steering_job",
 }
 __all__ = [

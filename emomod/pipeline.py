@@ -13,7 +13,7 @@ from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, write_wav
 from emomod.checks import check_choice, check_count, check_number, check_rng
 from emomod.component_map import ComponentMap
 from emomod.component_weights import complexity, parse_rule, select_components
-from emomod.components.base import Components, sound_of
+from emomod.components.base import Components, Sound, sound_of
 from emomod.components.kinds import DEFAULT, Cutting, cut, steps_of, told
 from emomod.errors import InputError
 from emomod.explanation import Explanation, compute_effects
@@ -28,7 +28,6 @@ from emomod.report.page import write_report
 from emomod.rescoring import CONTROL_KINDS, ScoreShift, control_shifts, score_file, snr_db
 from emomod.result import Modification, Prediction, RunResult, scores_by_level
 from emomod.sentences import explain_in_words
-from emomod.spectrogram import compute_spectrogram
 from emomod.stages import Stages
 from emomod.weight_precision import precision_in_words, precision_of
 
@@ -73,6 +72,7 @@ class ExplainedClip:
     """A clip with all that modifying it needs."""
 
     clip: Clip
+    sound: Sound  # of the clip
     components: Components
     explanation: Explanation
     predictor: ScoringModel
@@ -138,7 +138,7 @@ def explain_clip(path: str | Path, settings: RunSettings, predictor: ScoringMode
     }
     where, located = ComponentMap(components.shares(), sound.spectrogram.shape), tuple(components.locations())
     explanation = Explanation(predictor.names, scores, effects, weights, where, located, record)
-    return ExplainedClip(clip, components, explanation, predictor)
+    return ExplainedClip(clip, sound, components, explanation, predictor)
 
 
 def method_record(method: MethodSettings) -> dict[str, Any]:
@@ -178,10 +178,11 @@ def modify(
     text = record["components"]["text"]
     if components is None and any("own" in kind for kind in record["components"]["kinds"]):
         raise InputError(f"components must be given anew, since the sound was cut by a function: {text}")
-    cut_again = cut(sound_of(clip.y, start=clip.start), components or text, device=predictor.device)
+    sound = sound_of(clip.y, start=clip.start)
+    cut_again = cut(sound, components or text, device=predictor.device)
     if not explanation.where.agrees(cut_again.shares()):
         raise InputError(f"components must be those that were explained; {text} gives others here now")
-    explained = ExplainedClip(clip, cut_again, explanation, predictor)
+    explained = ExplainedClip(clip, sound, cut_again, explanation, predictor)
     with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings, stages=stages or Stages())
         (folder / "modification.json").write_text(to_json(changed.as_dict() | {"settings": asdict(settings)}) + "\n")
@@ -265,7 +266,7 @@ def run(
         sentence = explain_in_words(explained.explanation, changed.selection)
         explained.explanation.save(folder)
         record = _record(explained, changed, settings=settings, sentence=sentence)
-        spectrogram = compute_spectrogram(explained.clip.y).log_spectrogram
+        spectrogram = explained.sound.spectrogram.log_spectrogram
         result = RunResult(Path(out), explained.explanation, changed, spectrogram, sentence, record)
         with stages.stage("report"):
             write_report(result, folder)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from emomod.attribution.common import held_out_masks
 from emomod.attribution.lime import explain_with_lime, lime_curve
-from emomod.audio import SAMPLE_RATE
 from emomod.component_map import map_of_labels
 from emomod.component_weights import ComponentWeights, select_components
 from emomod.components.base import Components, sound_of
@@ -26,6 +25,7 @@ from emomod.labels import spoken
 from emomod.model.companions import companions_of
 from emomod.model.predictor import Predict, Predictor, ScoringModel
 from emomod.perturbation import least_perturbations
+from emomod.steering.robustness import later
 from evaluation import confounder, faithfulness, fidelity, kinds, methods, sanity, stability, steering, sweep, truth
 from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
 from evaluation.cases import RENDERED, Case, cut_stems, rendered_cases
@@ -128,14 +128,9 @@ def _noisy(y: Wave) -> Wave:
     return np.asarray(y + np.random.default_rng(0).normal(0.0, _noise_level(y), y.size), dtype=np.float32)
 
 
-def _later(y: Wave) -> Wave:
-    lag = round(SHIFT_SECONDS * SAMPLE_RATE)
-    return np.concatenate([np.zeros(lag, dtype=np.float32), y[:-lag]])
-
-
 INPUT_CHANGES: dict[str, Callable[[Wave], Wave]] = {
     f"noise at {NOISE_DB:g} dB SNR": _noisy,
-    f"{1000 * SHIFT_SECONDS:g} ms later": _later,
+    f"{1000 * SHIFT_SECONDS:g} ms later": partial(later, seconds=SHIFT_SECONDS),
     f"mp3 at {MP3_KBIT_S:g} kbit/s": lambda y: through_codec(y, mp3(MP3_KBIT_S)),
 }
 

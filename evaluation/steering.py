@@ -36,12 +36,13 @@ from emomod.labels import MIDLEVEL_NAMES
 from emomod.model.predictor import ScoringModel, score_waveforms
 from emomod.model.spread import spread_of
 from emomod.steering.controls import controls_of
-from emomod.steering.hearing import Listener
+from emomod.steering.hearing import listeners_of
 from emomod.steering.objective import Objective, objective_of
+from emomod.steering.problem import problem_of
 from emomod.steering.request import Request
 from emomod.steering.search import WITHIN, beyond, most_there_is, search
 from emomod.steering.solve import Problem
-from emomod.steering_job import HALF_HOP, equally_loud, problem_of
+from emomod.steering.versions import ORIGINAL, equally_loud
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -87,7 +88,7 @@ class SteeredClip:
     """A clip, who hears it, and how it is changed."""
 
     predictor: ScoringModel
-    others: Sequence[ScoringModel]  # the last judges; those before it take part in robust searches
+    others: Sequence[ScoringModel]  # companions, see emomod.steering.hearing.searched_with
     y: NDArray[np.float32]
     components: Components
     weights: ComponentWeights
@@ -105,8 +106,7 @@ class SteeredClip:
     def steered(self, kind: str, request: Request, *, robust: bool) -> dict[str, Any]:
         """Search, write, judge."""
         sound, names = sound_of(self.y), self.predictor.names
-        used = [self.predictor, *(self.others[:-1] if robust else ())]
-        listeners = [Listener(each) for each in used] + ([Listener(each, HALF_HOP) for each in used] if robust else [])
+        listeners = listeners_of(self.predictor, self.others, robust=robust)
         problem = problem_of(sound, self.components, self.weights, request, listeners=listeners, off=self.off)
         objective = objective_of(request, names, spread=spread_of(self.predictor))
         steps = search(problem, objective, shares=self.settings.shares, most_changed=None, announce=lambda text: None)
@@ -116,8 +116,7 @@ class SteeredClip:
         before, after = score_waveforms(self.predictor, written)
         met, most = not beyond(objective, after - before).any(), float(after[column] - before[column])
         if not met:
-            farthest = most_there_is(problem, objective, from_=found).shifts[0][column]
-            most = float(farthest)
+            most = float(most_there_is(problem, objective, from_=found).shifts[0][column])
         row = self._row(kind, target, wanted, np.asarray(before), np.asarray(after - before), written)
         row |= {"robust": robust, "met": met, "feasible": met or bool(most * np.sign(wanted) >= abs(wanted) - WITHIN)}
         row |= {"held_miss": _held_miss(objective, after - before), "most": most}
@@ -137,7 +136,7 @@ class SteeredClip:
     def _written(self, gains_db: Array) -> list[NDArray[np.float32]]:
         """Original and changed version as files give them back."""
         waveforms, _ = equally_loud(self.components, {"changed": gains_db})
-        return [quantise(waveforms[name], bits=BITS) for name in ("original", "changed")]
+        return [quantise(waveforms[name], bits=BITS) for name in (ORIGINAL, "changed")]
 
     def _row(
         self, kind: str, target: str, wanted: float, before: Array, shift: Array, written: list[NDArray[np.float32]]

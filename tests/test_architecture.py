@@ -17,7 +17,8 @@ ORDER = [
     "figures", "notebook", "model", "components", "mixtures", "perturbation", "surrogate", "component_weights",
     "weight_precision", "attribution", "explanation", "sentences", "differences", "effects", "correlations",
     "comparison", "modification", "rescoring", "steering", "steered", "stages", "result", "report", "remarks",
-    "pipeline", "whole_file", "windows", "taggrams", "labelled_clips", "corpus", "steering_job", "datasets", "training",
+    "pipeline", "whole_file", "windows", "taggrams", "labelled_clips", "corpus", "steering_record",
+    "steering_job", "datasets", "training",
     "score_tables", "many_clips", "doctor", "cli",
 ]  # fmt: skip
 BESIDE = {

@@ -34,7 +34,8 @@ from emomod.steered import Steered
 from emomod.steering.parts import audible_shares
 from emomod.steering.request import Limit, Request
 from emomod.steering.robustness import Transfer
-from emomod.steering_job import SteerSettings, steer
+from emomod.steering.settings import SteerSettings
+from emomod.steering_job import steer
 
 N_RANDOM = 5
 REQUEST = Request({"happy": 0.01}, hold=("energy",))

@@ -10,11 +10,10 @@ from small_runs import small_predictor
 
 from emomod.components.base import sound_of
 from emomod.model.predictor import Takes
-from emomod.spectrogram import peak_of
 from emomod.steering.controls import controls_of, equaliser_control, random_gains
 from emomod.steering.objective import objective_of
 from emomod.steering.request import Request
-from emomod.steering.robustness import LATER_SECONDS, WAYS, lasting_shifts, later, softer, transfers
+from emomod.steering.robustness import LATER_SECONDS, WAYS, lasting_shifts, later, softer
 
 SOUND = sound_of(grid_components().render(np.ones(12)))
 
@@ -156,12 +155,3 @@ class PeakPredict:
 
     def __call__(self, sounds: torch.Tensor, /) -> torch.Tensor:
         return sounds.abs().amax(dim=1, keepdim=True) + self.added
-
-
-def test_transfers_against_arithmetic():
-    one, other = tones(0.5), 0.5 * tones(0.5)
-    found = transfers([("first", PeakPredict(0.0), True), ("second", PeakPredict(0.2), False)], one, other)
-    assert [(each.model, each.used) for each in found] == [("first", True), ("second", False)]
-    for each, added in zip(found, (0.0, 0.2), strict=True):
-        assert each.before[0] == pytest.approx(peak_of(one) + added)
-        assert each.shift[0] == pytest.approx(-0.25)

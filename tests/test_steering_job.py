@@ -21,8 +21,10 @@ from emomod.model.other import Model
 from emomod.model.predictor import load_predictor, score_waveforms
 from emomod.rescoring import score_file
 from emomod.steering.controls import Controls
+from emomod.steering.likeness import shifts_like
 from emomod.steering.request import Limit, Request
-from emomod.steering_job import SteerSettings, shifts_like, steer
+from emomod.steering.settings import SteerSettings
+from emomod.steering_job import steer
 
 FILES = {
     "original.wav", "steered.wav", "steer.json", "shifts.csv", "components.csv", "points.csv", "explanation.json",

@@ -19,7 +19,8 @@ from emomod.errors import InputError
 from emomod.loudness import loudness
 from emomod.rescoring import score_file
 from emomod.steering.request import Request
-from emomod.steering_job import SteerSettings, steer
+from emomod.steering.settings import SteerSettings
+from emomod.steering_job import steer
 from listening_study.analysis.findings import analyse
 from listening_study.conditions import ORIGINAL, SOFTER, Step
 from listening_study.levels import true_peak_db

@@ -83,7 +83,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.model.load import load_model
     from emomod.output import check_output
     from emomod.stages import Stages
-    from emomod.steering_job import SteerSettings, steer
+    from emomod.steering.settings import SteerSettings
+    from emomod.steering_job import steer
 
     check_output(arguments.out, inputs=[arguments.clip])
     settings = SteerSettings(
@@ -113,14 +114,14 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(steered.record)
     else:
-        print(summary(steered.record, arguments.out))
+        print(summary(steered))
     return 0
 
 
 def _request(arguments: argparse.Namespace, predictor: Any) -> Any:
     """The Request that the arguments ask for."""
+    from emomod.steering.likeness import shifts_like
     from emomod.steering.request import Request, parse_limit
-    from emomod.steering_job import shifts_like
 
     hold = tuple(resolved_name(name, predictor.names) for name in arguments.hold)
     common: dict[str, Any] = {
@@ -156,8 +157,9 @@ def _shift(text: str, names: tuple[str, ...]) -> tuple[str, float]:
     return resolved_name(name, names), shift
 
 
-def summary(record: dict[str, Any], folder: Any) -> str:
+def summary(steered: Any) -> str:
     """Return what a person wants to know of a steered clip."""
+    record = steered.record
     lines = [record["sentence"], ""]
     for name, reached in record["reached"].items():
         asked = record["requested"][name]
@@ -169,44 +171,34 @@ def summary(record: dict[str, Any], folder: Any) -> str:
     moved = sorted(others, key=lambda name: -abs(others[name]))[:MOST_NAMED]
     if moved:
         lines.append(f"{'others that moved':18} {', '.join(f'{name} {others[name]:+.3f}' for name in moved)}")
-    if record["mix"]:
-        lines.append(f"{'the mix':18} {', '.join(f'{part} {gain:+.1f} dB' for part, gain in record['mix'].items())}")
+    lines += [*_change(record), *_elsewhere(steered)]
+    return "\n".join([*lines, "", f"{steered.folder}/report.html steered.wav ({record['seconds']['total']:.0f} s)"])
+
+
+def _change(record: dict[str, Any]) -> list[str]:
+    """How the parts were mixed, where they have names, and how large the change is."""
+    from emomod.report.steer_words import mixing_words
+
     cost = record["cost"]
-    lines.append(
-        f"{'size of the change':18} {record['size_db']:.1f} dB root mean square gain; spectral distance "
-        f"{cost['spectral_distance_db']:.1f} dB"
-        + (f"; ViSQOL {cost['mos_lqo']:.2f} of 5" if cost["mos_lqo"] is not None else "")
-    )
-    lines += [_controls(record), *_lasting(record)]
-    return "\n".join([*lines, "", f"{folder}/report.html steered.wav ({record['seconds']['total']:.0f} s)"])
+    heard = f"; ViSQOL {cost['mos_lqo']:.2f} of 5" if cost["mos_lqo"] is not None else ""
+    size = f"{record['size_db']:.1f} dB root mean square gain; spectral distance {cost['spectral_distance_db']:.1f} dB"
+    mix = [f"{'the mix':18} {mixing_words(record['mix'])}"] if record["mix"] else []
+    return [*mix, f"{'size of the change':18} {size}{heard}"]
 
 
-def _share(record: dict[str, Any], shifts: dict[str, float]) -> str:
-    """How much of what was reached is in other shifts: with several scores, along the way that the clip went."""
-    reached = record["reached"]
-    length = sum(value**2 for value in reached.values())
-    share = sum(value * shifts[name] for name, value in reached.items()) / length if length else 0.0
-    return f"{100 * share:.0f} %"
+def _elsewhere(steered: Any) -> list[str]:
+    """How much of the shift other changes bring that are as large, and what is left of it elsewhere."""
+    from emomod.report.steer_words import middle_random, percent, share_of
 
-
-def _controls(record: dict[str, Any]) -> str:
-    """How far changes that are as large go elsewhere."""
-    shares = sorted((_share(record, each) for each in record["controls"]["random"]), key=lambda told: int(told[:-2]))
-    said = f"random parts {shares[len(shares) // 2]} of it (the middle of {len(shares)})"
-    if equaliser := record["controls"]["equaliser"]:
-        said += f", an equaliser that was asked the same {_share(record, equaliser['shifts'])}"
-    return f"{'as large elsewhere':18} {said}"
-
-
-def _lasting(record: dict[str, Any]) -> list[str]:
-    """What is left of the shift elsewhere."""
-    ways = ", ".join(f"{_share(record, shifts)} ({way})" for way, shifts in record["lasting"].items())
-    lines = [f"{'of it is left':18} {ways}"]
-    for each in record["transfer"]:
-        used = ", which took part in the search" if each["used"] else ""
-        lines.append(f"{'heard by others':18} {_share(record, each['shifts'])} ({each['model']}{used})")
-    if not record["transfer"]:
-        lines.append(
-            f"{'heard by others':18} not known: no other model was at hand, and the shift may be of this one alone"
-        )
+    controls = steered.controls
+    said = f"random parts {percent(share_of(middle_random(steered), steered))} (the middle of {len(controls.random)})"
+    if controls.equaliser:
+        said += f", an equaliser that was asked the same {percent(share_of(controls.equaliser.shift, steered))}"
+    ways = ", ".join(f"{percent(share_of(shift, steered))} ({way})" for way, shift in steered.lasting.items())
+    lines = [f"{'as large elsewhere':18} {said}", f"{'of it is left':18} {ways}"]
+    for each in steered.transfers:
+        used = ", which took part in the search" if each.used else ""
+        lines.append(f"{'heard by others':18} {percent(share_of(each.shift, steered))} ({each.model}{used})")
+    if not steered.transfers:
+        lines.append(f"{'heard by others':18} not known: no other model was at hand, it may be of this one alone")
     return lines

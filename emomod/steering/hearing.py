@@ -7,6 +7,7 @@ waveforms hears the sound at the level that the gains give it, and may hear a fi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from emomod.components.base import Components
 from emomod.model.predictor import Differentiable, Predict, score_waveforms
-from emomod.spectrogram import heard_spectrograms
+from emomod.spectrogram import HOP_LENGTH, heard_spectrograms
 
+HALF_HOP = HOP_LENGTH // 2  # samples later: frames lie between those of the file
 AT_ONCE = 4  # sounds that are rendered and scored together: more would leave the caches
 
 Array = NDArray[np.float64]
+P = TypeVar("P", bound=Predict)
 
 
 def amplitudes(gains_db: torch.Tensor) -> torch.Tensor:
@@ -44,6 +47,17 @@ class Listener:
         taken = moved if self.predict.takes == "waveform" else heard_spectrograms(moved)
         scores: torch.Tensor = self.predict.differentiable(taken)  # type: ignore[attr-defined]
         return scores
+
+
+def searched_with(companions: Sequence[P]) -> Sequence[P]:
+    """Return the companions that take part in a robust search: all but the last of several, which is left to judge."""
+    return companions[: max(len(companions) - 1, 1)]
+
+
+def listeners_of(asked: Predict, companions: Sequence[Predict] = (), *, robust: bool = False) -> list[Listener]:
+    """Return who a search listens to: the model that is asked; if ``robust``, companions and all of them later, too."""
+    models = [asked, *(searched_with(companions) if robust else ())]
+    return [Listener(each) for each in models] + [Listener(each, HALF_HOP) for each in models if robust]
 
 
 @dataclass(frozen=True, eq=False)

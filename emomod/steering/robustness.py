@@ -3,7 +3,7 @@
 A shift that only one network hears, and only on the very samples that it was made for, is an artefact of that network.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,9 @@ Array = NDArray[np.float64]
 Wave = NDArray[np.float32]
 
 
-def later(y: Wave) -> Wave:
-    """The sound 20 ms later, its end lost."""
-    n = round(LATER_SECONDS * SAMPLE_RATE)
+def later(y: Wave, *, seconds: float = LATER_SECONDS) -> Wave:
+    """The sound later by ``seconds``, its end lost."""
+    n = round(seconds * SAMPLE_RATE)
     return np.concatenate([np.zeros(n, dtype=np.float32), y[:-n]])
 
 
@@ -56,13 +56,4 @@ def lasting_shifts(
     for name, change in ways.items():
         before, after = score_waveforms(predict, [change(original), change(steered)])
         found[name] = np.asarray(after - before)
-    return found
-
-
-def transfers(models: Sequence[tuple[str, Predict, bool]], original: Wave, steered: Wave) -> list[Transfer]:
-    """What other models, (name, model, whether they were used), hear in two sounds."""
-    found = []
-    for name, predict, used in models:
-        before, after = score_waveforms(predict, [original, steered])
-        found.append(Transfer(name, used, before, after))
     return found
