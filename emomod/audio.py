@@ -7,8 +7,8 @@ the file; files are written whole or not at all, as 16- or 24-bit WAV.
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from emomod.checks import check_choice, check_number, check_waveform
 from emomod.errors import InputError
-from emomod.mp3 import scan_mp3
+from emomod.mp3 import quiet, scan_mp3
 
 SAMPLE_RATE = 22050  # Hz, of everything inside emomod
 MIN_SECONDS = 0.5
@@ -30,6 +30,10 @@ TOLERATED_LOSS = 0.1  # s that a file may be shorter than its header says
 NOT_MPEG = 7  # libsndfile's error code for what is no MPEG stream; its text speaks of a missing file
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; what is written as it is recorded promises at least this many
 MAGIC = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")  # how files begin that are no mp3, whatever their name
+RATES = (1000, 768_000)  # Hz; below and above no music is stored
+LONGEST = 48 * 3600  # s; a few kB of FLAC can promise years of silence
+LOUDEST = 2.0**31  # largest absolute sample: whole numbers of 32 bits, stored as floats
+AT_A_TIME = 1 << 24  # samples of all channels that are decoded at once: 64 MB, whatever the file promises
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 
 
@@ -56,6 +60,7 @@ class _Source:
     path: str | Path
     file: soundfile.SoundFile
     n_frames: int  # samples of each channel
+    hushed: Callable[[], AbstractContextManager[None]]  # what to decode within
 
     @property
     def seconds(self) -> float:
@@ -68,11 +73,19 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         raise InputError(f"{path}: {'is a folder' if Path(path).is_dir() else 'there is no such file'}")
     if Path(path).stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    if Path(path).suffix.lower() == ".mp3" and scan_mp3(path) is None and not _has_other_format(path):
-        raise InputError(f"{path}: cannot be decoded as sound (it holds no MPEG frames)")
+    if Path(path).suffix.lower() == ".raw":
+        raise InputError(f"{path}: is called .raw, as sounds without a header are; rename it if it has one")
+    is_mp3 = not _has_other_format(path)
+    if is_mp3 and scan_mp3(path) is None:
+        raise InputError(f"{path}: cannot be decoded as sound (it is no WAV, AIFF, FLAC or OGG, and has no MPEG frames)")
     try:
-        with soundfile.SoundFile(path) as file:
-            source = _Source(path, file, _n_frames(path, file))
+        with quiet() if is_mp3 else nullcontext():
+            opened = soundfile.SoundFile(path)
+        with opened as file:
+            _check_rate(path, file)
+            source = _Source(path, file, _n_frames(path, file), quiet if is_mp3 else nullcontext)
+            if source.seconds > LONGEST:
+                raise InputError(f"{path}: must be at most {LONGEST} s long, got {source.seconds:.0f} s by its header")
             if source.seconds < MIN_SECONDS - ROUNDING:
                 raise InputError(f"{path}: must be at least {MIN_SECONDS} s long, got {source.seconds:.3f} s")
             yield source
@@ -86,6 +99,12 @@ def _opened(path: str | Path) -> Iterator[_Source]:
 def _has_other_format(path: str | Path) -> bool:
     with open(path, "rb") as file:
         return file.read(4) in MAGIC
+
+
+def _check_rate(path: str | Path, file: soundfile.SoundFile) -> None:
+    """Refuse a sample rate at which there is no music."""
+    if not RATES[0] <= file.samplerate <= RATES[1]:
+        raise InputError(f"{path}: must have a sample rate in {RATES[0]}..{RATES[1]} Hz, got {file.samplerate}")
 
 
 def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
@@ -110,16 +129,49 @@ def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
 
 
 def _mono(path: str | Path, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average the channels of ``samples`` [n_frames, n_channels]; refuse what is not finite."""
+    """Average the channels of ``samples`` [n_frames, n_channels]; refuse what is not finite or no sound."""
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: holds {int((~np.isfinite(samples)).sum())} samples of NaN or infinity")
+    if (peak := _peak(samples)) > LOUDEST:
+        raise InputError(f"{path}: holds samples up to {peak:.3g}; full scale is 1")
     mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
     return mono
 
 
-def _check_heard(path: str | Path, samples: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
-    """Refuse channels that cancel out."""
-    if np.abs(samples).max() >= SILENCE and np.abs(mono).max() < CANCELLED * np.abs(samples).max():
+def _peak(samples: NDArray[np.float32]) -> float:
+    """The largest absolute sample; 0 where there is none."""
+    return float(np.abs(samples).max(initial=0.0))
+
+
+def _decoded(source: _Source, n_frames: int) -> Iterator[NDArray[np.float32]]:
+    """Yield up to ``n_frames`` [n, n_channels], all at once or, of many channels, a few at a time.
+
+    Two minutes of two channels come at once: between two reads a decoder of mp3 may lose its way.
+    """
+    while n_frames > 0:
+        n = min(n_frames, max(1, AT_A_TIME // source.file.channels))
+        with source.hushed():
+            samples = source.file.read(n, dtype="float32", always_2d=True)
+        if not len(samples):
+            return
+        n_frames -= len(samples)
+        yield samples
+
+
+def _mixed(source: _Source, n_frames: int, *, lead: int = 0) -> tuple[NDArray[np.float32], float]:
+    """Decode up to ``n_frames`` as mono [n], after ``lead`` frames that are left out; also the channels' peak."""
+    blocks, peak = [np.zeros(0, dtype=np.float32)], 0.0
+    for samples in _decoded(source, lead + n_frames):
+        kept = samples[lead:]
+        lead = max(0, lead - len(samples))
+        blocks.append(_mono(source.path, kept))
+        peak = max(peak, _peak(kept))
+    return np.concatenate(blocks), peak
+
+
+def _check_heard(path: str | Path, mono: NDArray[np.float32], *, peak: float) -> None:
+    """Refuse channels of that ``peak`` that cancel out."""
+    if peak >= SILENCE and _peak(mono) < CANCELLED * peak:
         raise InputError(f"{path}: its channels cancel out when they are mixed to mono")
 
 
@@ -136,11 +188,11 @@ def _read(source: _Source, start: float, seconds: float) -> NDArray[np.float32]:
     first = round(start * rate)
     count = min(round(seconds * rate), source.n_frames - first)
     lead = min(first, rate // 5)  # an mp3 decoder is right only some frames after a jump
-    file.seek(first - lead)
-    samples = file.read(lead + count, dtype="float32", always_2d=True)[lead:]
-    _check_all_there(source, first + len(samples), first + count)
-    mono = _mono(source.path, samples)
-    _check_heard(source.path, samples, mono)
+    with source.hushed():
+        file.seek(first - lead)
+    mono, peak = _mixed(source, count, lead=lead)
+    _check_all_there(source, first + mono.size, first + count)
+    _check_heard(source.path, mono, peak=peak)
     y = soxr.resample(mono, rate, SAMPLE_RATE)
     return np.ascontiguousarray(y[: round(seconds * SAMPLE_RATE)], dtype=np.float32)
 
@@ -195,11 +247,11 @@ def read_blocks(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[
         rate, done = source.file.samplerate, 0
         stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         while done < source.n_frames:
-            samples = source.file.read(min(round(seconds * rate), source.n_frames - done), "float32", always_2d=True)
-            if not len(samples):
+            mono, _ = _mixed(source, min(round(seconds * rate), source.n_frames - done))
+            if not mono.size:
                 _check_all_there(source, done, source.n_frames)
-            done = done + len(samples) if len(samples) else source.n_frames
-            y = stream.resample_chunk(_mono(path, samples), last=done >= source.n_frames)
+            done = done + mono.size if mono.size else source.n_frames
+            y = stream.resample_chunk(mono, last=done >= source.n_frames)
             if y.size:
                 yield y
 

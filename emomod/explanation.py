@@ -5,9 +5,6 @@ effects sum, with the intercept, to the emotion. Level 2 is a surrogate's weight
 chain through the layer.
 """
 
-import json
-import zipfile
-import zlib
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from emomod.checks import check_number
 from emomod.component_map import ComponentMap, Location
 from emomod.component_weights import UNCERTAIN, ComponentWeights, Selection
 from emomod.errors import InputError
@@ -24,12 +22,14 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.notebook import picture_html, png_uri, svg_uri, table_html
 from emomod.output import to_json
+from emomod.reading.arrays import read_npz
+from emomod.reading.json_files import read_object
 
 FORMAT = "emomod explanation 2"
-RECORDED = {"clip": ("path", "sha256", "start"), "model": ("name", "sha256"), "components": ("text", "kinds")}
+RECORDED = {"clip": ("path", "sha256"), "model": ("name", "sha256"), "components": ("text",)}  # texts
 SPARSE = ("data", "indices", "indptr")  # of a matrix in compressed rows
-UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
-DAMAGED = (KeyError, TypeError, AttributeError, IndexError)
+MOST_CELLS = 1 << 24  # of a map; a window of 60 s has a million
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,42 +154,83 @@ def load_explanation(folder: str | Path) -> Explanation:
     """Load what ``Explanation.save`` wrote into ``folder``; InputError where that is missing or damaged."""
     npz, js = Path(folder) / "explanation.npz", Path(folder) / "explanation.json"
     try:
-        text = json.loads(js.read_text(encoding="utf-8"))
-        with npz.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        return _parsed(text, arrays)
-    except (*UNREADABLE, *DAMAGED) as error:
-        raise InputError(f"{folder}: holds no explanation that can be read ({type(error).__name__}: {error})") from None
+        return _parsed(read_object(js), read_npz(npz))
+    except DAMAGED as error:
+        told = str(error)[:300] if isinstance(error, InputError) else f"{type(error).__name__}: {str(error)[:200]}"
+        raise InputError(f"{folder}: holds no explanation that can be read ({told})") from None
 
 
 def _parsed(text: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Explanation:
     if text.get("format") != FORMAT:
-        raise InputError(f"format must be {FORMAT!r}, got {text.get('format')!r}")
-    names, record = tuple(text["names"]), text["record"]
+        raise InputError(f"format must be {FORMAT!r}, got {text.get('format')!r:.80}")
+    names, record = _names_of(text["names"]), text["record"]
     groups = {
         prefix: {key.partition(".")[2]: value for key, value in arrays.items() if key.startswith(f"{prefix}.")}
         for prefix in ("weights", "effects", "map")
     }
+    for key in ("scores", "locations", *(key for key in arrays if key.startswith(("weights.", "effects.")))):
+        if arrays[key].dtype.kind != "f":
+            raise InputError(f"{key} must be floating point, got {arrays[key].dtype}")
     clip_r2 = float("nan") if text["clip_r2"] is None else float(text["clip_r2"])
     unknown: dict[str, Any] = dict.fromkeys(UNCERTAIN)
     n_masks = int(text.get("n_masks", 0))  # it is not in what earlier versions wrote
     weights = ComponentWeights(names=names, clip_r2=clip_r2, n_masks=n_masks, **(unknown | groups["weights"]))
-    effects = Effects(layer=text["layer"], **groups["effects"]) if groups["effects"] else None
-    places = zip(arrays["locations"].tolist(), text["parts"], strict=True)
-    locations = tuple(Location(*extent, part) for extent, part in places)  # type: ignore[call-arg]
-    for part, keys in {
-        "clip": ("path", "sha256", "start"),
-        "model": ("name", "sha256"),
-        "components": ("text",),
-    }.items():
-        for key in keys:
-            record[part][key]  # KeyError or TypeError where it is missing
+    effects = _effects_of(text["layer"], groups["effects"]) if groups["effects"] else None
+    _check_record(record)
+    locations = _locations_of(arrays["locations"], text["parts"])
     return Explanation(names, arrays["scores"], effects, weights, _map_of(groups["map"]), locations, record)
+
+
+def _names_of(found: Any) -> tuple[str, ...]:
+    """The names of the scores, texts, none twice."""
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
+        raise InputError(f"names must be texts, none twice, got {found!r:.80}")
+    return tuple(found)
+
+
+def _effects_of(layer: Any, arrays: dict[str, NDArray[Any]]) -> Effects:
+    effects = Effects(layer=str(layer), **arrays)
+    shape = (len(EMOTION_NAMES), len(MIDLEVEL_NAMES))
+    if effects.values.shape != shape or effects.intercepts.shape != shape[:1]:
+        raise InputError(f"effects must have the shape {list(shape)}, got {list(effects.values.shape)}")
+    if not (np.isfinite(effects.values).all() and np.isfinite(effects.intercepts).all()):
+        raise InputError("effects must be finite")
+    return effects
+
+
+def _locations_of(extents: NDArray[Any], parts: Any) -> tuple[Location, ...]:
+    """Where components lie, of five numbers and a text each."""
+    if extents.ndim != 2 or extents.shape[1] != len(fields(Location)) - 1 or not np.isfinite(extents).all():
+        raise InputError(f"locations must be five finite numbers for each component, got shape {list(extents.shape)}")
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise InputError(f"parts must be texts, got {parts!r:.80}")
+    return tuple(Location(*extent, part) for extent, part in zip(extents.tolist(), parts, strict=True))
+
+
+def _check_record(record: dict[str, Any]) -> None:
+    """What others read of a record without looking must be there and of its kind."""
+    for part, keys in RECORDED.items():
+        for key in keys:
+            if not isinstance(record[part][key], str):
+                raise InputError(f"{key} of the {part} must be text, got {record[part][key]!r:.80}")
+    start, scale = record["clip"]["start"], record["model"].get("scale", [0.0, 1.0])
+    if isinstance(start, (str, bool)):
+        raise InputError(f"start of the clip must be a number, got {start!r}")
+    check_number("start of the clip", start, low=0.0)
+    low, high = (check_number("scale of the model", end) for end in scale)
+    if low >= high:
+        raise InputError(f"scale of the model must be the lowest before the highest score, got {scale!r}")
 
 
 def _map_of(arrays: dict[str, NDArray[Any]]) -> ComponentMap:
     n_bands, n_frames = (int(side) for side in arrays["shape"])
+    if not (n_bands > 0 and n_frames > 0 and n_bands * n_frames <= MOST_CELLS):
+        raise InputError(f"the map must have 1..{MOST_CELLS} cells, got {n_bands} x {n_frames}")
     sparse = tuple(arrays[name] for name in SPARSE)
+    if any(array.ndim != 1 for array in sparse) or [array.dtype.kind for array in sparse] != ["f", "i", "i"]:
+        raise InputError(f"the map must be of lists of shares and places, got {[str(each.dtype) for each in sparse]}")
     shares = csr_array(sparse, shape=(len(arrays["indptr"]) - 1, n_bands * n_frames))
     shares.check_format(full_check=True)
+    if not np.isfinite(shares.data).all():
+        raise InputError("shares of the map must be finite")
     return ComponentMap(shares, (n_bands, n_frames))

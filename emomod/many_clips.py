@@ -16,12 +16,13 @@ from emomod.comparison import LABELS, MAX_VERSIONS, MIN_VERSIONS, Comparison, Ve
 from emomod.correlations import FEW, Correlations, correlate_scores
 from emomod.effects import MIN_CLIPS, ClipScores, CorpusEffects, check_enough, match_clips, short_names
 from emomod.errors import EmomodError, InputError
+from emomod.explained import model_record
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.model.listening import score_windows
 from emomod.model.mid_to_emotion import MidToEmotion
 from emomod.model.predictor import ScoringModel, load_predictor
 from emomod.output import check_output, new_folder, to_json, write_csv
-from emomod.pipeline import model_record, predict
+from emomod.pipeline import predict
 from emomod.provenance import package_versions
 from emomod.remarks import POOR
 from emomod.report.compare_page import write_compare_page

@@ -5,9 +5,16 @@ Info tag); where there is none, decoders guess from the file's size, tags and pi
 11172-3 and 13818-3.
 """
 
+import os
+import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import SEEK_END
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 _BITRATES = {  # kbit/s of Layer III by index 1..14
     1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -16,6 +23,7 @@ _BITRATES = {  # kbit/s of Layer III by index 1..14
 _SAMPLE_RATES = {0b11: (44100, 48000, 32000), 0b10: (22050, 24000, 16000), 0b00: (11025, 12000, 8000)}
 _CONFIRMED = 3  # headers in a row that make a stream
 _SEARCHED = 1 << 16  # bytes after the tags in which it has to begin
+_BUFFER = 1 << 16  # bytes that are read at a time
 
 
 @dataclass(frozen=True)
@@ -34,31 +42,36 @@ class Mp3:
         return self.n_frames * self.samples_per_frame / self.sample_rate
 
 
-def _header(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return (length in bytes, samples, rate) of the Layer III frame at byte ``at``; None where there is none."""
-    if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] & 0xE6 != 0xE2:
+def _header(data: bytes) -> tuple[int, int, int] | None:
+    """Return (length in bytes, samples, rate) of the Layer III frame that begins with ``data``; None if it is none."""
+    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2:
         return None
-    rates, bitrate, rate = _SAMPLE_RATES.get(data[at + 1] >> 3 & 3), data[at + 2] >> 4, data[at + 2] >> 2 & 3
+    rates, bitrate, rate = _SAMPLE_RATES.get(data[1] >> 3 & 3), data[2] >> 4, data[2] >> 2 & 3
     if rates is None or not 1 <= bitrate <= 14 or rate == 3:
         return None
     version = 1 if rates[0] == 44100 else 2
     samples = 1152 // version
-    length = samples // 8 * _BITRATES[version][bitrate - 1] * 1000 // rates[rate] + (data[at + 2] >> 1 & 1)
+    length = samples // 8 * _BITRATES[version][bitrate - 1] * 1000 // rates[rate] + (data[2] >> 1 & 1)
     return length, samples, rates[rate]
 
 
-def _after_tags(data: bytes) -> int:
+def _at(file: BinaryIO, at: int, count: int) -> bytes:
+    """Return up to ``count`` bytes of a file from byte ``at`` on."""
+    file.seek(at)
+    return file.read(count)
+
+
+def _after_tags(file: BinaryIO) -> int:
     """Return where the ID3v2 tags at the beginning end."""
     at = 0
-    while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(data[at + 6 : at + 10], (21, 14, 7, 0), strict=True))
-        at += 10 + size
+    while (tag := _at(file, at, 10)).startswith(b"ID3") and len(tag) == 10:
+        at += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
     return at
 
 
-def _frames(data: bytes, at: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
+def _frames(file: BinaryIO, at: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
     """Yield (byte, header) of consecutive frames from byte ``at`` on."""
-    while (header := _header(data, at)) is not None:
+    while (header := _header(_at(file, at, 4))) is not None:
         yield at, header
         at += header[0]
 
@@ -70,18 +83,48 @@ def _promised(frame: bytes) -> int | None:
     return int.from_bytes(frame[at + 8 : at + 12], "big") if has_count else None
 
 
+_holding = threading.Lock()
+_held: list[int] = []  # standard error as it was, once for each that wants quiet
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let nothing through to standard error, where the decoder of mp3 tells of every damaged frame; for short calls."""
+    with _holding:
+        try:
+            _held.append(os.dup(2))
+            if len(_held) == 1:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+        except OSError:  # there is no standard error
+            _held.append(-1)
+    try:
+        yield
+    finally:
+        with _holding:
+            handle = _held.pop()
+            if handle >= 0:
+                if not _held:
+                    os.dup2(handle, 2)
+                os.close(handle)
+
+
 def scan_mp3(path: str | Path) -> Mp3 | None:
-    """Count the frames of an mp3; None where the file is no MPEG Layer III stream."""
-    data = Path(path).read_bytes()
-    begin = _after_tags(data)
-    for at in range(begin, min(begin + _SEARCHED, len(data))):
-        first = [frame for frame, _ in zip(_frames(data, at), range(_CONFIRMED), strict=False)]
-        if len(first) == _CONFIRMED:
-            break
-    else:
-        return None
-    frames = list(_frames(data, at))
-    length, samples, rate = frames[0][1]
-    promised = _promised(data[at : at + min(length, 256)])
-    torn = frames[-1][0] + frames[-1][1][0] > len(data)
-    return Mp3(rate, samples, len(frames) - torn - (promised is not None), promised, torn)
+    """Count the frames of an mp3, which is not read as a whole; None where the file is no MPEG Layer III stream."""
+    with Path(path).open("rb", buffering=_BUFFER) as file:
+        begin = _after_tags(file)
+        searched = _at(file, begin, _SEARCHED)
+        places = (begin + found.start() for found in re.finditer(b"\xff", searched))
+        at = next((at for at in places if sum(1 for _ in islice(_frames(file, at), _CONFIRMED)) == _CONFIRMED), None)
+        return None if at is None else _counted(file, at)
+
+
+def _counted(file: BinaryIO, at: int) -> Mp3:
+    """What the frames from byte ``at`` on tell, of which there is at least one."""
+    n_frames, last, (length, samples, rate) = 0, at, next(_frames(file, at))[1]
+    for place, header in _frames(file, at):
+        n_frames, last = n_frames + 1, place + header[0]
+    promised = _promised(_at(file, at, min(length, 256)))
+    torn = last > file.seek(0, SEEK_END)
+    return Mp3(rate, samples, n_frames - torn - (promised is not None), promised, torn)

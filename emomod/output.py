@@ -11,11 +11,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from emomod.alone import alone
 from emomod.errors import InputError
+from emomod.reading.cells import plain_cell
 
+PARTIAL, EARLIER = ".partial", ".earlier"  # suffixes of folders on their way in and out
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
 RECORDS = frozenset(
     {"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json", "steer.json"}
+    | {"summary.json"}
 )
 OURS = (
     RECORDS
@@ -28,6 +32,7 @@ OURS = (
     }
     | {"effects.csv", "scores.csv", "correlations.csv", "effects.html", "compare.csv", "compare.html"}
     | {"steered.wav", "points.csv", "steps"}
+    | {"batch.csv"}
 )
 
 
@@ -67,31 +72,61 @@ def check_output(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Path:
     return folder
 
 
+def scores_file(out: str | Path) -> Path:
+    """Where scores of a job are kept until its folder ``out`` is written, so that the job can go on when stopped."""
+    folder = Path(out).resolve()
+    return folder.with_name(f".{folder.name}.scores")
+
+
 @contextmanager
 def new_folder(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Iterator[Path]:
-    """Yield a temporary folder that becomes ``out`` when all went well and disappears when it did not."""
+    """Yield a temporary folder that becomes ``out`` when all went well and disappears when it did not.
+
+    What a killed process left of an earlier attempt goes first; what was kept for it to go on goes last.
+    """
+    tidy(Path(out).resolve())
     folder = check_output(out, inputs=inputs)
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PARTIAL, dir=folder.parent))
     except OSError as error:
         raise InputError(f"out: {folder.parent} cannot be written ({error.strerror})") from None
     try:
-        partial.chmod(0o755)
-        yield partial
-        _replace(folder, partial)
+        with alone(partial):
+            partial.chmod(0o755)
+            yield partial
+            _replace(folder, partial)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         for parent in made:
             with suppress(OSError):
                 parent.rmdir()
         raise
+    scores_file(folder).unlink(missing_ok=True)
+
+
+def tidy(folder: Path) -> None:
+    """Undo what a process that was killed while it wrote ``folder`` left beside it; living ones are left alone.
+
+    A result that it had set aside, to put its own in that place, is put back.
+    """
+    try:
+        beside = [path for path in folder.parent.iterdir() if path.name.startswith(f".{folder.name}.")]
+    except OSError:
+        return
+    for path in beside:
+        with suppress(InputError, FileNotFoundError):
+            if path.suffix == EARLIER and not folder.exists():
+                os.replace(path, folder)
+            elif path.suffix in (PARTIAL, EARLIER) and path.is_dir():
+                with alone(path):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _replace(folder: Path, partial: Path) -> None:
     """Put ``partial`` in the place of ``folder``; what was there goes last."""
-    earlier = partial.with_suffix(".earlier")
+    earlier = partial.with_suffix(EARLIER)
     if folder.exists():
         os.replace(folder, earlier)
     os.replace(partial, folder)
@@ -112,13 +147,18 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 def write_csv(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows with the same keys, at least one, as CSV; floats with six significant digits."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    """Write rows with the same keys, at least one, as CSV; floats with six significant digits.
+
+    No spreadsheet runs a text as a formula: emomod.reading.cells says how that is written, and read again.
+    """
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(
-            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
-        )
+        writer.writerow({key: plain_cell(key) for key in rows[0]})
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else plain_cell(value)
 
 
 def finite(value: Any) -> Any:

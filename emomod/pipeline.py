@@ -8,20 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emomod.attribution.lime import LimeSettings
-from emomod.attribution.methods import MethodSettings, as_method, explain_with, name_of
-from emomod.audio import SUBTYPES, Clip, read_clip, read_windows, write_wav
+from emomod.attribution.methods import MethodSettings, as_method
+from emomod.audio import SUBTYPES, read_clip, read_windows, write_wav
 from emomod.checks import check_choice, check_count, check_number, check_rng
-from emomod.component_map import ComponentMap
 from emomod.component_weights import complexity, parse_rule, select_components
-from emomod.components.base import Components, Sound, sound_of
-from emomod.components.kinds import DEFAULT, Cutting, cut, steps_of, told
-from emomod.errors import InputError
-from emomod.explanation import Explanation, compute_effects
+from emomod.components.kinds import DEFAULT, Cutting, steps_of
+from emomod.explained import ExplainedClip, explain_clip, explained_before, model_record
+from emomod.explanation import Explanation
 from emomod.model.listening import score_windows
-from emomod.model.predictor import Predictor, ScoringModel, load_predictor, scale_of, score_waveform
+from emomod.model.predictor import Predictor, ScoringModel, load_predictor, scale_of
 from emomod.model.probe import probe
 from emomod.modification import MAX_GAIN_DB, SIDES, Plan, plan_gains, render_versions
-from emomod.output import check_output, new_folder, to_json, write_csv
+from emomod.output import check_output, new_folder, scores_file, to_json, write_csv
 from emomod.provenance import package_versions
 from emomod.remarks import warnings_of
 from emomod.report.page import write_report
@@ -66,16 +64,10 @@ class RunSettings:
         steps_of(self.components)
         object.__setattr__(self, "method", as_method(self.method))
 
-
-@dataclass(frozen=True, eq=False)
-class ExplainedClip:
-    """A clip with all that modifying it needs."""
-
-    clip: Clip
-    sound: Sound  # of the clip
-    components: Components
-    explanation: Explanation
-    predictor: ScoringModel
+    @property
+    def explaining(self) -> dict[str, Any]:
+        """What ``explain_clip`` is told of them."""
+        return {"start": self.start, "components": self.components, "method": self.method}
 
 
 def predict(path: str | Path, *, predictor: ScoringModel | None = None, stages: Stages | None = None) -> Prediction:
@@ -96,6 +88,7 @@ def explain(
     start: float = 0.0,
     components: Cutting = DEFAULT,
     method: MethodSettings | str = "lime",
+    out: str | Path | None = None,
     predictor: ScoringModel | None = None,
     stages: Stages | None = None,
 ) -> Explanation:
@@ -103,47 +96,24 @@ def explain(
 
     ``components`` says how the sound is cut: a text ("felzenszwalb", "stems:drums=d.wav,bass=b.wav x time:seconds=2";
     ``emomod components`` lists them), functions of your own, or several (see emomod.components.kinds.cut). ``method``
-    says how the components are weighed: a text ("occlusion:off=silence"; see ``emomod methods``), or settings.
+    says how the components are weighed: a text ("occlusion:off=silence"; see ``emomod methods``), or settings. Into the
+    folder ``out``, where one is given, the explanation is saved; one that was stopped goes on where it was.
     """
-    job = RunSettings(start, components, method)
-    return explain_clip(path, job, predictor or load_predictor(), stages or Stages()).explanation
+    job, predictor, stages = RunSettings(start, components, method), predictor or load_predictor(), stages or Stages()
+    if out is None:
+        return _explained(path, job, predictor, stages).explanation
+    check_output(out, inputs=[path])
+    explanation = _explained(path, job, predictor, stages, scores=scores_file(out)).explanation
+    with new_folder(out, inputs=[path]) as folder:
+        explanation.save(folder)
+    return explanation
 
 
-def explain_clip(path: str | Path, settings: RunSettings, predictor: ScoringModel, stages: Stages) -> ExplainedClip:
-    """Return the window of a clip, cut and explained."""
-    with stages.stage("reading"):
-        clip = read_clip(path, start=settings.start, seconds=predictor.window_seconds)
-        told_of_model = () if isinstance(predictor, Predictor) else probe(predictor, clip.y)
-        scores = score_waveform(predictor, clip.y)
-    with stages.stage("cutting into components"):
-        sound = sound_of(clip.y, start=clip.start)
-        components = cut(sound, settings.components, device=predictor.device)
-    with stages.stage("explaining"):
-        method = as_method(settings.method)
-        weights = explain_with(predictor, components, settings=method, progress=stages.progress)
-    layer = predictor.mid_to_emotion
-    effects = compute_effects(layer, scores[: layer.weights.shape[1]]) if layer else None
-    record = {
-        "clip": {"path": clip.path, "sha256": clip.sha256, "start": clip.start, "seconds": clip.seconds},
-        "model": {
-            "name": predictor.card["name"],
-            "sha256": predictor.sha256,
-            "origin": predictor.origin,
-            "scale": list(scale_of(predictor)),
-            "notes": [*predictor.card.get("notes", ()), *told_of_model],
-        },
-        "components": told(settings.components, components),
-        "method": method_record(method),
-        "versions": package_versions(),
-    }
-    where, located = ComponentMap(components.shares(), sound.spectrogram.shape), tuple(components.locations())
-    explanation = Explanation(predictor.names, scores, effects, weights, where, located, record)
-    return ExplainedClip(clip, sound, components, explanation, predictor)
-
-
-def method_record(method: MethodSettings) -> dict[str, Any]:
-    """A method's name and settings, for a record."""
-    return {"name": name_of(method), **asdict(method)}
+def _explained(
+    path: str | Path, settings: RunSettings, predictor: ScoringModel, stages: Stages, *, scores: Path | None = None
+) -> ExplainedClip:
+    """The clip, cut and explained as the settings of a run say."""
+    return explain_clip(path, predictor, stages, scores=scores, **settings.explaining)
 
 
 def modify(
@@ -165,36 +135,11 @@ def modify(
     """
     settings, predictor = settings or ModifySettings(), predictor or load_predictor()
     explanation.weights.index(target)
-    record = explanation.record
-    clip = read_clip(path, start=record["clip"]["start"], seconds=predictor.window_seconds)
-    if clip.sha256 != record["clip"]["sha256"]:
-        raise InputError(
-            f"path must be the file that was explained ({record['clip']['path']}); {path} has other content"
-        )
-    if not _is_same(predictor, explanation):
-        raise InputError(
-            f"predictor must be the one that was explained, got {predictor.origin or predictor.card['name']}"
-        )
-    text = record["components"]["text"]
-    if components is None and any("own" in kind for kind in record["components"]["kinds"]):
-        raise InputError(f"components must be given anew, since the sound was cut by a function: {text}")
-    sound = sound_of(clip.y, start=clip.start)
-    cut_again = cut(sound, components or text, device=predictor.device)
-    if not explanation.where.agrees(cut_again.shares()):
-        raise InputError(f"components must be those that were explained; {text} gives others here now")
-    explained = ExplainedClip(clip, sound, cut_again, explanation, predictor)
+    explained = explained_before(path, explanation, predictor, components=components)
     with new_folder(out, inputs=[path]) as folder:
         changed = _modify(explained, target=target, folder=folder, settings=settings, stages=stages or Stages())
         (folder / "modification.json").write_text(to_json(changed.as_dict() | {"settings": asdict(settings)}) + "\n")
     return changed
-
-
-def _is_same(predictor: ScoringModel, explanation: Explanation) -> bool:
-    """Whether a model is the one that was explained: a file can hold several."""
-    then = explanation.record["model"]
-    told_now = (predictor.card["name"], predictor.sha256, predictor.origin.rpartition(":")[2])
-    told_then = (then["name"], then["sha256"], then["origin"].rpartition(":")[2])
-    return told_now == told_then and predictor.names == explanation.names
 
 
 def _modify(
@@ -260,18 +205,33 @@ def run(
     settings, predictor, stages = settings or RunSettings(), predictor or load_predictor(), stages or Stages()
     predictor.check_name(target)
     check_output(out, inputs=[path])
-    explained = explain_clip(path, settings, predictor, stages)
+    explained = _explained(path, settings, predictor, stages, scores=scores_file(out))
     with new_folder(out, inputs=[path]) as folder:
-        changed = _modify(explained, target=target, folder=folder, settings=settings.modify, stages=stages)
-        sentence = explain_in_words(explained.explanation, changed.selection)
-        explained.explanation.save(folder)
-        record = _record(explained, changed, settings=settings, sentence=sentence)
-        spectrogram = explained.sound.spectrogram.log_spectrogram
-        result = RunResult(Path(out), explained.explanation, changed, spectrogram, sentence, record)
+        return write_run(explained, target=target, settings=settings, folder=folder, out=out, stages=stages)
+
+
+def write_run(
+    explained: ExplainedClip,
+    *,
+    target: str,
+    settings: RunSettings,
+    folder: Path,
+    out: str | Path,
+    stages: Stages,
+    report: bool = True,
+) -> RunResult:
+    """Modify and re-score an explained clip, and write all that a run leaves into ``folder``, which becomes ``out``."""
+    changed = _modify(explained, target=target, folder=folder, settings=settings.modify, stages=stages)
+    sentence = explain_in_words(explained.explanation, changed.selection)
+    explained.explanation.save(folder)
+    record = _record(explained, changed, settings=settings, sentence=sentence)
+    spectrogram = explained.sound.spectrogram.log_spectrogram
+    result = RunResult(Path(out), explained.explanation, changed, spectrogram, sentence, record)
+    if report:
         with stages.stage("report"):
             write_report(result, folder)
-        record["seconds"] = stages.seconds
-        (folder / "run.json").write_text(to_json(record) + "\n")
+    record["seconds"] = stages.seconds
+    (folder / "run.json").write_text(to_json(record) + "\n")
     return result
 
 
@@ -312,10 +272,3 @@ def _settings_record(settings: RunSettings, explanation: Explanation) -> dict[st
     """The settings with the components as a text and the method by its name."""
     told_so = {"components": explanation.record["components"]["text"], "method": explanation.record["method"]}
     return {"start": settings.start, **told_so, "modify": asdict(settings.modify)}
-
-
-def model_record(predictor: ScoringModel) -> dict[str, Any]:
-    """The model card, the hash, and what names a model on the command line that is not the one that ships."""
-    card = {key: value for key, value in predictor.card.items() if key != "front_end"} | {"sha256": predictor.sha256}
-    card |= {"engine": predictor.engine} if isinstance(predictor, Predictor) else {}
-    return card | {"origin": predictor.origin} if predictor.origin else card

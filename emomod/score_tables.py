@@ -12,6 +12,7 @@ from emomod.datasets.ratings import read_number
 from emomod.datasets.tables import Row, Table, read_table
 from emomod.effects import ClipScores
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
+from emomod.reading.cells import unescaped
 
 BEYOND = 2.0  # scores are on about 0..1; ratings on 1..10 are far outside
 RULE = "must be a score on 0..1 (ratings x 0.1)"
@@ -38,7 +39,7 @@ def load_scores(path: str | Path) -> ClipScores:
         raise DatasetError(problems)
     return ClipScores(
         names,
-        tuple(row.cells.get("file", "") for row in table.rows),
+        tuple(unescaped(row.cells.get("file", "")) for row in table.rows),
         tuple(read_number(row.cells.get("n_windows", "")) or 0 for row in table.rows),
         midlevel,
         emotions if given else None,
@@ -49,12 +50,12 @@ def _names(table: Table, *, problems: list[Problem]) -> tuple[str, ...]:
     """The clips' names; appends to ``problems`` where one is empty or was there before."""
     seen = {""}
     for row in table.rows:
-        name = row.cells["clip"]
+        name = unescaped(row.cells["clip"])
         if name in seen and not row.faulty:
             what = f"clip must be a name that no other row has, got {name!r}"
             problems.append(Problem(table.file, row.number, what))
         seen.add(name)
-    return tuple(row.cells["clip"] for row in table.rows)
+    return tuple(unescaped(row.cells["clip"]) for row in table.rows)
 
 
 def _numbers(table: Table, columns: Sequence[str], *, problems: list[Problem]) -> NDArray[np.float64]:

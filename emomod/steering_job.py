@@ -13,13 +13,13 @@ from emomod.audio import quantise, read_clip, write_wav
 from emomod.corpus.codecs import available_formats, mp3, through_codec
 from emomod.ear import ear_cost
 from emomod.errors import InputError
+from emomod.explained import ExplainedClip, explain_clip
 from emomod.labels import spoken
 from emomod.loudness import loudness
 from emomod.model.companions import companions_of
 from emomod.model.predictor import ScoringModel, load_predictor, scale_of, score_waveforms
 from emomod.model.spread import spread_of
 from emomod.output import check_output, new_folder, to_json, write_csv
-from emomod.pipeline import ExplainedClip, RunSettings, explain_clip
 from emomod.report.steer_page import write_steer_page
 from emomod.report.steer_words import rules_words
 from emomod.rescoring import score_file
@@ -130,7 +130,9 @@ def _job_of(
     stages: Stages,
 ) -> _Job:
     """Explain the clip and set the search up."""
-    explained = explain_clip(path, RunSettings(settings.start, settings.components, settings.lime), predictor, stages)
+    explained = explain_clip(
+        path, predictor, stages, start=settings.start, components=settings.components, method=settings.lime
+    )
     problem = problem_of(
         explained.sound,
         explained.components,

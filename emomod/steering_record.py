@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from emomod.explained import ExplainedClip, model_record
 from emomod.model.predictor import ScoringModel
-from emomod.pipeline import ExplainedClip, model_record
 from emomod.provenance import package_versions
 from emomod.result import scores_by_level
 from emomod.steered import Point, Steered, asked_of, named

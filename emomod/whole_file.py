@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE, places_of, read_blocks, write_blocks
@@ -22,7 +23,7 @@ from emomod.model.predictor import ScoringModel
 from emomod.modification import CEILING, amplitude
 from emomod.output import to_json, whole_file, write_csv
 from emomod.pipeline import ModifySettings, predict
-from emomod.result import Prediction, RunResult
+from emomod.result import Prediction
 from emomod.stages import Stages
 
 CHANGED = ("enhanced", "weakened")
@@ -45,10 +46,10 @@ class Part:
     static_gain_db: float  # of its versions
 
 
-def part_of(result: RunResult) -> Part:
-    """What joining needs of a window's run."""
-    start, n_samples = result.record["window"]["start"], result.modification.waveforms["original"].size
-    return Part(result.folder, start, n_samples, result.modification.static_gain_db)
+def part_of(folder: Path, record: dict[str, Any]) -> Part:
+    """What joining needs of the run of a window: its folder, and what its run.json says."""
+    n_samples = soundfile.info(folder / "original.wav").frames
+    return Part(folder, record["window"]["start"], n_samples, record["static_gain_db"])
 
 
 def join_windows(

@@ -35,6 +35,13 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
     if arguments.experiment == "report":
         write_report(arguments.out)
         return read_summary(arguments.out)
+    if (arguments.experiment == "batch") != (arguments.store is not None):
+        raise InputError("--store is for batch, which needs it: emomod evaluate batch --store STORE --out DIR")
+    if arguments.experiment == "batch":
+        from evaluation.batches import evaluate_store
+
+        words = ("emomod", "evaluate", "batch", "--store", str(arguments.store), "--out", str(arguments.out))
+        return evaluate_store(arguments.store, arguments.out, command=shlex.join(words))
     preset = preset_of(arguments.preset)
     predictor = load_model(arguments.model, device=arguments.device)
     scores = None if arguments.scores is None else str(arguments.scores)
@@ -83,7 +90,8 @@ def write_results(folder: Path, experiment: str, rows: Rows, record: dict[str, A
 
     ``runs`` in the summary tell by experiment when, by which command and on what machine it was finished.
     """
-    write_csv(folder / f"{experiment}.csv", _same_keys(rows))
+    with whole_file(folder / f"{experiment}.csv") as partial:
+        write_csv(partial, _same_keys(rows))
     found = summarise({experiment: rows})
     if experiment == "stability":
         found["smallest_counts"] = smallest_counts(rows)
@@ -117,5 +125,8 @@ def summary_words(summary: dict[str, Any]) -> str:
         if name in summary:
             value = summary[name]
             lines.append(f"{name}: {told(value) if isinstance(value, dict) else number(value)}")
+    for target, versions in summary.get("batch", {}).items():
+        for version, figures in versions.items():
+            lines.append(f"{target}, {version}: {told(figures['shift'], 3)}, the right way {told(figures['right'])}")
     lines += [f"truth AUC of {name}: {told(value)}" for name, value in summary.get("truth_auc", {}).items()]
-    return "\n".join([*lines, *(f"left out: {name}: {why}" for name, why in summary["left_out"].items())])
+    return "\n".join([*lines, *(f"left out: {name}: {why}" for name, why in summary.get("left_out", {}).items())])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emomod.errors import InputError
-from emomod.output import check_writable, finite, to_json, whole_file
+from emomod.output import check_writable, to_json, whole_file
 
 RECORD, PIECES = "record.json", "pieces"
 Rows = list[dict[str, Any]]
@@ -25,20 +25,21 @@ class Store:
         if path.is_file():
             if differing := _differing(_read(path), wanted):
                 raise InputError(f"out: {folder} holds results of other settings ({', '.join(differing)})")
-        elif self.folder.is_dir() and any(self.folder.iterdir()):
+        elif self.folder.is_dir() and any(each.name != f"{RECORD}.partial" for each in self.folder.iterdir()):
             raise InputError(f"out: {folder} is neither empty nor results of an evaluation; name another folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(path, wanted)
 
     def piece(self, experiment: str, name: str, make: Callable[[], Rows]) -> Rows:
-        """Rows of a piece: from disk, or made and kept. Numbers that JSON does not know come back as None."""
+        """Rows of a piece: from disk, where they are made and kept unless they are there.
+
+        So they are the same whether the run was stopped or not; numbers that JSON does not know come back as None.
+        """
         path = self.folder / PIECES / experiment / f"{name.replace('/', '_')}.json"
-        if path.is_file():
-            return [dict(row) for row in _read(path)]
-        rows = [finite(row) for row in make()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, rows)
-        return rows
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, make())
+        return [dict(row) for row in _read(path)]
 
 
 def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:

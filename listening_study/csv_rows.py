@@ -1,15 +1,14 @@
-"""Rows of CSV files with their numbers, and cells that a spreadsheet does not take for a formula."""
+"""Rows of CSV files with their numbers."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emomod.checks import check_number
 from emomod.errors import InputError
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+from emomod.reading.csv_lines import MOST_BYTES, BrokenTable, csv_lines
+from emomod.reading.text import read_text
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,7 @@ def read_rows(path: str | Path, *, columns: Sequence[str] = (), ragged: bool = F
     source = Path(path)
     if not source.is_file():
         raise InputError(f"{source}: {'is a folder' if source.is_dir() else 'there is no such file'}")
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(_lines(source, file.read()))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: cannot be read as CSV in UTF-8 ({error})") from None
+    lines = _lines(source)
     if not lines:
         raise InputError(f"{source}: is empty")
     (first, header), below = lines[0], lines[1:]
@@ -44,7 +39,7 @@ def read_rows(path: str | Path, *, columns: Sequence[str] = (), ragged: bool = F
         raise InputError(
             f"{first}: must have the columns {', '.join(missing)}; the header is {', '.join(header)[:300]}"
         )
-    if twice := [name for name in header if name and header.count(name) > 1]:
+    if twice := [name for name, count in Counter(header).items() if name and count > 1]:
         raise InputError(f"{first}: has more than one column {twice[0]}")
     rows = []
     for place, cells in below:
@@ -54,34 +49,14 @@ def read_rows(path: str | Path, *, columns: Sequence[str] = (), ragged: bool = F
     return header, rows
 
 
-def _lines(source: Path, text: str) -> Iterator[tuple[str, list[str]]]:
+def _lines(source: Path) -> list[tuple[str, list[str]]]:
     """The place of each row that is not empty, by the line on which it begins, and its cells."""
-    reader, begin = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    text = read_text(source, most=MOST_BYTES)
     try:
-        for cells in reader:
-            if any(cells):
-                yield f"{source}, row {begin}", cells
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{source}, row {begin}: cannot be read as CSV from here on ({error})") from None
-
-
-def escaped(text: str) -> str:
-    """The text as a cell that no spreadsheet runs as a formula.
-
-    >>> escaped("=1+1"), escaped("'tis"), escaped("a=1")
-    ("'=1+1", "''tis", 'a=1')
-    """
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def unescaped(cell: str) -> str:
-    """The text that ``escaped`` made a cell of.
-
-    >>> unescaped("'=1+1"), unescaped("''tis"), unescaped("a=1")
-    ('=1+1', "'tis", 'a=1')
-    """
-    return cell.removeprefix("'")
+        lines = csv_lines(text, strict=True)
+        return [(f"{source}, row {begin}", cells) for begin, cells in lines if any(cells)]
+    except BrokenTable as error:
+        raise InputError(f"{source}, row {error.line}: {error}") from None
 
 
 def optional_number(name: str, cell: str, *, scale: float = 1.0) -> float | None:

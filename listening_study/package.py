@@ -7,9 +7,7 @@ private/lists.csv     every trial of every list
 private/study.json    model, versions of the software, settings, hashes of the plan and of given versions
 """
 
-import csv
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -23,14 +21,18 @@ from emomod.attribution.methods import MethodSettings
 from emomod.audio import file_sha256
 from emomod.components.kinds import DEFAULT, Cutting, text_of
 from emomod.errors import InputError
+from emomod.explained import method_record, model_record
 from emomod.labels import SCORE_NAMES
 from emomod.model.predictor import ScoringModel
 from emomod.output import check_output, new_folder, to_json, write_csv
-from emomod.pipeline import method_record, model_record
 from emomod.provenance import package_versions
+from emomod.reading.cells import unescaped
+from emomod.reading.json_files import read_object
+from emomod.reading.text import name_beside, path_inside
 from emomod.stages import Stages
 from listening_study.conditions import ORIGINAL
-from listening_study.plan import StudyPlan, read_plan, write_plan
+from listening_study.csv_rows import Row, read_rows
+from listening_study.plan import Item, StudyPlan, read_plan, write_plan
 from listening_study.series import read_series
 from listening_study.stimuli import Stimulus, make_stimuli
 from listening_study.trials import Trial, draw_lists
@@ -98,7 +100,7 @@ def make_study(
         (folder / PRIVATE).mkdir()
         how: dict[str, Any] = {"components": components, "method": method or LimeSettings()}
         made = make_stimuli(plan, folder / STIMULI, predictor=predictor, stages=stages, **how)
-        resolved = tuple(replace(item, clip=str(Path(item.clip).resolve())) for item in plan.items)
+        resolved = tuple(map(_resolved, plan.items))
         making = {"components": text_of(components), "method": method_record(how["method"])}
         record: dict[str, Any] = {
             **({"given": given_hashes(plan)} if plan.items[0].steered else making),
@@ -108,6 +110,11 @@ def make_study(
         study = Study(Path(out), replace(plan, items=resolved), lists, _by_token(made), predictor.names, record)
         record |= write_private(folder / PRIVATE, study)
     return study
+
+
+def _resolved(item: Item) -> Item:
+    explanation = str(Path(item.explanation).resolve()) if item.explanation else ""
+    return replace(item, clip=str(Path(item.clip).resolve()), explanation=explanation)
 
 
 def given_hashes(plan: StudyPlan) -> dict[str, dict[str, str]]:
@@ -176,33 +183,36 @@ def read_study(folder: str | Path) -> Study:
     if not (source / PRIVATE / RECORD).is_file():
         raise InputError(f"study: {source} holds no study; `emomod study stimuli` makes one")
     plan = read_plan(source / PRIVATE / PLAN)
-    rows = _rows(source / PRIVATE / KEY)
     try:
-        record = json.loads((source / PRIVATE / RECORD).read_text(encoding="utf-8"))
-        names = tuple(name for name in SCORE_NAMES if f"score_{name}" in rows[0])
-        stimuli = {row["token"]: _stimulus(row, names) for row in rows}
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise InputError(f"study: {source / PRIVATE} cannot be read ({error!r})") from None
+        record = read_object(source / PRIVATE / RECORD)
+        header, rows = read_rows(source / PRIVATE / KEY, columns=KEY_FIELDS)
+        names = tuple(name for name in SCORE_NAMES if f"score_{name}" in header)
+        stimuli = _by_token(_stimulus(row, names) for row in rows)
+    except InputError as error:
+        raise InputError(f"study: {error}") from None
     study = Study(source, plan, draw_lists(plan), stimuli, names, record)
     _check(study)
     return study
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _stimulus(row: Row, names: Sequence[str]) -> Stimulus:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"study: {path} cannot be read ({error})") from None
-
-
-def _stimulus(row: dict[str, str], names: Sequence[str]) -> Stimulus:
-    told: dict[str, Any] = {name: NUMBERS.get(name, str)(row[name]) for name in KEY_FIELDS}
-    return Stimulus(**told, scores=np.array([float(row[f"score_{name}"]) for name in names]))
+        told: dict[str, Any] = {name: NUMBERS.get(name, unescaped)(row.cells[name]) for name in KEY_FIELDS}
+        scores = np.array([float(row.cells[f"score_{name}"]) for name in names])
+        numbers = [value for value in told.values() if isinstance(value, float)]
+        if not (np.isfinite(numbers).all() and np.isfinite(scores).all()):
+            raise InputError("its numbers must be finite")
+        name_beside(told["token"], what="token")
+    except ValueError as error:
+        raise InputError(f"{row.place}: {error!s:.200}") from None
+    return Stimulus(**told, scores=scores)
 
 
 def _check(study: Study) -> None:
-    """The plan, the key and all stimuli must be those that were made."""
+    """The plan, the key and all stimuli must be those that were made, and those that are heard must be there."""
+    heard = {(trial.item, condition) for trials in study.lists for trial in trials for condition in trial.heard}
+    if missing := sorted(heard - {(each.item, each.condition) for each in study.stimuli.values()}):
+        raise InputError(f"study: {study.folder / PRIVATE / KEY} lacks {missing[0][1]} of {missing[0][0]}")
     for name, told in ((PLAN, "plan_sha256"), (KEY, "key_sha256")):
         path = study.folder / PRIVATE / name
         if file_sha256(path) != study.record.get(told):
@@ -211,5 +221,6 @@ def _check(study: Study) -> None:
         path = study.path(each)
         if not path.is_file():
             raise InputError(f"study: {path} is missing ({each.item}, {each.condition})")
+        path_inside(path, folder=study.folder)
         if file_sha256(path) != each.sha256:
             raise InputError(f"study: {path} was changed after it was made ({each.item}, {each.condition})")

@@ -4,6 +4,7 @@ The file is flat, with fields of StudyPlan; what it leaves out has its default. 
 Items are clips, of which the study makes versions, or all are folders of versions that were steered before (series).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -13,15 +14,20 @@ from emomod.checks import check_choice, check_count, check_number
 from emomod.component_weights import parse_rule
 from emomod.errors import InputError
 from emomod.output import whole_file
-from emomod.yaml_import import import_yaml
+from emomod.reading.yaml_files import import_yaml, read_yaml
 from listening_study.conditions import Condition, Step
+from listening_study.explained import explained_in
 from listening_study.questions import question_about
 from listening_study.series import read_series
 
 TRIAL_TYPES = ("pair", "ccr", "sliders", "scale", "abx")
 ASKED = ("own", "all")
+LATEST = 48 * 3600.0  # s, where a window may begin
 PAIRED = ("pair", "ccr")  # trial types in which a version stands beside the original
+ITEM_TEXTS = ("name", "clip", "song", "steered", "explanation")
 OF_MADE = ("gains_db", "versions", "rule")  # fields that say how a study makes versions
+MOST = {"items": 200, "targets": 15, "gains_db": 12, "lists": 500, "practice": 50, "repeats": 200, "catch": 50}
+MOST_CHOICES = 1000  # of the conditions of an item that listeners are dealt in turn
 HEADER = """# A listening study, made by `emomod study design`. Edit it, then: emomod study stimuli THIS_FILE --out DIR
 # docs/listening_studies.md says what every field means.
 """
@@ -37,6 +43,7 @@ class Item:
     song: str = ""  # clips of one song are kept apart; by default the item's name
     steered: str = ""  # of a series: what was asked for, such as articulation=+0.2
     steps: int = 0  # of a series: how many versions it has
+    explanation: str = ""  # folder of an earlier explanation of the clip; without, it is explained for the study
 
     def __post_init__(self) -> None:
         if not self.name or not self.clip:
@@ -45,6 +52,8 @@ class Item:
         check_count("steps", self.steps, low=1 if self.steered else 0)
         if self.steps and not self.steered:
             raise InputError(f"steps belong to a series, which says what was steered, got {self.steps} without")
+        if self.steered and self.explanation:
+            raise InputError(f"a series needs no explanation, got {self.explanation} beside {self.steered}")
         if not self.song:
             object.__setattr__(self, "song", self.name)
 
@@ -89,6 +98,10 @@ class StudyPlan:
         check_choice("asked", self.asked, ASKED)
         for name, low in {"lists": 1, "distance": 0, "practice": 0, "repeats": 0, "catch": 0, "seed": 0}.items():
             check_count(name, getattr(self, name), low=low)
+        for name, most in MOST.items():
+            found = getattr(self, name)
+            if (count := len(found) if isinstance(found, tuple) else found) > most:
+                raise InputError(f"{name} must be at most {most}, got {count}")
         parse_rule(self.rule)
         self._check_series()
         for target in self.targets:
@@ -98,6 +111,11 @@ class StudyPlan:
         if self.conditions_per_item is not None and check_count("conditions_per_item", self.conditions_per_item) > n:
             raise InputError(
                 f"conditions_per_item must be at most the {n} that a target has, got {self.conditions_per_item}"
+            )
+        if (n_choices := math.comb(n, self.conditions_per_item or n)) > MOST_CHOICES:
+            raise InputError(
+                f"conditions_per_item must have at most {MOST_CHOICES} choices, got {self.conditions_per_item} of {n}, "
+                f"which have {n_choices}"
             )
 
     def _check_series(self) -> None:
@@ -150,13 +168,11 @@ class StudyPlan:
 
 def read_plan(path: str | Path) -> StudyPlan:
     """Read a plan; InputError names the file, and the field that is not known, not of its kind or against a rule."""
-    source, yaml = Path(path), import_yaml(extra="study")
+    source = Path(path)
     try:
-        found = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"plan {source}: cannot be read ({error})") from None
-    if not isinstance(found, dict):
-        raise InputError(f"plan {source}: must hold lines of `field: value`")
+        found = read_yaml(source, extra="study")
+    except InputError as error:
+        raise InputError(f"plan {error}") from None
     try:
         return _parsed(found, folder=source.parent)
     except InputError as error:
@@ -172,6 +188,12 @@ def _parsed(found: dict[Any, Any], *, folder: Path) -> StudyPlan:
     for name in ("items", "targets", "gains_db", "versions"):
         if name in found and not isinstance(found[name], list):
             raise InputError(f"{name} must be a list, got {found[name]!r}")
+    for name in ("targets", "versions"):
+        if wrong := [each for each in found.get(name, []) if not isinstance(each, str)]:
+            raise InputError(f"{name} must be texts, got {wrong[0]!r:.80}")
+    for name in ("title", "trial_type", "asked", "rule", "language"):
+        if isinstance(found.get(name), (dict, list)):
+            raise InputError(f"{name} must be text, got {found[name]!r:.80}")
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     if "gains_db" in given:
         given["gains_db"] = tuple(check_number("gains_db", gain) for gain in given["gains_db"])
@@ -184,10 +206,20 @@ def _item(place: int, found: Any, folder: Path) -> Item:
         known = ", ".join(field.name for field in fields(Item))
         raise InputError(f"items: number {place} must have {known} and nothing else, got {found!r}")
     try:
-        item = Item(**{"name": "", "clip": "", **found})
-    except (InputError, TypeError) as error:
+        texts = {name: _text(name, found[name]) for name in found if name in ITEM_TEXTS}
+        start = check_number("start", found.get("start", 0.0), low=0.0, high=LATEST)
+        item = Item(**{"name": "", "clip": "", **found, **texts, "start": start})
+    except InputError as error:
         raise InputError(f"items: number {place}: {error}") from None
-    return replace(item, clip=str(folder / item.clip))
+    explanation = str(folder / item.explanation) if item.explanation else ""
+    return replace(item, clip=str(folder / item.clip), explanation=explanation)
+
+
+def _text(name: str, found: Any) -> str:
+    """A text of one line; a number is one, since a clip may be called 7."""
+    if isinstance(found, bool) or not isinstance(found, (str, int, float)) or not str(found).isprintable():
+        raise InputError(f"{name} must be text of one line, got {found!r:.80}")
+    return str(found)
 
 
 def write_plan(path: str | Path, plan: StudyPlan) -> Path:
@@ -195,7 +227,9 @@ def write_plan(path: str | Path, plan: StudyPlan) -> Path:
     target, yaml = Path(path), import_yaml(extra="study")
     told = told_of(plan)
     for item in told["items"]:
-        item["clip"] = _relative(item["clip"], target.parent)
+        for name in ("clip", "explanation"):
+            if item.get(name):
+                item[name] = _relative(item[name], target.parent)
     with whole_file(target) as partial:
         text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
         partial.write_text(HEADER + text, encoding="utf-8")
@@ -206,8 +240,10 @@ def told_of(plan: StudyPlan) -> dict[str, Any]:
     """The fields of a plan for YAML or JSON, without those that do not apply to its items."""
     told: dict[str, Any] = {name: _plain(value) for name, value in asdict(plan).items()}
     is_series = bool(plan.items[0].steered)
-    for item in [] if is_series else told["items"]:
-        del item["steered"], item["steps"]
+    for item in told["items"]:
+        unused = () if item["explanation"] else ("explanation",)
+        for name in (*unused, *(() if is_series else ("steered", "steps"))):
+            del item[name]
     return {name: value for name, value in told.items() if not (is_series and name in OF_MADE)}
 
 
@@ -221,20 +257,32 @@ def _plain(value: Any) -> Any:
 
 
 def items_of(clips: Sequence[str | Path]) -> tuple[Item, ...]:
-    """An item for each clip or folder of a series, named after it; those of one name by their folder, too.
+    """An item for each clip, named after it; those of one name by their folder, too.
 
-    InputError where a folder holds no series.
+    A clip is a sound file, a folder of a series, one of ``emomod run``, or the store of a batch, whose windows are an
+    item each. InputError where a folder is none of them.
     """
-    names = [Path(clip).name if Path(clip).is_dir() else Path(clip).stem for clip in clips]
+    given = [each for clip in clips for each in _given(Path(clip))]
+    names = [item.name for item in given]
     return tuple(
-        Item(name if names.count(name) == 1 else f"{Path(clip).parent.name}_{name}", str(clip), **_steered(clip))
-        for name, clip in zip(names, clips, strict=True)
+        item if names.count(item.name) == 1 else _renamed(item, twin)
+        for item in given
+        for twin in [f"{Path(item.clip).parent.name}_{item.name}"]
     )
 
 
-def _steered(clip: str | Path) -> dict[str, Any]:
-    """The fields of an item that only a series has."""
-    if not Path(clip).is_dir():
-        return {}
+def _renamed(item: Item, name: str) -> Item:
+    return replace(item, name=name, song=name if item.song == item.name else item.song)
+
+
+def _given(clip: Path) -> list[Item]:
+    """The items of a sound file or folder."""
+    if not clip.is_dir():
+        return [Item(clip.stem, str(clip))]
+    if explained := explained_in(clip):
+        return [
+            Item(each.name, each.clip, each.start, song=Path(each.clip).stem, explanation=each.explanation)
+            for each in explained
+        ]
     series = read_series(clip)
-    return {"steered": series.steered, "steps": len(series.steps)}
+    return [Item(clip.name, str(clip), steered=series.steered, steps=len(series.steps))]

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from emomod.checks import check_choice
 from emomod.labels import SCORE_NAMES
-from emomod.yaml_import import import_yaml
+from emomod.reading.yaml_files import read_yaml
 
 LOUDNESS = "loudness"  # what catch trials ask about
 
@@ -26,10 +25,7 @@ class Question:
 
 @cache
 def _stored() -> dict[str, dict[str, dict[str, str]]]:
-    found: Any = import_yaml(extra="study").safe_load(
-        files("listening_study").joinpath("questions.yaml").read_text("utf-8")
-    )
-    return {str(attribute): dict(by_language) for attribute, by_language in found.items()}
+    return read_yaml(str(files("listening_study").joinpath("questions.yaml")), extra="study")
 
 
 def languages() -> tuple[str, ...]:

@@ -5,13 +5,17 @@ was asked for, and DIR/steered.wav, which has all of it. Without ``--steps`` tha
 what was asked.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from emomod.checks import check_count
 from emomod.errors import InputError
+from emomod.labels import SCORE_NAMES
+from emomod.reading.json_files import read_object
+from emomod.reading.text import path_inside
 
 RECORD = "steer.json"
+MOST_STEPS = 50  # nobody listens to more versions of a clip
 MAKE = "`emomod steer CLIP --shift NAME=SHIFT --steps N --out DIR` makes a series"
 
 
@@ -30,14 +34,18 @@ def read_series(folder: str | Path) -> Series:
     if not (source / RECORD).is_file():
         raise InputError(f"{source}: is a folder without {RECORD}; {MAKE}")
     try:
-        record = json.loads((source / RECORD).read_text(encoding="utf-8"))
+        record = read_object(source / RECORD)
         asked, settings = dict(record["requested"]), record["settings"]
-        n_steps = int(settings["n_steps"]) if settings["write_steps"] else 1
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{source}: {RECORD} cannot be read ({error!r})") from None
+        n_steps = check_count("n_steps", settings["n_steps"]) if settings["write_steps"] else 1
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{source}: {RECORD} cannot be read ({error!s:.200})") from None
+    if n_steps > MOST_STEPS:
+        raise InputError(f"{source}: a series must have at most {MOST_STEPS} steps, got {n_steps}")
     if len(asked) != 1:
         raise InputError(f"{source}: a series must be steered in one score, got {', '.join(asked) or 'none'}")
     ((name, shift),) = asked.items()
+    if name not in SCORE_NAMES or isinstance(shift, bool) or not isinstance(shift, (str, int, float)):
+        raise InputError(f"{source}: {RECORD} must tell a score and its shift, got {name!r:.80} and {shift!r:.80}")
     between = (source / "steps" / f"step_{step}.wav" for step in range(1, n_steps))
     series = Series(
         steered=f"{name}={shift}" if isinstance(shift, str) else f"{name}={shift:+g}",
@@ -47,4 +55,5 @@ def read_series(folder: str | Path) -> Series:
     for path in (series.original, *series.steps):
         if not path.is_file():
             raise InputError(f"{source}: {path.relative_to(source)} is missing; steer the clip anew")
+        path_inside(path, folder=source)
     return series

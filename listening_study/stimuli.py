@@ -24,6 +24,8 @@ from emomod.component_weights import ComponentWeights, Selection, select_compone
 from emomod.components.base import Components, sound_of
 from emomod.components.kinds import DEFAULT, Cutting, cut
 from emomod.errors import InputError
+from emomod.explained import explained_before
+from emomod.explanation import load_explanation
 from emomod.loudness import loudness
 from emomod.model.predictor import ScoringModel
 from emomod.modification import amplitude
@@ -89,15 +91,19 @@ def make_stimuli(
     def versions_of(item: Item, clip: Clip, number: int) -> dict[str, _Version]:
         if item.steered:
             return _given(plan, item, clip)
-        made = cut(sound_of(clip.y, start=clip.start), components, device=predictor.device)
-        weights = explain_with(predictor, made, settings=method or LimeSettings(), progress=stages.progress)
-        return _rendered(made, dict(_gains(plan, weights, made, number)))
+        if item.explanation:
+            before = explained_before(item.clip, load_explanation(item.explanation), predictor)
+            made, weights = before.components, before.explanation.weights
+        else:
+            made = cut(sound_of(clip.y, start=clip.start), components, device=predictor.device)
+            weights = explain_with(predictor, made, settings=method or LimeSettings(), progress=stages.progress)
+        return _rendered(made, dict(_gains(plan, weights, made, number)), n_samples=clip.y.size)
 
     found: list[Stimulus] = []
     clips = equally_long(read_clips(plan.items, seconds=predictor.window_seconds))
     for number, (item, clip) in enumerate(zip(plan.items, clips, strict=True)):
         with _naming(item):
-            with stages.stage(f"{'reading' if item.steered else 'explaining'} {item.name}"):
+            with stages.stage(f"{'reading' if item.steered or item.explanation else 'explaining'} {item.name}"):
                 versions = versions_of(item, clip, number)
             with stages.stage(f"writing the versions of {item.name}"):
                 found += _written(plan, item, number, versions, folder, predictor)
@@ -155,9 +161,11 @@ def _given(plan: StudyPlan, item: Item, clip: Clip) -> dict[str, _Version]:
     return {name: _Version(each.y, None) for name, each in ({ORIGINAL: clip} | catch | clips).items()}
 
 
-def _rendered(components: Components, gains: dict[str, Gains]) -> dict[str, _Version]:
-    """The versions with ``gains`` [K] by condition."""
-    return {name: _Version(components.render(each), int((each != 1.0).sum())) for name, each in gains.items()}
+def _rendered(components: Components, gains: dict[str, Gains], *, n_samples: int) -> dict[str, _Version]:
+    """The versions with ``gains`` [K] by condition, ``n_samples`` of each."""
+    return {
+        name: _Version(components.render(each)[:n_samples], int((each != 1.0).sum())) for name, each in gains.items()
+    }
 
 
 def _written(

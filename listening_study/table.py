@@ -10,8 +10,8 @@ sliders trial has a row for each version. ``position`` is the place of the condi
 ``device`` is computer, tablet or phone, or other where something else was told.
 What is not known is empty; a trial that was shown and not answered has an empty response.
 
-Files are CSV in UTF-8. A spreadsheet runs a cell that begins with = + - @ as a formula: such a cell of text gets an
-apostrophe in front, and so does one that begins with an apostrophe; ``read_table`` takes one away. Numbers are numbers.
+Files are CSV in UTF-8. Cells of text are as ``emomod.reading.cells`` makes them, so that no spreadsheet runs one as a
+formula; ``read_table`` gives back what was written. Numbers are numbers.
 """
 
 import csv
@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from emomod.checks import check_number
 from emomod.errors import InputError
 from emomod.output import whole_file
+from emomod.reading.cells import escaped, unescaped
 from listening_study.conditions import ORIGINAL
-from listening_study.csv_rows import escaped, optional_number, read_rows, unescaped
+from listening_study.csv_rows import optional_number, read_rows
 from listening_study.package import Study
 from listening_study.questions import LOUDNESS
 from listening_study.responses import CHOICES, RANGES, Value, responses_of

@@ -1,9 +1,16 @@
 """Studies served to tests: without a network, and at an address for a browser."""
 
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -14,7 +21,7 @@ from starlette.types import ASGIApp
 from listening_study.package import Study
 from listening_study.server.app import make_app
 from listening_study.server.database import open_database
-from listening_study.server.serve import listening_socket
+from listening_study.server.serve import listening_socket, server_config
 from listening_study.server.service import Service, make_service
 from listening_study.server.settings import ServeSettings
 from listening_study.server.store import Store
@@ -38,8 +45,7 @@ def served(study: Study, folder: Path, settings: ServeSettings = QUICK) -> Itera
     """The address of a server of the study in a thread, and what it serves."""
     with opened(study, folder, settings) as service:
         listening = listening_socket("127.0.0.1", 0)
-        config = uvicorn.Config(make_app(service), access_log=False, lifespan="off", log_level="warning")
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(make_app(service)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started:
@@ -50,6 +56,84 @@ def served(study: Study, folder: Path, settings: ServeSettings = QUICK) -> Itera
             server.should_exit = server.force_exit = True
             thread.join()
             listening.close()
+
+
+# ---- as processes ----------------------------------------------------------------------------------------------------
+
+RUN = """
+import sys
+from listening_study.server.serve import serve
+serve(sys.argv[1], token="a token of the tests", db=sys.argv[2], port=0, ready=lambda port: print(port, flush=True))
+"""
+
+
+@contextmanager
+def started(study: Study, db: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The address of a server in a process of its own, which is killed where it has not ended by itself."""
+    command = [sys.executable, "-c", RUN, str(study.folder), db]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}", server
+        finally:
+            server.kill()
+
+
+FOLDERS = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"), Path("/usr/bin")]
+PROGRAMS = next((each for each in FOLDERS if (each / "initdb").is_file() and (each / "postgres").is_file()), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The address of a server of our own, without the name of a database; root runs it as postgres."""
+    assert PROGRAMS is not None
+    user, folder, port = "postgres" if os.geteuid() == 0 else None, Path(tempfile.mkdtemp(prefix="pg")), free_port()
+    if user:
+        shutil.chown(folder, user)
+    make = [str(PROGRAMS / "initdb"), "-D", str(folder / "data"), "-A", "trust", "-U", "study", "-N", "-E", "UTF8"]
+    run = [str(PROGRAMS / "postgres"), "-D", str(folder / "data"), f"-p{port}", "-k", str(folder), "-h127.0.0.1"]
+    try:
+        subprocess.run(make, check=True, capture_output=True, user=user, cwd=folder)
+        with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, user=user, cwd=folder) as server:
+            assert server.stderr is not None
+            next(line for line in server.stderr if "ready to accept connections" in line)
+            yield f"postgresql://study@127.0.0.1:{port}/"
+            server.send_signal(signal.SIGINT)  # stop without waiting for connections
+            server.stderr.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- word by word ----------------------------------------------------------------------------------------------------
+
+
+def connected(address: str) -> socket.socket:
+    """A connection to the server at ``address``."""
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10.0)
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    """All that comes until the server ends the connection."""
+    found = bytearray()
+    with suppress(ConnectionResetError):
+        while part := connection.recv(1 << 20):
+            found += part
+    return bytes(found)
+
+
+def asked(address: str, text: str) -> bytes:
+    """The answer to a request as it is written; empty where the connection breaks while it is sent."""
+    with connected(address) as connection:
+        with suppress(ConnectionResetError, BrokenPipeError):
+            connection.sendall(text.encode("latin-1"))
+        return rest_of(connection)
 
 
 # ---- without a network -----------------------------------------------------------------------------------------------

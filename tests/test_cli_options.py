@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -113,43 +112,6 @@ def test_version_against_the_package(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"emomod {__version__}\n"
-
-
-class Terminal:
-    """Standard error that is a terminal or not."""
-
-    def __init__(self, *, terminal):
-        self.terminal, self.text = terminal, ""
-
-    def isatty(self):
-        return self.terminal
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        pass
-
-
-def test_announcer_against_the_design_a_line_a_stage_where_there_is_no_terminal(monkeypatch):
-    terminal = Terminal(terminal=False)
-    monkeypatch.setattr(sys, "stderr", terminal)
-    announce = options.announcer()
-    for text in ("reading", "explaining", "explaining: 16 of 32", "explaining: 32 of 32", "reading"):
-        announce(text)
-    options.finish_progress()
-    assert terminal.text == "emomod: reading\nemomod: explaining\n"
-
-
-def test_announcer_against_the_design_one_line_that_is_rewritten_on_a_terminal(monkeypatch):
-    terminal = Terminal(terminal=True)
-    monkeypatch.setattr(sys, "stderr", terminal)
-    announce = options.announcer()
-    for text in ("reading", "explaining: 16 of 32"):
-        announce(text)
-    options.finish_progress()
-    shown = terminal.text.split("\r\033[K")
-    assert shown == ["", "emomod: reading", "emomod: explaining: 16 of 32", ""]
 
 
 def test_print_json_against_json(capsys):

@@ -68,7 +68,7 @@ MISFITS = {
     "names of no kind": ({"card": {"names": 5}}, "its scores must be melodiousness, .*, tender, got 5"),
     "card is a number": ({"metadata": {"card": "3"}}, "must be JSON objects"),
     "front end is null": ({"card": {"front_end": "none"}}, "must be JSON objects"),
-    "window": ({"card": {"window_seconds": 0.1}}, r"window_seconds must be a finite number in 0\.5\.\.inf, got 0\.1"),
+    "window": ({"card": {"window_seconds": 0.1}}, r"window_seconds must be a finite number in 0\.5\.\.60, got 0\.1"),
     "window of no kind": ({"card": {"window_seconds": "ten"}}, "window_seconds must be a number, got 'ten'"),
     "NaN": ({"tensors": {HEAD: torch.full((7, 13), torch.nan)}}, "head.weight must be finite"),
     "a tensor less": ({"tensors": {HEAD: None}}, "weights are of another network; head.weight is in one"),

@@ -19,7 +19,7 @@ from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.model.predictor import load_predictor, score_waveform
 from emomod.pipeline import ModifySettings, RunSettings, explain, modify, predict, run
 from emomod.rescoring import score_file
-from emomod.stages import Stages
+from emomod.stages import Event, Stages
 
 WAVS = {f"{name}.wav" for name in ("original", "enhanced", "weakened", "positive", "negative")}
 FILES = {
@@ -246,7 +246,7 @@ def test_run_iv_writes_nothing(tmp_path, clip, predictor, changed, message):
 
 def test_run_iv_a_folder_that_cannot_be_written_is_found_first(tmp_path, clip, predictor):
     tmp_path.chmod(0o555)
-    told: list[str] = []
+    told: list[Event] = []
     with pytest.raises(InputError, match="read-only"):
         run(
             clip,
@@ -260,14 +260,17 @@ def test_run_iv_a_folder_that_cannot_be_written_is_found_first(tmp_path, clip, p
     assert not told  # nothing was computed in vain
 
 
-def test_run_against_the_design_nothing_is_left_when_the_last_stage_fails(tmp_path, clip, predictor, monkeypatch):
+def test_run_against_the_design_only_scores_are_left_when_the_last_stage_fails(tmp_path, clip, predictor, monkeypatch):
     def fail(*_):
         raise RuntimeError("no ink")
 
     monkeypatch.setattr(pipeline, "write_report", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         run(clip, target="fear", out=tmp_path / "out", settings=QUICK, predictor=predictor)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [".out.scores"]
+    monkeypatch.undo()
+    run(clip, target="fear", out=tmp_path / "out", settings=QUICK, predictor=predictor)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("n_samples", (11025, 3 * 22050))

@@ -17,8 +17,8 @@ from small_runs import SECONDS, small_run
 from emomod.attribution.methods import METHODS, name_of, parse_method
 from emomod.cli.main import build_parser
 from emomod.cli.options import method_settings, modify_settings
+from emomod.explained import method_record
 from emomod.labels import SCORE_NAMES, spoken
-from emomod.pipeline import method_record
 from emomod.report.content import command_of, spec_of
 from emomod.report.page import render_page, write_report
 from emomod.report.words import number, p_words, printed, signed, window_words

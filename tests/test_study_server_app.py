@@ -197,7 +197,7 @@ def test_the_table_of_every_kind_of_trial(study, service, kind):
         ({"response": None}, "response must be one of first, same, second"),
         ({"response": True}, "response must be one of first, same, second"),
         ({"response": "1"}, "response must be one of first, same, second"),
-        ({"confidence": 6}, "confidence must be 1 to 5, or left out"),
+        ({"confidence": 6}, "confidence must be a whole number in 1..5"),
         ({"listened_ms": [1]}, "listened_ms must be 2 numbers, one for each sound"),
         ({"listened_ms": [1, -1]}, "listened_ms must be a whole number in 0..604800000"),
         ({"rt_ms": 1e400}, "rt_ms must be a whole number in 0..604800000"),

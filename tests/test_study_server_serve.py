@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from small_studies import small_study
+from study_servers import started
 
 from emomod.errors import InputError
 from listening_study.server.serve import listening_socket, new_token, serve
@@ -51,20 +52,10 @@ def test_tokens_differ():
     assert min(map(len, tokens)) == 32
 
 
-RUN = """
-import sys
-from listening_study.server.serve import serve
-serve(sys.argv[1], token="a token of the tests", db=sys.argv[2], port=0, ready=lambda port: print(port, flush=True))
-"""
-
-
 def test_serving_until_interrupted(tmp_path):
     """The port is told once it can be asked; an interrupt ends all without an error."""
     study = small_study(tmp_path, targets=("energy",), versions=("enhanced",), repeats=0)
-    command = [sys.executable, "-c", RUN, str(study.folder), f"sqlite:///{tmp_path}/study.db"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        address = f"http://127.0.0.1:{int(server.stdout.readline())}"
+    with started(study, f"sqlite:///{tmp_path}/study.db") as (address, server):
         assert httpx.get(address + "/", timeout=20.0).status_code == 200
         assert httpx.get(address + "/experimenter").status_code == 401
         server.send_signal(signal.SIGINT)

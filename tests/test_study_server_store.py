@@ -1,14 +1,7 @@
 """What is kept of participants, in SQLite and in PostgreSQL alike."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -16,42 +9,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, func, select, text
+from study_servers import PROGRAMS, free_port, postgres_server
 
 from emomod.errors import InputError
 from listening_study.server.codes import new_withdrawal_code, same, sound_id, written_code
 from listening_study.server.database import open_database
 from listening_study.server.models import Base, Event, Participant, RawPost
 from listening_study.server.store import NewEvent, Store
-
-FOLDERS = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"), Path("/usr/bin")]
-PROGRAMS = next((each for each in FOLDERS if (each / "initdb").is_file() and (each / "postgres").is_file()), None)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def postgres_server() -> Iterator[str]:
-    """The address of a server of our own, without the name of a database; root runs it as postgres."""
-    assert PROGRAMS is not None
-    user, folder, port = "postgres" if os.geteuid() == 0 else None, Path(tempfile.mkdtemp(prefix="pg")), free_port()
-    if user:
-        shutil.chown(folder, user)
-    make = [str(PROGRAMS / "initdb"), "-D", str(folder / "data"), "-A", "trust", "-U", "study", "-N", "-E", "UTF8"]
-    run = [str(PROGRAMS / "postgres"), "-D", str(folder / "data"), f"-p{port}", "-k", str(folder), "-h127.0.0.1"]
-    try:
-        subprocess.run(make, check=True, capture_output=True, user=user, cwd=folder)
-        with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, user=user, cwd=folder) as server:
-            assert server.stderr is not None
-            next(line for line in server.stderr if "ready to accept connections" in line)
-            yield f"postgresql://study@127.0.0.1:{port}/"
-            server.send_signal(signal.SIGINT)  # stop without waiting for connections
-            server.stderr.close()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from small_studies import small_study
 
 from emomod.errors import InputError
+from emomod.reading.cells import escaped, unescaped
 from listening_study.conditions import ORIGINAL
-from listening_study.csv_rows import escaped, read_rows, unescaped
+from listening_study.csv_rows import read_rows
 from listening_study.package import Study
 from listening_study.questions import LOUDNESS
 from listening_study.table import (

@@ -1,21 +1,24 @@
 """The main job on every window of a file."""
 
 import csv
+import json
 import shutil
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 from fakes import sound_file, tiny_checkpoint, tones
 
-from emomod import pipeline, whole_file
+from emomod import pipeline, whole_file, windows
 from emomod.attribution.lime import LimeSettings
 from emomod.audio import SAMPLE_RATE, quantise, read_blocks, read_clip
 from emomod.cli.main import main
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
 from emomod.model.predictor import load_predictor
+from emomod.output import to_json
 from emomod.pipeline import ModifySettings, RunSettings, predict
 from emomod.whole_file import FILES
 from emomod.windows import run_windows
@@ -30,8 +33,8 @@ def job(tmp_path, monkeypatch):
     """Run every window of a file with a model of 2 s windows; reports are left out."""
     monkeypatch.setattr(pipeline, "write_report", lambda result, folder: None)
     predictor = load_predictor(tiny_checkpoint(tmp_path / "t.safetensors"), device="cpu")
-    return lambda path, settings=QUICK: run_windows(
-        path, target="fear", out=tmp_path / "out", settings=settings, predictor=predictor
+    return lambda path, settings=QUICK, target="fear", predictor=predictor: run_windows(
+        path, target=target, out=tmp_path / "out", settings=settings, predictor=predictor
     )
 
 
@@ -78,10 +81,10 @@ def test_run_windows_against_itself_the_whole_file_is_that_of_its_windows(tmp_pa
     level = np.abs(versions["original"]).max() / np.abs(whole(path)).max()  # of all of them
     for window, stretch in zip(windows, (slice(0, 38_000), slice(39_000, None)), strict=True):  # they meet at 1.75 s
         begin = round(window.record["window"]["start"] * SAMPLE_RATE)
-        gain = level / 10 ** (window.modification.static_gain_db / 20)
+        gain = level / 10 ** (window.record["static_gain_db"] / 20)
         own = slice(stretch.start - begin, None if stretch.stop is None else stretch.stop - begin)
         for name, y in versions.items():
-            np.testing.assert_allclose(y[stretch], gain * window.modification.waveforms[name][own], atol=1e-5)
+            np.testing.assert_allclose(y[stretch], gain * whole(window.folder / f"{name}.wav")[own], atol=1e-5)
     assert not np.allclose(versions["enhanced"], versions["original"], atol=1e-3)
 
 
@@ -128,11 +131,110 @@ def test_run_windows_against_itself_a_job_replaces_an_earlier_one(tmp_path, job)
     (out / "00001.5s").rename(out / "00060.0s")  # of a longer file
     windows = job(path)
     (out / "00001.5s").mkdir()
-    next(windows)  # from here on there is another first window
+    next(windows)
     windows.close()
-    assert {item.name for item in out.iterdir()} == {"00000.0s", "00001.5s", "windows.csv"}
-    shutil.rmtree(out / "00001.5s")
+    assert {item.name for item in out.iterdir()} == {"00000.0s", "windows.csv"}
     list(job(path))
+    assert set(FILES) <= {item.name for item in out.iterdir()}
+
+
+def written(folder):
+    """What each file holds, times in run.json left out."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in [name for name in found if name.endswith("run.json")]:
+        found[name] = json.dumps({k: v for k, v in json.loads(found[name]).items() if k != "seconds"}).encode()
+    return found
+
+
+@pytest.fixture
+def explained(monkeypatch):
+    """The starts of the windows that are explained."""
+    starts, as_ever = [], pipeline.run
+
+    def noted(path, **given):
+        starts.append(given["settings"].start)
+        return as_ever(path, **given)
+
+    monkeypatch.setattr(windows, "run", noted)
+    return starts
+
+
+def test_run_windows_against_itself_a_job_that_was_stopped_goes_on_to_the_same_files(tmp_path, job, explained):
+    path, out = sound_file(tmp_path, seconds=5.5), tmp_path / "out"
+    list(job(path))
+    whole_job = written(out)
+    shutil.rmtree(out)
+    stopped = job(path)
+    next(stopped), next(stopped)
+    stopped.close()
+    (out / ".00003.5s.scores").write_bytes(b"of the window that was at work")
+    (out / ".00000.0s.scores").write_bytes(b"of one that is done")
+    explained.clear()
+    going_on = job(path)
+    assert [next(going_on).folder.name for _ in range(2)] == ["00000.0s", "00001.8s"]
+    assert {path.name for path in out.glob(".*")} == {".00003.5s.scores"}
+    assert [window.folder.name for window in going_on] == ["00003.5s"]
+    assert explained == [3.5]
+    assert written(out) == whole_job
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A folder with a clip, two models and the first window of a job on it."""
+    folder = tmp_path_factory.mktemp("earlier")
+    sound_file(folder, seconds=3.5)
+    predictors = [
+        load_predictor(tiny_checkpoint(folder / name, seed=seed), device="cpu")
+        for seed, name in enumerate(("t.safetensors", "other.safetensors"))
+    ]
+    next(run_windows(folder / "clip.wav", target="fear", out=folder / "out", settings=QUICK, predictor=predictors[0]))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["nothing", "settings", "target", "clip", "model", "functions", "a missing file", "no JSON", "no record", "versions"],
+)
+def test_run_windows_against_itself_windows_of_another_job_are_made_anew(
+    earlier, tmp_path, job, explained, monkeypatch, change
+):
+    monkeypatch.setattr(pipeline, "write_report", lambda result, folder: None)
+    out, path, settings, target, model = tmp_path / "out", earlier / "clip.wav", QUICK, "fear", "t"
+    shutil.copytree(earlier / "out", out)
+    if change == "settings":
+        settings = replace(QUICK, modify=replace(QUICK.modify, gain_db=3.0))
+    elif change == "target":
+        target = "happy"
+    elif change == "clip":
+        path = sound_file(tmp_path, seconds=3.5, seed=1)
+    elif change == "model":
+        model = "other"
+    elif change == "functions":
+        settings = replace(QUICK, components=own_parts)
+    elif change == "a missing file":
+        (out / "00000.0s" / "enhanced.wav").unlink()
+    elif change in ("no JSON", "no record"):
+        (out / "00000.0s" / "run.json").write_text({"no JSON": "{", "no record": "[1]"}[change])
+    elif change == "versions":
+        monkeypatch.setattr(windows, "package_versions", lambda: {"emomod": "9"})
+    predictor = load_predictor(earlier / f"{model}.safetensors", device="cpu")
+    found = next(job(path, settings=settings, target=target, predictor=predictor))
+    assert explained == ([] if change == "nothing" else [0.0])
+    assert found.record["target"] == target
+    assert json.loads((out / "00000.0s" / "run.json").read_text()) == json.loads(to_json(found.record))
+
+
+def own_parts(sound):
+    return np.repeat([[0], [1], [2]], [50, 50, 49], axis=0) * np.ones((1, sound.spectrogram.shape[1]), dtype=np.intp)
+
+
+def test_run_windows_iv_two_jobs_at_once(tmp_path, job):
+    path, out = sound_file(tmp_path, seconds=3.5), tmp_path / "out"
+    one = job(path)
+    next(one)
+    with pytest.raises(InputError, match="another run is at work on it"):
+        next(job(path))
+    list(one)
     assert set(FILES) <= {item.name for item in out.iterdir()}
 
 
@@ -191,12 +293,12 @@ def test_run_windows_regression_windows_that_begin_almost_together_have_folders_
 def test_run_windows_against_itself_scores_are_on_disk_while_the_job_runs(tmp_path, job):
     windows = job(sound_file(tmp_path, seconds=3.5))
     first = next(windows)
-    rows = rows_of(tmp_path / "out")
-    assert list(rows[0]) == ["start", *first.modification.rows()[0]]
-    for row, truth in zip(rows, first.modification.rows(), strict=True):
-        assert row["name"] == truth["name"]
-        for key in ("before", "shift_enhanced", "p_count_weakened"):
-            assert float(row[key]) == pytest.approx(truth[key], rel=1e-5)
+    rows, own = rows_of(tmp_path / "out"), rows_of(first.folder, "shifts.csv")
+    assert rows == [{"start": "0", **row} for row in own]
+    for row in rows:
+        for version in ("enhanced", "weakened"):
+            told = first.record["shifts"][version][row["name"]]
+            assert float(row[f"shift_{version}"]) == pytest.approx(told, rel=1e-5)
     windows.close()
 
 

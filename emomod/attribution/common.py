@@ -28,6 +28,12 @@ Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 POINTS = 16  # at which gradients are taken at a time, unless a batch size is given
 Progress = Callable[[int, int], None]  # steps done, steps in all: masks, or points where gradients are taken
+Through = Callable[[Masks, Callable[[Masks], Array]], Array]  # how scores [n, T] of masks come about, given what scores
+
+
+def directly(masks: Masks, score: Callable[[Masks], Array]) -> Array:
+    """Scores as they are computed, here and now."""
+    return score(masks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +63,7 @@ class Neighbourhood:
     components: Components
     low: float  # gain of a component that is off
     batch_size: int | None
+    through: Through = directly
 
     @property
     def n_components(self) -> int:
@@ -77,9 +84,22 @@ class Neighbourhood:
 
     def scores(self, masks: Masks, *, advance: Callable[[int], None] = lambda n: None) -> Array:
         """Return the targets' scores [n, T] of masks [n, K]; ``advance`` is told how many each batch has done."""
-        gains = np.where(masks, np.float32(1.0), np.float32(self.low))
-        found = score_mixtures(self.predict, self.components, gains, batch_size=self.batch_size, advance=advance)
-        return found[:, : self.n_targets]
+        told = 0
+
+        def tell(n: int) -> None:
+            nonlocal told
+            told += n
+            advance(n)
+
+        def score(some: Masks) -> Array:
+            gains = np.where(some, np.float32(1.0), np.float32(self.low))
+            found = score_mixtures(self.predict, self.components, gains, batch_size=self.batch_size, advance=tell)
+            return found[:, : self.n_targets]
+
+        found = self.through(masks, score)
+        if told < len(masks):
+            advance(len(masks) - told)  # of those whose scores were there already
+        return found
 
     @cached_property
     def at_clip(self) -> Array:
@@ -88,10 +108,12 @@ class Neighbourhood:
         return scores
 
 
-def neighbourhood(predict: Predict, components: Components, settings: MethodSettings) -> Neighbourhood:
+def neighbourhood(
+    predict: Predict, components: Components, settings: MethodSettings, through: Through = directly
+) -> Neighbourhood:
     """Return the neighbourhood that ``settings`` describe; InputError where components cannot be off in that way."""
     above, low = switched(components, settings.off)
-    return Neighbourhood(predict, above, low, settings.batch_size)
+    return Neighbourhood(predict, above, low, settings.batch_size, through)
 
 
 def held_out_masks(n_components: int, *, n_masks: int, seed: int) -> Masks:

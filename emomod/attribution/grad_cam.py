@@ -21,7 +21,17 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from emomod.attribution.common import POINTS, Array, MethodSettings, Progress, counted, from_clip, neighbourhood
+from emomod.attribution.common import (
+    POINTS,
+    Array,
+    MethodSettings,
+    Progress,
+    Through,
+    counted,
+    directly,
+    from_clip,
+    neighbourhood,
+)
 from emomod.attribution.gradients import check_differentiable, finite_array
 from emomod.component_weights import ComponentWeights
 from emomod.components.base import Components
@@ -51,6 +61,7 @@ def explain_with_grad_cam(
     *,
     settings: GradCamSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the weighted feature maps, summed over components, times 1 - low.
 
@@ -58,7 +69,7 @@ def explain_with_grad_cam(
     """
     from captum.attr import LayerAttribution
 
-    model, hood = check_differentiable(predict, settings), neighbourhood(predict, components, settings)
+    model, hood = check_differentiable(predict, settings), neighbourhood(predict, components, settings, through)
     if predict.takes != "spectrogram":
         raise InputError("grad_cam is for models that take spectrograms, whose maps have time and frequency")
     if hood.components is not components:

@@ -29,7 +29,9 @@ from emomod.attribution.common import (
     MethodSettings,
     Neighbourhood,
     Progress,
+    Through,
     counted,
+    directly,
     from_clip,
     neighbourhood,
 )
@@ -104,6 +106,7 @@ def explain_with_gradient(
     *,
     settings: GradientSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the slopes at the sound as it is, from one pass of the model.
 
@@ -111,7 +114,7 @@ def explain_with_gradient(
     """
     from captum.attr import Saliency
 
-    scores = _scores(predict, components, settings, counted(progress, 1))
+    scores = _scores(predict, components, settings, through, counted(progress, 1))
     slopes = Saliency(scores).attribute(scores.copies(np.ones((1, components.n_components))), abs=False)
     return from_clip(scores.hood, finite_array(slopes[0]) * (1.0 - scores.hood.low), settings)
 
@@ -122,6 +125,7 @@ def explain_with_smoothgrad(
     *,
     settings: SmoothGradSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the mean of the slopes at ``n_samples`` random points, with the standard errors of the mean.
 
@@ -129,7 +133,7 @@ def explain_with_smoothgrad(
     """
     from captum.attr import Saliency
 
-    scores = _scores(predict, components, settings, counted(progress, settings.n_samples))
+    scores = _scores(predict, components, settings, through, counted(progress, settings.n_samples))
     reach, n = 1.0 - scores.hood.low, settings.n_samples
     drawn = check_rng(settings.seed).standard_normal((n, components.n_components))
     gains = np.abs(1.0 + settings.noise * reach * drawn)
@@ -146,6 +150,7 @@ def explain_with_integrated_gradients(
     *,
     settings: IntegratedGradientsSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the integral of the slopes along the straight line of gains from all off to all on (Gauss-Legendre).
 
@@ -153,7 +158,7 @@ def explain_with_integrated_gradients(
     """
     from captum.attr import IntegratedGradients
 
-    scores = _scores(predict, components, settings, counted(progress, settings.n_steps))
+    scores = _scores(predict, components, settings, through, counted(progress, settings.n_steps))
     on = scores.copies(np.ones((1, components.n_components)))
     integrals = IntegratedGradients(scores).attribute(
         on, baselines=on.detach() * scores.hood.low, n_steps=settings.n_steps
@@ -236,9 +241,11 @@ class _PerTarget(torch.autograd.Function):
 
 
 def _scores(
-    predict: Predict, components: Components, settings: MethodSettings, advance: Callable[[int], None]
+    predict: Predict, components: Components, settings: MethodSettings, through: Through, advance: Callable[[int], None]
 ) -> _Scores:
-    return _Scores(check_differentiable(predict, settings), neighbourhood(predict, components, settings), advance)
+    return _Scores(
+        check_differentiable(predict, settings), neighbourhood(predict, components, settings, through), advance
+    )
 
 
 def finite_array(tensor: torch.Tensor) -> Array:

@@ -18,9 +18,11 @@ from emomod.attribution.common import (
     MethodSettings,
     Neighbourhood,
     Progress,
+    Through,
     additive,
     certain,
     counted,
+    directly,
     judged,
     neighbourhood,
 )
@@ -132,7 +134,12 @@ def _exhaustive_fit(hood: Neighbourhood, settings: LimeSettings, progress: Progr
 
 
 def explain_with_lime(
-    predict: Predict, components: Components, *, settings: LimeSettings, progress: Progress = lambda done, total: None
+    predict: Predict,
+    components: Components,
+    *,
+    settings: LimeSettings,
+    progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the weights of all components on all scores of the model, from one run of the model.
 
@@ -142,7 +149,7 @@ def explain_with_lime(
     ``n_perturbations``, and so does hadamard where they are no more, unless half of them are precise enough. Raises
     InputError when there are too few masks for so many components, see ``least_perturbations``.
     """
-    hood, n = neighbourhood(predict, components, settings), components.n_components
+    hood, n = neighbourhood(predict, components, settings, through), components.n_components
     every = settings.design == "hadamard" and can_be_exhaustive(n, n_perturbations=settings.n_perturbations)
     if settings.design == EXHAUSTIVE or every:
         fit = _half_fit(hood, settings, progress)

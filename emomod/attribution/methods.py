@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emomod.attribution.common import MethodSettings, Progress
+from emomod.attribution.common import MethodSettings, Progress, Through, directly
 from emomod.attribution.grad_cam import GradCamSettings, explain_with_grad_cam
 from emomod.attribution.gradients import (
     GradientSettings,
@@ -40,7 +40,7 @@ class Method:
     """A way to weigh components."""
 
     settings: type[MethodSettings]
-    explain: Callable[..., ComponentWeights]  # (predict, components, *, settings, progress)
+    explain: Callable[..., ComponentWeights]  # (predict, components, *, settings, progress, through)
 
 
 METHODS: dict[str, Method] = {
@@ -70,9 +70,15 @@ def explain_with(
     *,
     settings: MethodSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
-    """Return the weights of all components on all scores of the model, by the method that ``settings`` are of."""
-    return METHODS[name_of(settings)].explain(predict, components, settings=settings, progress=progress)
+    """Return the weights of all components on all scores of the model, by the method that ``settings`` are of.
+
+    ``through`` may keep the scores of masks, or have others compute them; see emomod.score_log.
+    """
+    return METHODS[name_of(settings)].explain(
+        predict, components, settings=settings, progress=progress, through=through
+    )
 
 
 def parse_method(text: str) -> MethodSettings:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from emomod.attribution.common import MethodSettings, Progress, counted, from_clip, neighbourhood
+from emomod.attribution.common import MethodSettings, Progress, Through, counted, directly, from_clip, neighbourhood
 from emomod.component_weights import ComponentWeights
 from emomod.components.base import Components
 from emomod.model.predictor import Predict
@@ -33,8 +33,9 @@ def explain_with_occlusion(
     *,
     settings: OcclusionSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the score of the sound less that without a component, for all components and all scores."""
-    hood, n = neighbourhood(predict, components, settings), components.n_components
+    hood, n = neighbourhood(predict, components, settings, through), components.n_components
     without = hood.scores(~np.eye(n, dtype=bool), advance=counted(progress, n))
     return from_clip(hood, hood.at_clip[:, None] - without.T, settings)

@@ -44,8 +44,10 @@ from emomod.attribution.common import (
     MethodSettings,
     Neighbourhood,
     Progress,
+    Through,
     additive,
     counted,
+    directly,
     from_clip,
     judged,
     neighbourhood,
@@ -119,6 +121,7 @@ def explain_with_banzhaf(
     *,
     settings: BanzhafSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the Banzhaf values of all components on all scores: LIME's regression on paired masks, without a penalty.
 
@@ -134,7 +137,7 @@ def explain_with_banzhaf(
         batch_size=settings.batch_size,
         seed=settings.seed,
     )
-    return explain_with_lime(predict, components, settings=as_lime, progress=progress)
+    return explain_with_lime(predict, components, settings=as_lime, progress=progress, through=through)
 
 
 def explain_with_kernel_shap(
@@ -143,12 +146,13 @@ def explain_with_kernel_shap(
     *,
     settings: KernelShapSettings,
     progress: Progress = lambda done, total: None,
+    through: Through = directly,
 ) -> ComponentWeights:
     """Return the Shapley values of all components on all scores, from one run of the model.
 
     Raises InputError when there are too few masks for so many components.
     """
-    hood, n = neighbourhood(predict, components, settings), components.n_components
+    hood, n = neighbourhood(predict, components, settings, through), components.n_components
     if can_be_exhaustive(n, n_perturbations=settings.n_perturbations):
         return from_clip(hood, _exact_values(hood, progress), settings, seed=settings.seed)
     least = min(least_perturbations(n, design="paired"), 2**n)

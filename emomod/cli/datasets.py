@@ -1,11 +1,10 @@
 """emomod dataset: the research datasets that a user brings, checked and prepared for training."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emomod.cli.options import print_json, print_progress
+from emomod.cli.options import print_error, print_json, print_progress
 from emomod.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def _finish(arguments: argparse.Namespace, clips: "RatedClips", heard: "list[Hea
 
 def _say(*lines: str) -> None:
     for line in lines:
-        print(f"emomod: {' '.join(line.split())}", file=sys.stderr)
+        print_error(line)
 
 
 def _check_problems_file(arguments: argparse.Namespace) -> None:

@@ -1,11 +1,10 @@
 """emomod effects: level 1 for a corpus."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_json
+from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_error, print_json
 from emomod.errors import InputError
 
 
@@ -52,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
         record = effects_of_clips(arguments.clips, **job).record
     finish_progress()
     for reason in record["unusable"].values():
-        print(f"emomod: {reason}", file=sys.stderr)
+        print_error(reason)
     if arguments.json:
         print_json(record)
     else:

@@ -43,7 +43,6 @@ def execute(arguments: argparse.Namespace) -> int:
     from emomod.component_weights import select_components
     from emomod.labels import EMOTION_NAMES
     from emomod.model.load import load_model
-    from emomod.output import new_folder
     from emomod.pipeline import explain
     from emomod.sentences import explain_in_words
     from emomod.stages import Stages
@@ -53,17 +52,15 @@ def execute(arguments: argparse.Namespace) -> int:
     predictor = load_model(arguments.model, device=arguments.device)
     if arguments.target:
         arguments.target = predictor.check_name(resolved_name(arguments.target, predictor.names))
-    stages = Stages(announcer())
-    with new_folder(arguments.out, inputs=[arguments.clip]) as folder:
-        explanation = explain(
-            arguments.clip,
-            start=arguments.start,
-            components=arguments.components,
-            method=method,
-            predictor=predictor,
-            stages=stages,
-        )
-        explanation.save(folder)
+    explanation = explain(
+        arguments.clip,
+        start=arguments.start,
+        components=arguments.components,
+        method=method,
+        out=arguments.out,
+        predictor=predictor,
+        stages=Stages(announcer()),
+    )
     finish_progress()
     emotions = [name for name in explanation.names if name in EMOTION_NAMES and explanation.effects]
     target = arguments.target or max(emotions or explanation.names, key=explanation.score)

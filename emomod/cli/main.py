@@ -7,6 +7,7 @@ import sys
 
 from emomod import __version__
 from emomod.cli import (
+    batch,
     catalogue,
     compare,
     corpus,
@@ -17,18 +18,24 @@ from emomod.cli import (
     explain,
     modify,
     predict,
+    replay,
     run,
     steer,
+    store,
     study,
     taggram,
     train,
 )
-from emomod.cli.options import Parser, finish_progress
+from emomod.cli.options import LOG_JSON, Parser, print_error
+from emomod.cli.telling import JsonTeller, TextTeller, telling
 from emomod.errors import EmomodError
 
 COMMANDS = (
     run,
+    batch,
+    store,
     predict,
+    replay,
     taggram,
     explain,
     modify,
@@ -68,20 +75,37 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _end)
     for name, value in THREADS_THAT_WAIT_QUIETLY.items():
         os.environ.setdefault(name, value)
+    words = sys.argv[1:] if argv is None else argv
+    options = words[: words.index("--")] if "--" in words else words
+    teller, code = JsonTeller() if LOG_JSON in options else TextTeller(), 1
+    with telling(teller):
+        try:
+            code = _run(words)
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else code
+            raise
+        except Exception as error:
+            if not teller.crash(error):
+                raise
+        finally:
+            teller.end(code)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    """Run the command that ``words`` ask for, and tell the errors that a user can cause."""
     try:
-        arguments = build_parser().parse_args(argv)
+        arguments = build_parser().parse_args(words)
         code: int = arguments.run(arguments)
         return code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (EmomodError, OSError) as error:
-        finish_progress()
-        print(f"emomod: {' '.join(str(error).split())}", file=sys.stderr)
+        print_error(error)
         return 1
     except KeyboardInterrupt:
-        finish_progress()
-        print("emomod: interrupted", file=sys.stderr)
+        print_error("interrupted")
         return 130
 
 

@@ -3,15 +3,17 @@
 import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from emomod.cli.telling import present
 from emomod.data import demo_clip
 from emomod.errors import InputError
+from emomod.stages import Announce
 
 MOST_MASKS = 50_000  # where a precision is asked for: what the 2019 system always took
+LOG_JSON = "--log-json"  # before or after a command
 DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, but takes long to load
 
 
@@ -20,6 +22,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **({"allow_abbrev": False} | settings))
+        self.add_argument(LOG_JSON, action="store_true", default=argparse.SUPPRESS, help="tell progress as JSON lines")
         self._negative_number_matcher = re.compile(r"-\d+(\.\d+)?(\s*dB)?$")  # that -6dB is no option either
 
     def error(self, message: str) -> NoReturn:
@@ -178,24 +181,24 @@ def modify_settings(arguments: argparse.Namespace) -> Any:
     )
 
 
-def announcer() -> Callable[[str], None]:
-    """Return what prints progress on standard error: one line that is rewritten on a terminal, else a line a stage."""
-    terminal, seen = sys.stderr.isatty(), set[str]()
-
-    def announce(text: str) -> None:
-        if terminal:
-            print(f"\r\033[Kemomod: {text}", end="", file=sys.stderr, flush=True)
-        elif (stage := text.partition(":")[0]) not in seen:
-            seen.add(stage)
-            print(f"emomod: {stage}", file=sys.stderr, flush=True)
-
-    return announce
+def announcer() -> Announce:
+    """Return what tells the events of stages on standard error, as text or JSON."""
+    return present().announcer()
 
 
 def finish_progress() -> None:
     """End the line that progress was written on."""
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    present().clear()
+
+
+def print_progress(line: str) -> None:
+    """Progress goes to standard error."""
+    present().line(line)
+
+
+def print_error(error: Exception | str) -> None:
+    """Tell on standard error what went wrong, in one line."""
+    present().error(str(error), kind="problem" if isinstance(error, str) else type(error).__name__)
 
 
 def needs_extra(run: Callable[[argparse.Namespace], int], *, extra: str) -> Callable[[argparse.Namespace], int]:
@@ -217,9 +220,3 @@ def print_json(value: Any) -> None:
     from emomod.output import finite
 
     print(json.dumps(finite(value), indent=1, allow_nan=False))
-
-
-def print_progress(line: str) -> None:
-    """Progress goes to standard error."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

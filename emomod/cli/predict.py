@@ -1,10 +1,9 @@
 """emomod predict: what the model hears in files."""
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
-from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_json
+from emomod.cli.options import add_model, add_output, announcer, clip_path, finish_progress, print_error, print_json
 from emomod.errors import EmomodError
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
             found.append(predict(clip, predictor=predictor, stages=stages))
         except (EmomodError, OSError) as error:
             failed += 1
-            finish_progress()
-            print(f"emomod: {error}", file=sys.stderr)
+            print_error(error)
     finish_progress()
     if arguments.json:
         print_json([prediction.as_dict() for prediction in found])

@@ -43,7 +43,8 @@ def add_design_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=clip_path,
         metavar="CLIP",
-        help='sound files ("demo" is the bundled one), or folders of emomod steer --steps',
+        help='sound files ("demo" is the bundled one), folders of emomod run, the store of emomod batch, '
+        "or folders of emomod steer --steps",
     )
     parser.add_argument(
         "--target",

@@ -5,7 +5,6 @@ mix is added up from the rounded stems. ``score.mid`` has one track a part, name
 a tempo map in which the score's beats are the quarter notes. ``labels.json`` has the labels and what the caller adds.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +16,20 @@ from numpy.typing import NDArray
 
 from emomod.audio import SAMPLE_RATE
 from emomod.corpus.labels import raw_labels, scaled_labels
-from emomod.corpus.midi import DRUM_CHANNEL, MELODIC_CHANNELS, full_volume, import_mido
+from emomod.corpus.midi import DRUM_CHANNEL, MELODIC_CHANNELS, full_volume
+from emomod.corpus.music_files import import_mido
 from emomod.corpus.score import Note, Part, Score
 from emomod.corpus.stems import Stems, part_names
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.output import new_folder, to_json
+from emomod.reading.json_files import read_object
+from emomod.reading.text import name_beside
 
 BITS = 24
 FULL_SCALE = 1 << (BITS - 1)
+MOST_SECONDS = 120  # of a clip that is read; those rendered have at most 60
+MOST_PARTS = 64  # of a clip that is read; a MIDI file of ours holds 16
 TICKS_PER_BEAT = 9600  # at a beat of 1 s a tick is 0.1 ms
 
 
@@ -102,15 +106,28 @@ def read_clip_folder(folder: str | Path) -> StoredClip:
     """Read what ``write_clip`` wrote; InputError when a file is missing or cannot be read."""
     source = Path(folder)
     try:
-        facts: dict[str, Any] = json.loads((source / "labels.json").read_text(encoding="utf-8"))
-        names = tuple(str(part["name"]) for part in facts["parts"])
-        mix, rest, *parts = [
-            soundfile.read(source / f"{name}.flac", dtype="float32")[0]
-            for name in ("mix", "rest", *(f"stem_{name}" for name in names))
-        ]
+        facts = read_object(source / "labels.json")
+        names = tuple(name_beside(part["name"], what="name of a part") for part in facts["parts"])
+        if not 1 <= len(names) <= MOST_PARTS:
+            raise InputError(f"it must have 1..{MOST_PARTS} parts, got {len(names)}")
+        sounds = [_read_flac(source / f"{name}.flac") for name in ("mix", "rest", *(f"stem_{name}" for name in names))]
+        mix, rest, *parts = sounds
+        if any(part.shape != mix.shape for part in sounds):
+            raise InputError(f"its sounds must be equally long, got {[part.size for part in sounds]} samples")
     except (OSError, ValueError, KeyError, TypeError, soundfile.LibsndfileError) as error:
-        raise InputError(f"{source}: is not a clip's folder that can be read ({error})") from None
+        raise InputError(f"{source}: is not a clip's folder that can be read ({str(error)[:200]})") from None
     return StoredClip(mix, Stems(names, np.array(parts), rest), facts)
+
+
+def _read_flac(path: Path) -> NDArray[np.float32]:
+    """Read a sound [n_samples] of a clip; InputError where it is longer than clips are."""
+    with soundfile.SoundFile(path) as file:
+        if (file.format, file.channels, file.samplerate) != ("FLAC", 1, SAMPLE_RATE):
+            raise InputError(f"{path.name} must be FLAC of one channel at {SAMPLE_RATE} Hz")
+        if file.frames > MOST_SECONDS * SAMPLE_RATE:
+            raise InputError(f"{path.name} must be at most {MOST_SECONDS} s long, got {file.frames / SAMPLE_RATE:.0f}")
+        y: NDArray[np.float32] = file.read(dtype="float32")
+        return y
 
 
 # ---- the score as MIDI -----------------------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ nothing of a clip reaches the next one; scores must leave that time free. Resolu
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emomod.corpus.music_files import import_mido, open_midi
 from emomod.corpus.score import Note, Part, Score
 from emomod.errors import InputError
 
@@ -77,14 +77,6 @@ def _score_events(score: Score, *, start: int, stop: int, volume_of: VolumeOf) -
     return events
 
 
-def import_mido() -> Any:
-    """The library that reads and writes MIDI files; it comes with the extra "train"."""
-    try:
-        return import_module("mido")
-    except ImportError:
-        raise InputError('mido was not found; install it with: python -m pip install "emomod[train]"') from None
-
-
 def write_midi(
     path: str | Path, scores: Sequence[Score], *, slot_seconds: float, volume_of: VolumeOf = full_volume
 ) -> Path:
@@ -112,11 +104,10 @@ def read_midi(path: str | Path, *, seconds: float) -> Score:
     All channels but the drums' are played by the first program that the file names. Beats are not known: half a second
     each. Raises InputError when the file cannot be read or has no note in that time.
     """
-    mido = import_mido()
     try:
-        messages = list(mido.MidiFile(path))
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as MIDI ({error})") from None
+        messages = list(open_midi(path))
+    except (TypeError, ValueError, ArithmeticError) as error:  # tracks that follow each other; a tempo of 0
+        raise InputError(f"{path}: cannot be read as MIDI ({error!s:.200})") from None
     programs = [message.program for message in messages if message.type == "program_change"]
     strokes = [s for s in read_strokes(messages) if s.channel != DRUM_CHANNEL and s.onset < seconds]
     notes = tuple(Note(s.onset, max(s.duration, 0.01), s.pitch, s.velocity) for s in strokes)

@@ -4,6 +4,7 @@ Clip i depends on the seed, i, the scores and the synthesiser only, whatever the
 that was stopped goes on with the shards that are missing.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emomod.alone import alone
 from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_count
 from emomod.corpus.acoustics import apply_acoustics, draw_acoustics
@@ -33,6 +35,7 @@ from emomod.corpus.store import (
     claim_folder,
     clip_folder,
     load_corpus,
+    make_folder,
     shard_path,
     write_shard,
     write_table,
@@ -135,20 +138,22 @@ def render_corpus(
 ) -> dict[str, Any]:
     """Render the corpus of ``settings`` into the folder ``out``, or what is missing of it; return its description.
 
-    InputError when ``out`` holds another corpus, when the scores cannot be read, or when the synthesiser is not
-    installed.
+    InputError when ``out`` holds another corpus, or another run is at work on it, when the scores cannot be read, or
+    when the synthesiser is not installed.
     """
     check_count("n_workers", n_workers)
     folder, studio = Path(out), open_studio(settings, log=log)
     description = _described(settings, studio)
-    claim_folder(folder, description)
-    missing = [shard for shard in range(settings.n_shards) if not shard_path(folder, shard).is_file()]
-    done = settings.n_shards - len(missing)
-    make = partial(_make_shard, folder, settings, studio)
-    for shard in work_off(make, missing, n_workers=n_workers, log=log):
-        done += 1
-        log(f"rendered shard {shard}: {done} of {settings.n_shards}")
-    write_table(folder, load_corpus(folder, spectrograms=False))
+    make_folder(folder)
+    with alone(folder):
+        claim_folder(folder, description)
+        missing = [shard for shard in range(settings.n_shards) if not shard_path(folder, shard).is_file()]
+        done = settings.n_shards - len(missing)
+        make = partial(_make_shard, folder, settings, studio)
+        for shard in work_off(make, missing, n_workers=n_workers, log=log):
+            done += 1
+            log(f"rendered shard {shard}: {done} of {settings.n_shards}")
+        write_table(folder, load_corpus(folder, spectrograms=False))
     return description
 
 
@@ -201,8 +206,16 @@ def _hear_stems(
         (recorded,) = recorded_stems([clip.score], [parts], acoustics)
         heard = maybe_through_codec(recorded.mix, clip.rng, chance=CODEC_CHANCE)
         (stems,) = fit_stems([replace(recorded, rest=recorded.rest + heard - recorded.mix)])
-        shutil.rmtree(target, ignore_errors=True)  # of a shard that was not finished
+        _discard(target)  # of a shard that was not finished
         facts = {"seed": settings.seed, "song": clip.song, "acoustics": asdict(acoustics), **studio.description}
         write_clip(target, clip.score, stems, facts=facts)
         mixes.append(stems.mix)
     return mixes
+
+
+def _discard(folder: Path) -> None:
+    """Remove a clip's folder, so that none is ever there in part."""
+    if folder.exists():
+        aside = folder.with_name(f".{folder.name}.discarded.partial")
+        os.replace(folder, aside)
+        shutil.rmtree(aside)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.corpus.midi import DRUM_CHANNEL, KeyStroke, import_mido, read_strokes
+from emomod.corpus.midi import DRUM_CHANNEL, KeyStroke, read_strokes
+from emomod.corpus.music_files import MOST_BEATS, open_midi, open_musicxml
 from emomod.errors import InputError
 
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -90,6 +91,8 @@ def read_song(path: str | Path, *, name: str | None = None) -> Song:
     if sum(part.onset.size for part in parts if part.role != "drums") < 8:
         raise InputError(f"{source}: has fewer than eight notes")
     parts = _with_roles(parts)
+    if not all(np.isfinite(part.onset).all() and part.onset.max() <= MOST_BEATS for part in parts if part.onset.size):
+        raise InputError(f"{source}: must be at most {MOST_BEATS} beats long")
     start = _first_downbeat(parts, meter)
     moved = [SongPart(part.role, part.onset - start, part.held, part.pitch, part.velocity) for part in parts]
     kept = [part.only(part.onset >= -SAME_TIME) for part in moved]
@@ -105,13 +108,7 @@ def _part(role: str, strokes: Iterable[KeyStroke], *, unit: float) -> SongPart:
 
 def _read_midi_parts(path: Path) -> tuple[list[SongPart], int, float]:
     """Parts with a role where the track's name tells it (else ""), beats in a bar, seconds a beat."""
-    mido = import_mido()
-    try:
-        file = mido.MidiFile(path)
-    except Exception as error:  # the parser raises whatever a broken file makes it raise
-        raise InputError(f"{path}: cannot be read as MIDI ({str(error) or type(error).__name__})") from None
-    if file.ticks_per_beat < 1:  # 0, or negative: film frames instead of beats
-        raise InputError(f"{path}: must count its time in ticks a beat, got a division of {file.ticks_per_beat}")
+    file = open_midi(path)
     parts: list[SongPart] = []
     for track in file.tracks:
         strokes = read_strokes(track)
@@ -168,10 +165,11 @@ def _read_xml_parts(path: Path) -> tuple[list[SongPart], int, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = partitura.load_musicxml(str(path)).parts
+            found = partitura.load_musicxml(open_musicxml(path)).parts
             tables = [(part.part_name or "", part.note_array(include_time_signature=True)) for part in found]
     except Exception as error:  # the parser raises whatever a broken file makes it raise
-        raise InputError(f"{path}: cannot be read as MusicXML ({str(error) or type(error).__name__})") from None
+        told = str(error).removeprefix(f"{path}: ") if isinstance(error, InputError) else repr(error)
+        raise InputError(f"{path}: cannot be read as MusicXML ({told:.200})") from None
     parts = []
     for name, table in tables:
         rows = table[table["duration_quarter"] > 0]

@@ -8,8 +8,9 @@
 import csv
 import io
 import json
-import os
-import zipfile
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from numpy.typing import NDArray
 from emomod.checks import check_choice, check_count, check_number
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
+from emomod.output import whole_file
+from emomod.reading.arrays import read_npz
+from emomod.reading.cells import escaped
+from emomod.reading.json_files import read_object
+from emomod.spectrogram import N_BANDS
 
 SYNTHESISERS = ("fluidsynth", "numpy")
 COMPOSER_VERSION = 5  # raised whenever the same seed gives other clips
@@ -82,26 +88,33 @@ def clip_folder(folder: Path, index: int) -> Path:
 
 def write_shard(target: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write a shard, whole or not at all."""
-    partial = target.with_name(f"{target.name}.partial")
-    with partial.open("wb") as file:
+    with _written(target) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    os.replace(partial, target)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for a corpus unless it is there; InputError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be a folder for a corpus ({error.strerror})") from None
 
 
 def claim_folder(folder: Path, description: dict[str, Any]) -> None:
-    """Write corpus.json, or see that the one which is there describes the same corpus; else InputError."""
+    """Write corpus.json, or see that the one which is there describes the same corpus; else InputError.
+
+    What a run that was killed left unfinished goes; no other may be at work.
+    """
     stored = folder / "corpus.json"
     if stored.is_file():
         found, wanted = _comparable(read_description(folder)), _comparable(description)
         if differing := [key for key in wanted if found.get(key) != wanted[key]]:
             raise InputError(f"{folder}: holds a corpus made otherwise ({', '.join(differing)}); choose another folder")
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif any(path.name != f"{stored.name}.partial" for path in folder.iterdir()):
         raise InputError(f"{folder}: is neither empty nor a corpus; choose another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(stored, json.dumps(description, indent=1) + "\n")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be a folder for a corpus ({error.strerror})") from None
+    _write_whole(stored, json.dumps(description, indent=1) + "\n")
+    for path in [*folder.glob("*.partial"), *folder.glob("clips/.*.partial"), *folder.glob("clips/.*.earlier")]:
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -109,10 +122,11 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not (folder / "corpus.json").is_file():
         raise InputError(f"{folder}: holds no corpus; make one with `emomod corpus render` or `emomod dataset prepare`")
     try:
-        description: dict[str, Any] = json.loads((folder / "corpus.json").read_text())
+        description = read_object(folder / "corpus.json")
         settings_of(description)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'corpus.json'}: cannot be read ({error})") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told = str(error)[:200]
+        raise InputError(f"{folder / 'corpus.json'}: cannot be read ({told})") from None
     return description
 
 
@@ -134,15 +148,25 @@ def write_table(folder: Path, corpus: Corpus) -> None:
     writer = csv.writer(table)
     writer.writerow(["clip", "song", *MIDLEVEL_NAMES, *(f"{name}_raw" for name in MIDLEVEL_NAMES)])
     for index, (song, labels, raw) in enumerate(zip(corpus.songs, corpus.labels, corpus.raw, strict=True)):
-        writer.writerow([index, song, *(f"{value:.4f}" for value in labels), *(f"{value:.5f}" for value in raw)])
+        figures = [*(f"{value:.4f}" for value in labels), *(f"{value:.5f}" for value in raw)]
+        writer.writerow([index, escaped(song), *figures])
     _write_whole(folder / "labels.csv", table.getvalue())
 
 
 def _write_whole(target: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    partial = target.with_name(f"{target.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="")
-    os.replace(partial, target)
+    with _written(target) as partial:
+        partial.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[Path]:
+    """Yield the path of a file that takes the place of ``target``; InputError names it where the disk does not."""
+    try:
+        with whole_file(target) as partial:
+            yield partial
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from None
 
 
 def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
@@ -150,28 +174,49 @@ def load_corpus(folder: str | Path, *, spectrograms: bool = True) -> Corpus:
     source = Path(folder)
     description = read_description(source)
     settings = settings_of(description)
-    if missing := [shard for shard in range(settings.n_shards) if not shard_path(source, shard).is_file()]:
-        raise InputError(f"{source}: the corpus is not complete, {len(missing)} shards are missing; render it again")
+    if missing := _missing(source, settings.n_shards):
+        raise InputError(f"{source}: the corpus is not complete, {missing} shards are missing; render it again")
     columns: dict[str, list[NDArray[Any]]] = {"labels": [], "raw": [], "songs": []}
     images: NDArray[np.float16] = np.zeros((0, 0, 0), dtype=np.float16)
     for shard in range(settings.n_shards):
-        stored = _read_shard(shard_path(source, shard), spectrograms=spectrograms)
+        clips = settings.clips_of(shard)
+        stored = _read_shard(shard_path(source, shard), n=len(clips), spectrograms=spectrograms)
         for name, pieces in columns.items():
             pieces.append(stored[name])
         if spectrograms:
-            found, clips = stored["spectrograms"], settings.clips_of(shard)
+            found = stored["spectrograms"]
             if shard == 0:
                 images = np.empty((settings.n_clips, *found.shape[1:]), dtype=np.float16)
+            if found.shape[1:] != images.shape[1:]:
+                raise InputError(f"{source}: its clips must be equally long; shard {shard} is {list(found.shape)}")
             images[clips.start : clips.stop] = found
     songs = tuple(str(song) for song in np.concatenate(columns["songs"]))
     return Corpus(images, np.concatenate(columns["labels"]), np.concatenate(columns["raw"]), songs, description)
 
 
-def _read_shard(path: Path, *, spectrograms: bool) -> dict[str, NDArray[Any]]:
-    """The arrays of a shard; InputError names a file that cannot be read."""
+def _missing(folder: Path, n_shards: int) -> int:
+    """How many of the shards are not there; a description may claim more of them than anybody can count."""
+    there = len(list(folder.glob("shard_*.npz")))
+    if n_shards > there:
+        return n_shards - there
+    return sum(not shard_path(folder, shard).is_file() for shard in range(n_shards))
+
+
+def _read_shard(path: Path, *, n: int, spectrograms: bool) -> dict[str, NDArray[Any]]:
+    """The arrays of a shard of ``n`` clips; InputError names a file that cannot be read or is of other clips."""
     names = ("labels", "raw", "songs", *(("spectrograms",) if spectrograms else ()))
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it and render the corpus again") from None
+        stored = read_npz(path, names=names, packed=False)
+    except InputError as error:
+        raise InputError(f"{error}; remove it and render the corpus again") from None
+    shapes: dict[str, tuple[str, int, tuple[int, ...]]] = {
+        "labels": ("f", 2, (n, len(MIDLEVEL_NAMES))),
+        "raw": ("f", 2, (n, len(MIDLEVEL_NAMES))),
+        "songs": ("U", 1, (n,)),
+        "spectrograms": ("f", 3, (n, N_BANDS)),
+    }
+    for name, array in stored.items():
+        kind, n_sides, sides = shapes[name]
+        if array.dtype.kind != kind or array.ndim != n_sides or array.shape[: len(sides)] != sides:
+            raise InputError(f"{path}: {name} must have the shape {list(sides)}, got {array.dtype} {list(array.shape)}")
+    return stored

@@ -9,14 +9,20 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+
+from emomod.errors import InputError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Log = Callable[[str], None]
 
 
 def work_off(make: Callable[[int], int], items: Sequence[int], *, n_workers: int, log: Log) -> Iterator[int]:
-    """Give what ``make``, which other processes can load, makes of each of ``items``, in the order of their ends."""
+    """Give what ``make``, which other processes can load, makes of each of ``items``, in the order of their ends.
+
+    InputError where a process was ended from outside.
+    """
     if n_workers == 1 or len(items) < 2:
         yield from map(make, items)
         return
@@ -31,6 +37,11 @@ def work_off(make: Callable[[int], int], items: Sequence[int], *, n_workers: int
         except KeyboardInterrupt:
             log(f"stopping after the {len(at_work)} shards in hand")
             raise
+        except BrokenProcessPool:
+            raise InputError(
+                "n_workers: one of the processes was ended from outside, perhaps since memory ran out; the same "
+                "command goes on where it was, perhaps with fewer workers"
+            ) from None
 
 
 def _submit(

@@ -8,16 +8,18 @@ sound that was replaced is read anew, and another front end never meets old file
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emomod.alone import alone
 from emomod.audio import SAMPLE_RATE, file_sha256, read_clip
 from emomod.datasets.clips import RatedClips
 from emomod.datasets.problems import Problem, ordered, settle
@@ -25,6 +27,8 @@ from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import SCORE_NAMES
 from emomod.output import to_json
+from emomod.reading.arrays import npy_form, read_npy
+from emomod.reading.json_files import read_object
 from emomod.spectrogram import FRONT_END, HOP_LENGTH, N_BANDS, compute_spectrogram
 
 FORMAT = 1  # of prepared.json and of the files beside it
@@ -66,17 +70,20 @@ def prepare(
 
     Returns the clips that are prepared. Sounds that cannot be read raise DatasetError (an InputError) after all others
     were written; with ``skip_bad`` their clips are left out, and the record lists why. InputError when ``out`` is
-    neither new nor a folder of prepared clips, or cannot be written.
+    neither new nor a folder of prepared clips, cannot be written, or another run is at work on it.
     """
     folder = _claim(Path(out))
     store = folder / _store_name()
-    heard = list(_all(lambda path: _write_sound(path, store), clips.sounds, verb="prepared", log=log))
-    good = [index for index, sound in enumerate(heard) if sound.fault is None]
-    unread = settle(_problems(clips, heard), skip_bad=skip_bad, n_left=len(good))
-    kept = clips.only(good, left_out=ordered((*clips.left_out, *unread)))
-    sounds = [heard[index] for index in good]
-    text = to_json(_record(kept, sounds)) + "\n"
-    _write(folder / RECORD, lambda file: file.write(text.encode()))
+    with alone(folder):
+        for left in (*folder.glob(".*.partial"), *folder.glob("spectrograms-*/.*.partial")):  # by a run that was killed
+            left.unlink()
+        heard = list(_all(lambda path: _write_sound(path, store), clips.sounds, verb="prepared", log=log))
+        good = [index for index, sound in enumerate(heard) if sound.fault is None]
+        unread = settle(_problems(clips, heard), skip_bad=skip_bad, n_left=len(good))
+        kept = clips.only(good, left_out=ordered((*clips.left_out, *unread)))
+        sounds = [heard[index] for index in good]
+        text = to_json(_record(kept, sounds)) + "\n"
+        _write(folder / RECORD, lambda file: file.write(text.encode()))
     return kept, sounds
 
 
@@ -167,16 +174,17 @@ def _write_sound(path: Path, store: Path) -> Heard:
 def _n_frames(stored: Path) -> int | None:
     """Frames of a stored spectrogram; None when it is not there or not whole."""
     try:
-        return int(_load(stored, mmap_mode="r").shape[1])
+        shape, dtype = npy_form(stored)
     except InputError:
         return None
+    return shape[1] if dtype == np.float16 and len(shape) == 2 and shape[0] == N_BANDS else None
 
 
-def _load(stored: Path, *, mmap_mode: Literal["r"] | None = None) -> NDArray[np.float16]:
+def _load(stored: Path) -> NDArray[np.float16]:
     try:
-        spectrogram: NDArray[np.float16] = np.load(stored, allow_pickle=False, mmap_mode=mmap_mode)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{stored}: cannot be read ({error}); prepare the dataset again") from None
+        spectrogram: NDArray[np.float16] = read_npy(stored)
+    except InputError as error:
+        raise InputError(f"{error}; prepare the dataset again") from None
     if spectrogram.dtype != np.float16 or spectrogram.ndim != 2 or spectrogram.shape[0] != N_BANDS:
         raise InputError(
             f"{stored}: must be float16 [{N_BANDS}, n_frames], got {spectrogram.dtype} {spectrogram.shape}; "
@@ -220,13 +228,24 @@ def _read_record(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{folder}: holds no prepared clips; make them with `emomod dataset prepare`")
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record = read_object(path)
         made = (record["format"], record["front_end"], tuple(record["score_names"]))
-        whole = "dataset" in record and all(
-            {"name", "group", "sound", "labels"} <= clip.keys() for clip in record["clips"]
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        whole = isinstance(record.get("dataset"), str) and all(map(_is_clip, record["clips"]))
+    except InputError as error:
+        raise InputError(f"{error}; prepare the dataset again") from None
+    except (KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error!r}); prepare the dataset again") from None
     if made != (FORMAT, FRONT_END, SCORE_NAMES) or not whole:
         raise InputError(f"{path}: was made by another version of emomod; prepare the dataset again")
     return record
+
+
+def _is_clip(found: Any) -> bool:
+    """Whether it is what prepared.json says of a clip."""
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), str) for key in ("name", "group", "sound")):
+        return False
+    labels = found.get("labels")
+    numbers = isinstance(labels, list) and all(
+        label is None or (isinstance(label, (int, float)) and not isinstance(label, bool)) for label in labels
+    )
+    return numbers and len(labels) == len(SCORE_NAMES) and re.fullmatch("[0-9a-f]{64}", found["sound"]) is not None

@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from emomod.errors import InputError
+from emomod.reading.cells import plain_cell
 
 SHOWN = 20  # problems in a message; all of them are in the error's ``problems``
 
@@ -94,7 +95,7 @@ def write_problems(path: str | Path, problems: Sequence[Problem]) -> None:
         with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)
             writer.writerow(["file", "row", "what"])
-            writer.writerows(astuple(problem) for problem in problems)
+            writer.writerows([plain_cell(value) for value in astuple(problem)] for problem in problems)
         os.replace(partial, target)
     except OSError as error:
         raise InputError(f"problems: {target} cannot be written ({error.strerror})") from None

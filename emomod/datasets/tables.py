@@ -5,15 +5,14 @@ underscores, empty rows, empty cells beyond the header, Excel sheets (the first 
 Reported: everything else that is not a table with the columns asked for.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emomod.datasets.problems import Problem
+from emomod.datasets.sheets import SheetError, read_sheet
+from emomod.reading.csv_lines import MOST_BYTES, BrokenTable, csv_lines
 
 EXCEL = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04")  # how .xls and .xlsx begin
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -62,12 +61,15 @@ def read_table(
     ``optional`` columns are among a row's cells where the table has them. A table that is returned has a row.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         problems.append(Problem(str(path), None, f"cannot be read ({error.strerror})"))
         return None
     try:
-        lines = _sheet(content) if content.startswith(EXCEL) else _lines(content, separator)
+        if len(content) > MOST_BYTES:
+            raise _Unusable(f"has more than the {MOST_BYTES >> 20} MB allowed")
+        lines = _sheet(path) if content.startswith(EXCEL) else _lines(content, separator)
         places = _places(lines, columns, optional, separator=separator)
     except _Unusable as fault:
         problems.append(Problem(str(path), fault.row, fault.what))
@@ -94,44 +96,20 @@ def _lines(content: bytes, separator: str) -> Lines:
         raise _Unusable(
             f"holds the byte {content[error.start]:#04x}, which is not UTF-8; save it as UTF-8", row
         ) from None
-    return [(number, cells) for number, cells in _parsed(text, separator) if any(cells)]
-
-
-def _parsed(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line on which each row begins, and its cells without blanks around."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    begin = 1
     try:
-        for cells in reader:
-            yield begin, [cell.strip() for cell in cells]
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise _Unusable(
-            f"cannot be read as CSV from here on ({error}); is a quotation mark not closed?", begin
-        ) from None
+        lines = [(begin, [cell.strip() for cell in cells]) for begin, cells in csv_lines(text, separator=separator)]
+    except BrokenTable as error:
+        raise _Unusable(f"{error}; is a quotation mark not closed?", error.line) from None
+    return [(number, cells) for number, cells in lines if any(cells)]
 
 
-def _sheet(content: bytes) -> Lines:
+def _sheet(path: Path) -> Lines:
     """Rows of the first sheet of an Excel file, numbers as text."""
     try:
-        from python_calamine import CalamineWorkbook
-    except ImportError:
-        needed = "is an Excel file, and reading it needs python-calamine: pip install 'emomod[train]'"
-        raise _Unusable(f"{needed}; or save it as CSV in UTF-8") from None
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:  # the reader is Rust, and where that gives up it raises what is no Exception
-        raise _Unusable(f"begins like an Excel file but cannot be read as one ({error})") from None
-    lines = [(number, [_text(cell) for cell in row]) for number, row in enumerate(cells, start=1)]
-    return [(number, row) for number, row in lines if any(row)]
-
-
-def _text(cell: Any) -> str:
-    whole = isinstance(cell, float) and cell.is_integer()
-    return str(int(cell) if whole else cell).strip()
+        rows = read_sheet(path)
+    except SheetError as error:
+        raise _Unusable(str(error)) from None
+    return [(number, cells) for number, cells in enumerate(rows, start=1) if any(cells)]
 
 
 def _plain(header: str) -> str:

@@ -4,7 +4,6 @@ It is a standard deviation over the clips of a test, and part of the card that t
 model, whose card is older, lies in a file beside its weights (emomod.training.spread makes it).
 """
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from emomod.model.checkpoint import default_checkpoint_path
 from emomod.model.predictor import ScoringModel, scale_of
+from emomod.reading.json_files import read_object
 
 USUAL = 0.15  # of a score on 0..1, where nothing is known
 
@@ -24,6 +24,6 @@ def spread_of(model: ScoringModel) -> NDArray[np.float64]:
 
 
 def _of_default(sha256: str) -> dict[str, Any]:
-    stored: dict[str, Any] = json.loads((default_checkpoint_path().parent / "default_spread.json").read_text("utf-8"))
+    stored = read_object(default_checkpoint_path().parent / "default_spread.json")
     found: dict[str, Any] = stored["spread"] if stored["sha256"] == sha256 else {}
     return found

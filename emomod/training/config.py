@@ -13,8 +13,8 @@ from typing import Any
 
 from emomod.checks import check_choice, check_number
 from emomod.errors import InputError
+from emomod.reading.yaml_files import read_yaml
 from emomod.training.settings import TrainingSettings
-from emomod.yaml_import import import_yaml
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -43,13 +43,11 @@ def read_config(name: str | Path = "default", **overrides: Any) -> TrainingConfi
 
     InputError names the file and the field that is not known or not of its kind.
     """
-    path, yaml = _find(name), import_yaml(extra="train")
+    path = _find(name)
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"config {path}: cannot be read ({error})") from None
-    if not isinstance(found, dict):
-        raise InputError(f"config {path}: must hold lines of `field: value`")
+        found = read_yaml(path, extra="train")
+    except InputError as error:
+        raise InputError(f"config {error}") from None
     try:
         _resolved(path.stem, found)
     except InputError as error:

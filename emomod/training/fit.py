@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emomod.alone import alone
 from emomod.datasets.splits import Split, splits_of
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
@@ -75,13 +76,14 @@ def fit_network(
     """Train on ``clips``; the state stays in ``state_path``, a table of rounds beside it (.csv).
 
     ``split``: by default the first of the settings' protocol and seed. ``device``: "cpu" or "cuda", by default the best
-    there is.
+    there is. InputError where another process trains to the same state.
     """
     split = splits_of(settings.split, clips.groups, seed=settings.seed)[0] if split is None else split
     run = _Run(clips, split, settings, state_path=state_path, device=usable_device(device))
-    run.resume()
-    while run.round < settings.rounds and run.round - run.best_round < settings.patience:
-        log(run.train_round())
+    with alone(state_path.with_name(f"{state_path.name}.lock")):
+        run.resume()
+        while run.round < settings.rounds and run.round - run.best_round < settings.patience:
+            log(run.train_round())
     network = run.best_network()
     predicted = run.predicted(network, split.test, autocast=False)
     test_r, spread = heard_r(predicted, run.labels[split.test]), predicted.std(axis=0, ddof=1, dtype=np.float64)
@@ -148,6 +150,7 @@ class _Run:
         self.round, self.best_round = stored.record["round"], stored.record["best_round"]
         self.best_r, self.best_state = np.array(stored.record["best_r"], dtype=np.float64), stored.best
         self.table = stored.record["table"]
+        self._write_table()  # a run that was killed may have written the state and not the table
 
     def train_round(self) -> str:
         """Train one round, keep the best, write the state; return a line for the log."""

@@ -18,7 +18,6 @@ from listening_study.analysis.figures import figures_of
 from listening_study.analysis.findings import Findings
 from listening_study.analysis.mixed import Effect
 from listening_study.analysis.plots import draw_versions
-from listening_study.csv_rows import escaped
 from listening_study.package import Study
 from listening_study.plan import told_of
 
@@ -250,7 +249,5 @@ def write_analysis(
         (folder / "analysis.json").write_text(to_json(figures) + "\n", encoding="utf-8")
         for name in TABLES:
             if rows := figures[name]:
-                named = "participant" in rows[0]  # who may choose the name
-                rows = [row | {"participant": escaped(row["participant"])} for row in rows] if named else rows
                 write_csv(folder / f"{name}.csv", rows)
     return figures

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emomod.output import new_folder
+from emomod.reading.cells import plain_cell
 from listening_study.exporters.screens import Screen, screens_of
 from listening_study.exporters.sound_names import copy_sounds, sound_columns
 from listening_study.package import STIMULI, Study
@@ -47,7 +48,7 @@ def export_plain_csv(study: Study, out: str | Path) -> Path:
             with (folder / f"list_{number:02d}.csv").open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
                 writer.writeheader()
-                writer.writerows(rows)
+                writer.writerows({name: plain_cell(cell) for name, cell in row.items()} for row in rows)
         copy_sounds(study, folder / STIMULI)
         readme = README.format(answer=ANSWERS[study.plan.trial_type])
         (folder / "README.md").write_text(readme, encoding="utf-8")

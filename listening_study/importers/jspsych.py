@@ -5,13 +5,14 @@ of an answer has study, participant, session, list, trial_id, sounds, response, 
 sound), n_plays, n_switches, and whether it is simulated: answers that jsPsych drew by chance are refused.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from emomod.checks import check_number
 from emomod.errors import InputError
+from emomod.reading.json_files import MOST_BYTES, parse_json
+from emomod.reading.text import read_text
 from listening_study.csv_rows import read_rows
 from listening_study.importers.collect import Found, at, check_sounds, collected, text_of, trial_told
 from listening_study.package import Study
@@ -76,13 +77,10 @@ def _csv(file: Path) -> Iterator[Record]:
 
 def _json(file: Path) -> Iterator[Record]:
     """Records of one JSON value, or of one in each line."""
+    text = read_text(file, most=MOST_BYTES)
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as UTF-8 ({error})") from None
-    try:
-        values = [(str(file), json.loads(text))]
-    except (ValueError, RecursionError):
+        values = [(str(file), parse_json(text))]
+    except InputError:
         lines = [(f"{file}, line {number}", line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         values = [(place, _line(place, line)) for place, line in lines]
     for place, value in values:
@@ -95,8 +93,8 @@ def _json(file: Path) -> Iterator[Record]:
 
 def _line(place: str, line: str) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
+        return parse_json(line)
+    except InputError as error:
         raise InputError(f"{place}: is no JSON ({error})") from None
 
 
@@ -105,8 +103,8 @@ def _parsed(found: Any) -> Any:
     if not isinstance(found, str):
         return found
     try:
-        return json.loads(found) if found.startswith("[") else found
-    except ValueError:
+        return parse_json(found) if found.startswith("[") else found
+    except InputError:
         raise InputError(f"must be a JSON array, got {found[:80]!r}") from None
 
 

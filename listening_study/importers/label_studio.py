@@ -8,13 +8,13 @@ answer, unless the annotator answered it later; one without annotations has none
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from emomod.checks import check_number
 from emomod.errors import InputError
+from emomod.reading.json_files import read_json
 from listening_study.exporters.label_studio import answer_names
 from listening_study.exporters.sound_names import sound_columns
 from listening_study.importers.collect import Found, at, check_sounds, collected, text_of, trial_told
@@ -45,10 +45,7 @@ def import_label_studio(study: Study, files: Sequence[str | Path]) -> tuple[Answ
 
 
 def _found(study: Study, file: Path) -> Iterator[Found]:
-    try:
-        records = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{file}: cannot be read as JSON ({error})") from None
+    records = read_json(file)
     if not isinstance(records, list):
         raise InputError(f"{file}: must be a list of tasks or annotations, got {str(records)[:80]!r}")
     for number, record in enumerate(records, 1):

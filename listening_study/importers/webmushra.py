@@ -16,7 +16,6 @@ name the study are left out: other tests', and whatever else is sent to an open 
 Source: webMUSHRA's service/write.php and lib/webmushra/datamodel (07130f2).
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from emomod.errors import InputError
+from emomod.reading.json_files import MOST_BYTES, parse_json
+from emomod.reading.text import read_text
 from listening_study.csv_rows import Row, optional_number, read_rows
 from listening_study.exporters.webmushra import CHECK, CODE, page_sounds
 from listening_study.importers.collect import Found, at, collected, text_of, trial_told
@@ -35,7 +36,7 @@ from listening_study.table import Answer, Given, Session, study_id
 
 HEAD = "session_test_id"
 TAIL = ["trial_id", "stimuli_rating", "stimuli", "rating_time"]
-TEST_ID = re.compile(r"(?P<study>study_[0-9a-f]{10})_l(?P<list>\d+)_(?P<code>p\d+)", re.ASCII)
+TEST_ID = re.compile(r"(?P<study>study_[0-9a-f]{10})_l(?P<list>\d{1,6})_(?P<code>p\d{1,9})", re.ASCII)
 POSTS = ".jsonl"
 
 
@@ -101,10 +102,7 @@ def _of_row(row: Row, code: int | None) -> Rating:
 
 
 def _of_posts(study: Study, path: Path) -> Iterator[Rating]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 ({error})") from None
+    lines = read_text(path, most=MOST_BYTES).split("\n")
     for number, line in enumerate(lines, 1):
         if study_id(study) in line:
             with at(f"{path}, line {number}"):
@@ -123,8 +121,8 @@ def _session(line: str) -> dict[str, Any]:
 
 def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = parse_json(text)
+    except InputError as error:
         raise InputError(f"{name} must be JSON ({error})") from None
     return _an_object(name, found)
 

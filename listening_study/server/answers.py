@@ -4,6 +4,7 @@ A response is told by what was presented, since the page knows no more, as liste
 pair "first", "same" or "second"; abx "first" or "second"; ccr -3..3; scale 1..9; sliders 0..100 for each version.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ from listening_study.trials import Trial
 
 KINDS = ("level", "headphones", ANSWER, FINISH)
 DEVICES = ("phone", "tablet", "computer")
-CONFIDENCES = (1, 2, 3, 4, 5)
+CONFIDENCES = (1, 5)
 MAX_EVENTS, MAX_NAME = 100, 64
+NAME = f"[ -~]{{1,{MAX_NAME}}}"  # letters of ASCII that print, and blanks
 MAX_MS, MAX_COUNT = 7 * 24 * 3_600_000, 100_000
 CHECKS = ("sides", "woods", "huggins")  # of headphones, each right or wrong several times
 
@@ -55,8 +57,8 @@ def _event(found: Mapping[str, Any], key: str, session: str, trials: Sequence[Tr
 
 def _answer(payload: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
     confidence, listened = payload.get("confidence"), payload.get("listened_ms")
-    if confidence is not None and (isinstance(confidence, bool) or confidence not in CONFIDENCES):
-        raise InputError("confidence must be 1 to 5, or left out")
+    if confidence is not None:
+        confidence = _whole("confidence", confidence, low=CONFIDENCES[0], high=CONFIDENCES[1])
     if not isinstance(listened, list) or len(listened) != len(trial.heard):
         raise InputError(f"listened_ms must be {len(trial.heard)} numbers, one for each sound")
     return {
@@ -111,15 +113,16 @@ def _headphones(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _name(name: str, found: Any) -> str:
-    if not isinstance(found, str) or not 0 < len(found) <= MAX_NAME or not found.isascii() or not found.isprintable():
+    if not isinstance(found, str) or not re.fullmatch(NAME, found):
         raise InputError(f"{name} must be 1 to {MAX_NAME} printable letters")
     return found
 
 
 def _whole(name: str, found: Any, *, low: int = 0, high: int) -> int:
-    if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
+    """A whole number, also where it came as 3.0, which JSON does not tell from 3."""
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not low <= found <= high or found % 1:
         raise InputError(f"{name} must be a whole number in {low}..{high}")
-    return found
+    return int(found)
 
 
 def join_request(found: Any) -> tuple[str, str, str]:

@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that are mistaken for each other
 GROUPS, GROUP = 4, 4
+PARTICIPANT = "[0-9a-f]{32}"
 
 
 def new_participant_id() -> str:
@@ -15,7 +17,7 @@ def new_participant_id() -> str:
 
 def is_participant_id(text: str) -> bool:
     """Whether a text can be one."""
-    return len(text) == 32 and set(text) <= set("0123456789abcdef")
+    return re.fullmatch(PARTICIPANT, text) is not None
 
 
 def new_pseudonym() -> str:

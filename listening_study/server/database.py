@@ -1,11 +1,13 @@
 """Opens the database of a study: SQLite with a write-ahead log, or PostgreSQL; tables are made and brought up to date.
 
-SQLite is written by one transaction after the other, which this process queues itself; what is committed is on the
-disk (synchronous=FULL), and what is deleted is overwritten (secure_delete).
+What is committed is on the disk, past its caches: SQLite waits for that (synchronous=FULL, on macOS also fullfsync),
+and PostgreSQL does, unless its fsync is off. SQLite is written by one transaction after the other, which this process
+queues itself; what is deleted there is overwritten (secure_delete).
 """
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -16,15 +18,36 @@ from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.orm import Session
 
 from emomod.errors import InputError
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON", "secure_delete=ON")
+PRAGMAS = (
+    "journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON", "busy_timeout=10000",
+    "foreign_keys=ON", "secure_delete=ON",
+)  # fmt: skip
+DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 MIGRATING = 5_140_327  # a lock of ours, so that two servers do not make the tables of one PostgreSQL at a time
 N_CONNECTIONS = 20
+MAX_TURN_S = 20.0
+CONNECT_S = 10
+
+
+class Turn:
+    """The right to write SQLite; whoever waits too long for it is told so, rather than to wait with all others."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=MAX_TURN_S):
+            raise WaitedTooLong("others are writing")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +72,9 @@ class Database:
             yield session
 
     def forget_deleted(self) -> None:
-        """Empty SQLite's write-ahead log, in which deleted rows may still stand."""
+        """Empty SQLite's write-ahead log, in which deleted rows may still stand; or else the next start does."""
         if self.writer.dialect.name == "sqlite":
-            with self.turn, self.writer.connect() as connection:
+            with suppress(OperationalError, WaitedTooLong), self.turn, self.writer.connect() as connection:
                 connection.exec_driver_sql("COMMIT")
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 connection.exec_driver_sql("BEGIN")
@@ -65,22 +88,30 @@ class Database:
 def open_database(url: str) -> Database:
     """Open the database of ``url``, sqlite:///FILE or postgresql://..., and make or update its tables.
 
-    InputError where it is not such an address, cannot be reached, or is not a database of ours.
+    InputError where it is not such an address, cannot be reached or written to, or is not a database of ours.
     """
     address = _address(url)
     name = address.set(drivername=address.get_backend_name()).render_as_string()
-    try:
-        if address.get_backend_name() == "sqlite":
-            found = Database(name, _sqlite(address, "BEGIN"), _sqlite(address, "BEGIN IMMEDIATE"), Lock())
-        else:
-            engine = create_engine(address, pool_size=N_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
-            found = Database(name, engine, engine, nullcontext())
+    with usable(name):
+        found = _sqlite(name, address) if address.get_backend_name() == "sqlite" else _postgresql(name, address)
         with found.turn, found.writer.begin() as connection:
             _migrate(connection)
-    except (SQLAlchemyError, CommandError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-        raise InputError(f"db: {name} cannot be used ({reason})") from None
+        found.forget_deleted()  # where a kill came between a deletion and this
     return found
+
+
+@contextmanager
+def usable(name: str) -> Iterator[None]:
+    """InputError for what goes wrong with the database ``name`` meanwhile."""
+    try:
+        yield
+    except (SQLAlchemyError, CommandError, ImportError) as error:
+        raise InputError(f"db: {name} cannot be used ({reason_of(error)})") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why the database failed, in its words, in a line, without what was to be stored."""
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
 
 
 def _address(url: str) -> URL:
@@ -93,14 +124,29 @@ def _address(url: str) -> URL:
         raise InputError(f"db must be sqlite:///FILE or postgresql://USER@HOST/NAME, got {address.drivername}")
     if address.drivername == "sqlite" and (not address.database or address.database == ":memory:"):
         raise InputError("db must name a file, since answers must survive a restart: sqlite:///study.db")
-    if address.drivername == "sqlite" and not Path(str(address.database)).absolute().parent.is_dir():
-        raise InputError(f"db: the folder of {address.database} does not exist")
+    if address.drivername == "sqlite":
+        _check_file(Path(str(address.database)))
     return address.set(drivername=DRIVERS[address.drivername])
 
 
-def _sqlite(address: URL, begin: str) -> Engine:
+def _check_file(path: Path) -> None:
+    """SQLite makes files beside its own, so that the folder must be writable as well."""
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"db: the folder of {path} does not exist")
+    for each, what in ((path.absolute().parent, "the folder of "), (path, "")):
+        if each.exists() and not os.access(each, os.W_OK):
+            raise InputError(
+                f"db: {what}{path} cannot be written to; name another, as in --db sqlite:////home/ada/study.db"
+            )
+
+
+def _sqlite(name: str, address: URL) -> Database:
+    return Database(name, _sqlite_engine(address, "BEGIN"), _sqlite_engine(address, "BEGIN IMMEDIATE"), Turn())
+
+
+def _sqlite_engine(address: URL, begin: str) -> Engine:
     """An engine that leaves the beginning of transactions to us: Python's own module begins them too late."""
-    engine = create_engine(address, pool_size=N_CONNECTIONS, max_overflow=0)
+    engine = create_engine(address, pool_size=N_CONNECTIONS, max_overflow=0, hide_parameters=True)
 
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
@@ -113,6 +159,18 @@ def _sqlite(address: URL, begin: str) -> Engine:
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
     return engine
+
+
+def _postgresql(name: str, address: URL) -> Database:
+    how = {"pool_pre_ping": True, "hide_parameters": True, "connect_args": {"connect_timeout": CONNECT_S}}
+    engine = create_engine(address, pool_size=N_CONNECTIONS, max_overflow=0, **how)
+
+    def connected(connection: Any, _: object) -> None:
+        connection.execute(DURABLE)
+        connection.commit()
+
+    event.listen(engine, "connect", connected)
+    return Database(name, engine, engine, nullcontext())
 
 
 def _migrate(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from urllib.parse import parse_qs
 
 from jinja2 import Environment, StrictUndefined, Template
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,7 @@ from listening_study.server.requests import body_of, in_thread, service_of, take
 from listening_study.server.service import Service
 
 HOME, COOKIE = "/experimenter", "experimenter"
+MAX_FORM = 4096  # bytes
 DOWNLOADS: dict[str, tuple[str, Callable[[Service], str]]] = {
     "answers.csv": ("text/csv", lambda service: answers_csv(service.store, service.study)),
     "events.jsonl": ("application/x-ndjson", lambda service: events_jsonl(service.store)),
@@ -54,14 +56,25 @@ def cookie_of(service: Service) -> str:
     return hmac.new(bytes.fromhex(service.cookie_key), service.token.encode(), hashlib.sha256).hexdigest()
 
 
+def closed(*, wrong: bool) -> Response:
+    """The form for the token; ``wrong`` where another one was given."""
+    page = template().render(progress=None, wrong=wrong, title="")
+    return HTMLResponse(page, 401, headers={"WWW-Authenticate": "Bearer"})
+
+
 async def home(request: Request) -> Response:
+    """One address for both, so that a wrong method is told all that there are."""
+    return await (enter if request.method == "POST" else progress)(request)
+
+
+async def progress(request: Request) -> Response:
     """How the study goes, or a form for the token."""
     service = service_of(request)
     if not is_open(request, service):
-        return HTMLResponse(template().render(progress=None, wrong=False, title=""), 401)
-    progress = await in_thread(study_progress, service.store, service.study)
+        return closed(wrong=False)
+    found = await in_thread(study_progress, service.store, service.study)
     offered = [name for name in DOWNLOADS if service.settings.webmushra or name != "webmushra.jsonl"]
-    page = template().render(progress=progress, wrong=False, title=service.study.plan.title, downloads=offered)
+    page = template().render(progress=found, wrong=False, title=service.study.plan.title, downloads=offered)
     return HTMLResponse(page)
 
 
@@ -69,11 +82,11 @@ async def enter(request: Request) -> Response:
     """Take the token from the form and give the cookie."""
     service = service_of(request)
     take_turn(service.limits.entering)
-    form = parse_qs((await body_of(request, most=4096)).decode("utf-8", "replace"))
+    form = parse_qs((await body_of(request, most=MAX_FORM)).decode("utf-8", "replace"))
     if not same(form.get("token", [""])[0].strip(), service.token):
-        return HTMLResponse(template().render(progress=None, wrong=True, title=""), 401)
+        return closed(wrong=True)
     response = RedirectResponse(HOME, 303)
-    secure = request.url.scheme == "https"
+    secure = request.scope["scheme"] == "https"
     response.set_cookie(COOKIE, cookie_of(service), path=HOME, httponly=True, samesite="strict", secure=secure)
     return response
 
@@ -82,16 +95,15 @@ async def download(request: Request) -> Response:
     """One of the files."""
     service, name = service_of(request), request.path_params["name"]
     if not is_open(request, service):
-        return HTMLResponse(template().render(progress=None, wrong=False, title=""), 401)
+        return closed(wrong=False)
     if name not in DOWNLOADS:
-        return Response("there is no such file", 404)
+        raise HTTPException(404, "there is no such file")
     media_type, make = DOWNLOADS[name]
     attached = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(await in_thread(make, service), media_type=media_type, headers=attached)
 
 
 ROUTES = [
-    Route(HOME, home),
-    Route(HOME, enter, methods=["POST"]),
+    Route(HOME, home, methods=["GET", "POST"]),
     Route(HOME + "/{name}", download),
 ]

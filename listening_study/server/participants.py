@@ -11,11 +11,13 @@ from emomod.errors import InputError
 from listening_study.server.answers import join_request, parsed_events
 from listening_study.server.consent import text_sha256
 from listening_study.server.models import Event, Participant
-from listening_study.server.requests import in_thread, json_of, participant_of, service_of, take_turn
+from listening_study.server.requests import in_thread, json_of, later, participant_of, service_of, take_turn
 from listening_study.server.rows import first_answers
 from listening_study.server.service import Service
+from listening_study.server.sounds import ChangedSoundError, read_sound
 from listening_study.server.store import FINISH
 
+MAX_CODE = 64  # letters, as it is typed in
 MAX_EVENTS_A_TRIAL = 20  # of a participant's list; a page sends about one
 SOUND_HEADERS = {"Cache-Control": "private, max-age=86400, immutable"}  # the same for every sound, and no tag of one
 
@@ -86,13 +88,14 @@ async def sound(request: Request) -> Response:
     """A sound of one of the participant's trials."""
     service = service_of(request)
     person = await participant_of(request, service.limits.hearing)
-    path = service.presenter.sound(person, request.path_params["sound"])
-    if path is None:
+    stimulus = service.presenter.sound(person, request.path_params["sound"])
+    if stimulus is None:
         raise HTTPException(404, "there is no such sound")
     try:
-        found = await in_thread(path.read_bytes)
-    except OSError as error:
-        raise HTTPException(503, f"a sound cannot be read ({error.strerror})") from None  # the page asks again
+        found = await in_thread(read_sound, service.study.path(stimulus), sha256=stimulus.sha256)
+    except (OSError, ChangedSoundError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise later(f"a sound cannot be read ({reason})") from None
     return Response(found, media_type="audio/wav", headers=SOUND_HEADERS)
 
 
@@ -128,8 +131,8 @@ async def withdraw(request: Request) -> Response:
     take_turn(service.limits.withdrawing)
     found = await json_of(request)
     code = found.get("code") if isinstance(found, dict) else None
-    if not isinstance(code, str) or len(code) > 64:
-        raise InputError("code must be a text of at most 64 letters")
+    if not isinstance(code, str) or len(code) > MAX_CODE:
+        raise InputError(f"code must be a text of at most {MAX_CODE} letters")
     if not await in_thread(service.store.withdraw, code):
         raise HTTPException(404, "there is no such code, or all is deleted already")
     return JSONResponse({"deleted": True})

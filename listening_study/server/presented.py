@@ -5,12 +5,12 @@ same file, nor be asked for anybody else's; whether a trial is a catch trial or 
 """
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from listening_study.package import Study
 from listening_study.server.codes import sound_id
 from listening_study.server.models import Participant
+from listening_study.stimuli import Stimulus
 from listening_study.trial_questions import asked_in
 from listening_study.trials import Trial
 
@@ -38,10 +38,10 @@ class Presenter:
     def _name(self, person: Participant, trial: Trial, place: int) -> str:
         return sound_id(self.key, person.id, trial.trial_id, place)
 
-    def sound(self, person: Participant, name: str) -> Path | None:
-        """The file behind the name of a sound, if it is one of this participant's."""
+    def sound(self, person: Participant, name: str) -> Stimulus | None:
+        """The stimulus behind the name of a sound, if it is one of this participant's."""
         for trial in self.trials_of(person):
             for place, condition in enumerate(trial.heard):
                 if self._name(person, trial, place) == name:
-                    return self.study.path(self.study.stimulus(trial.item, condition))
+                    return self.study.stimulus(trial.item, condition)
         return None

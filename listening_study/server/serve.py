@@ -7,17 +7,20 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from emomod.checks import check_count
 from emomod.errors import InputError
 from listening_study.package import read_study
 from listening_study.server.app import make_app
-from listening_study.server.database import open_database
+from listening_study.server.connections import Connection
+from listening_study.server.database import open_database, usable
 from listening_study.server.service import make_service
 from listening_study.server.settings import ServeSettings
 from listening_study.server.store import Store
 
 MAX_PORT = 65535
+STOPPING_S = 10  # for requests that are under way
 
 
 def new_token() -> str:
@@ -44,12 +47,27 @@ def serve(
     study = read_study(study_folder)
     with listening_socket(host, port) as listening, closing(open_database(db)) as database:
         store = Store(database, len(study.lists), reserved_s=3600 * settings.reserved_hours)
-        app = make_app(make_service(study, store, token=token, settings=settings))
-        config = uvicorn.Config(app, access_log=False, server_header=False, lifespan="off", log_level="warning")
+        with usable(database.name):
+            app = make_app(make_service(study, store, token=token, settings=settings))
         listening.listen()
         ready(int(listening.getsockname()[1]))
         with suppress(KeyboardInterrupt):  # uvicorn passes it on once all is closed
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(server_config(app)).run(sockets=[listening])
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    """The same server whatever else is installed; it writes of failures alone, so that no stranger fills a log."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        log_level="error",
+        timeout_graceful_shutdown=STOPPING_S,
+    )
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -1,0 +1,45 @@
+"""One process at a time at a place that two would spoil: the second is refused, and one that is killed lets go."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from emomod.errors import InputError
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Hold ``place``: a folder that is there, or else a lock file, which is made for it and removed at the end.
+
+    InputError where another process holds it, or where it cannot be opened. A file system without locks holds nothing.
+    """
+    is_folder = place.is_dir()
+    try:
+        handle = os.open(place, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise InputError(f"{place}: cannot be written ({error.strerror})") from None
+    try:
+        _lock(handle, place)
+        try:
+            yield
+        finally:
+            if not is_folder:
+                with suppress(OSError):
+                    place.unlink()
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, place: Path) -> None:
+    """Lock what is open; InputError where another process has it, or had it and has just removed it."""
+    taken = InputError(f"out: another run is at work on it ({place} is in use)")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise taken from None
+    except OSError:
+        return
+    if not place.exists() or not os.path.samestat(os.fstat(handle), place.stat()):
+        raise taken

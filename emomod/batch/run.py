@@ -1,0 +1,150 @@
+"""The batch: every window of every clip that is not in the store yet, done by workers, a bounded number at a time."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Future, as_completed
+
+from emomod import __version__
+from emomod.batch.clip_list import read_clip_list
+from emomod.batch.cluster import client_of
+from emomod.batch.ledger import Ledger, Task
+from emomod.batch.recipe import Recipe, read_recipe
+from emomod.batch.split import do_split
+from emomod.batch.store import CLIPS_TABLE, FORMAT, StoreError, found_keys, held, open_store
+from emomod.batch.tables import update_tables
+from emomod.batch.work import Job, Outcome, Window, do, look
+from emomod.checks import check_choice, check_count
+from emomod.explained import model_record
+from emomod.model.load import load_model
+from emomod.model.predictor import ScoringModel
+from emomod.output import whole_file, write_csv
+from emomod.provenance import machine, package_versions
+from emomod.stages import Stages
+
+IN_HAND = 3  # tasks for each thread of a worker, so that none waits
+TABLES_EVERY = 512  # windows that were done
+DO = {"clips": do, "masks": do_split}  # by what is split among workers
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a run of a batch did."""
+
+    folder: Path
+    n_done: int  # windows of the list that are in the store now
+    n_kept: int  # of these, that were there before
+    failed: tuple[Outcome, ...]
+    seconds: dict[str, float]  # by stage
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result for JSON."""
+        return {
+            "store": str(self.folder),
+            "done": self.n_done,
+            "kept": self.n_kept,
+            "failed": [{"path": each.path, "start": each.start, "error": each.error} for each in self.failed],
+            "seconds": self.seconds,
+        }
+
+
+def run_batch(
+    corpus: str | Path,
+    recipe: str | Path,
+    *,
+    out: str | Path,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+    split: str = "clips",
+    retries: int = 2,
+    device: str | None = None,
+    stages: Stages | None = None,
+    log: Callable[[str], None] = lambda line: None,
+) -> BatchResult:
+    """Do what the YAML file ``recipe`` says with every clip of a CSV or folder ``corpus``; results go into ``out``.
+
+    What is in the store already is not done again, so that the same call goes on where one was stopped. A clip that
+    cannot be used is recorded, and the others go on; where another try may help, there are ``retries``. What is split
+    among workers are "clips", or the "masks" of one clip after the other, see emomod.batch.split. InputError
+    for a list, a recipe or a store that cannot be used; StoreError where the store goes away or is full.
+    """
+    stages, folder = stages or Stages(), Path(out)
+    check_count("retries", retries, low=0)
+    check_choice("split", split, tuple(DO))
+    if n_workers is not None:
+        check_count("workers", n_workers)
+    clips, wanted = read_clip_list(corpus), read_recipe(recipe)
+    predictor = load_model(wanted.model or None, device=device)
+    wanted.check_model(predictor)
+    with held(folder):
+        open_store(folder, record_of(wanted, predictor))
+        job = Job(str(folder.resolve()), wanted, device, predictor.sha256)
+        ledger = Ledger(clips, found_keys(folder), store=folder, retries=retries)
+        with ExitStack() as cluster:
+            with stages.stage("starting workers"):
+                client = cluster.enter_context(client_of(scheduler, n_workers=n_workers))
+            if client.dashboard_link:
+                log(f"what the workers do: {client.dashboard_link}")
+            with stages.stage("clips"):
+                _work_off(client, job, ledger, split=split, stages=stages)
+        with stages.stage("tables"):
+            update_tables(folder, ledger.folders)
+            with whole_file(folder / CLIPS_TABLE) as partial:
+                write_csv(partial, list(ledger.rows()))
+    return BatchResult(folder, len(ledger.done), ledger.n_kept, tuple(ledger.failed), stages.seconds)
+
+
+def record_of(recipe: Recipe, predictor: ScoringModel) -> dict[str, Any]:
+    """The content of batch.json."""
+    model = model_record(predictor)
+    return {
+        "format": FORMAT,
+        "emomod": __version__,
+        "recipe": recipe.resolved(),
+        "recipe_sha256": recipe.sha256,
+        "model": {name: model[name] for name in ("name", "sha256", "origin") if name in model},
+        "versions": package_versions(),
+        "machine": machine(),
+    }
+
+
+def _work_off(client: Client, job: Job, ledger: Ledger, *, split: str, stages: Stages) -> None:
+    """Keep workers busy until nothing waits. The scheduler knows of a few tasks at a time, however many there are."""
+    tasks: dict[Any, tuple[Future[Any], Task]] = {}
+    finished, since = as_completed(), 0
+
+    def submit() -> None:
+        most = 1 if split == "masks" else IN_HAND * max(1, sum(client.nthreads().values()))
+        while len(tasks) < most and (task := ledger.next_task()) is not None:
+            future = client.submit(look if isinstance(task, list) else DO[split], task, job, pure=False)
+            tasks[future.key] = future, task
+            finished.add(future)
+
+    submit()
+    for future in finished:
+        _, task = tasks.pop(future.key)
+        for result in _results_of(future, task):
+            ledger.take(result)
+        future.release()
+        since += not isinstance(task, list)
+        if since >= TABLES_EVERY:
+            update_tables(Path(job.store), ledger.folders)
+            since = 0
+        stages.progress(ledger.n_ended, ledger.n_ended + ledger.n_open)
+        submit()
+
+
+def _results_of(future: Future[Any], task: Task) -> Sequence[Window | Outcome]:
+    """What a task gave; where its workers died, outcomes that say so."""
+    if future.status == "finished":
+        result = future.result()
+        return result if isinstance(result, list) else [result]
+    if future.status in ("cancelled", "lost"):
+        raise StoreError("the scheduler is gone; the same command goes on where this one was")
+    told = f"its workers died of it, or were killed each time ({type(future.exception()).__name__})"
+    if isinstance(task, Window):
+        return [Outcome(task.path, task.start, task.key, told)]
+    return [Outcome(clip.path, clip.start, "", told) for clip in task]

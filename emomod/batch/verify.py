@@ -1,0 +1,104 @@
+"""Is a store whole? Every file against the hash that it was written with, every window of the list, every row."""
+
+import csv
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emomod.batch.store import CLIPS, CLIPS_TABLE, damage_of, found_keys, read_record
+from emomod.batch.tables import remake_tables, unequal_keys
+from emomod.errors import InputError
+from emomod.output import PARTIAL
+
+AGAIN = "emomod batch"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found."""
+
+    n_whole: int  # windows whose files are as they were written
+    damaged: dict[str, str]  # folders, and what is wrong with each
+    unfinished: tuple[str, ...]  # what killed processes left, which the next run does away with or goes on with
+    missing: tuple[str, ...]  # windows of the last run that are not there, "path at start"
+    failed: tuple[str, ...]  # windows and clips that could not be done in the last run
+    unequal: int  # windows whose rows are missing in the tables, or that have rows and no folder
+    repaired: bool = False
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is to be done again."""
+        return not (self.damaged or self.missing or self.failed or self.unequal)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"healthy": self.healthy} | {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def as_text(self) -> str:
+        """For people: what is wrong, and what to do."""
+        lines = [f"{self.n_whole} windows are whole"]
+        lines += [f"damaged: {folder}: {why}" for folder, why in self.damaged.items()]
+        lines += [f"missing: {window}" for window in self.missing]
+        lines += [f"failed: {window}" for window in self.failed]
+        lines += [f"the tables disagree with the folders about {self.unequal} windows"] if self.unequal else []
+        lines += [f"unfinished: {path}" for path in self.unfinished]
+        if self.repaired:
+            lines.append(f"damaged folders are removed and the tables made anew; `{AGAIN}` does again what is missing")
+        elif self.damaged or self.unequal:
+            lines.append("`emomod store verify --repair` removes damaged folders and makes the tables anew")
+        elif self.missing or self.failed:
+            lines.append(f"`{AGAIN}`, as it was called, does again what is missing or failed")
+        return "\n".join(lines)
+
+
+def verify_store(store: str | Path, *, repair: bool = False) -> Verified:
+    """Compare every file of a store with the hash that it was written with; read all, change nothing.
+
+    With ``repair`` damaged folders are removed, so that the next run makes them again, and the tables are made anew.
+    InputError where the folder is no store.
+    """
+    place = Path(store)
+    read_record(place)
+    folders = found_keys(place)
+    damaged = {key: why for key, folder in folders.items() if (why := damage_of(folder))}
+    whole = {key: folder for key, folder in folders.items() if key not in damaged}
+    missing, failed = _listed(place, whole)
+    hidden = sorted((place / CLIPS).glob("??/.*"))
+    found = Verified(
+        n_whole=len(whole),
+        damaged={str(folders[key].relative_to(place)): why for key, why in damaged.items()},
+        unfinished=tuple(str(path.relative_to(place)) for path in hidden if path.suffix in (PARTIAL, ".scores")),
+        missing=missing,
+        failed=failed,
+        unequal=len(unequal_keys(place, whole)),
+        repaired=repair,
+    )
+    if repair:
+        for key in damaged:
+            _remove(folders[key])
+        remake_tables(place, whole.values())
+    return found
+
+
+def _remove(folder: Path) -> None:
+    """Remove a damaged folder; of a link only the link."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
+
+
+def _listed(store: Path, whole: dict[str, Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What of the last run's list is missing, and what failed."""
+    if not (store / CLIPS_TABLE).is_file():
+        return (), ()
+    try:
+        with open(store / CLIPS_TABLE, newline="", encoding="utf-8") as file:
+            rows = [
+                (row["state"], row["key"], f"{row['path']} at {row['start'] or 0} s") for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(f"{store / CLIPS_TABLE}: cannot be read ({error!r}); remove it") from None
+    missing = tuple(window for state, key, window in rows if state == "done" and key not in whole)
+    return missing, tuple(window for state, _, window in rows if state != "done")
