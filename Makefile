@@ -15,7 +15,7 @@ PROOFS := .proofs
 TOOLS := jspsych label_studio psychopy visqol
 ONE_THREAD_EACH := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 OMP_NUM_THREADS=1
 
-.PHONY: setup demo test proofs check format bench results constraints clean
+.PHONY: setup demo test minimum fuzz proofs check format bench results constraints clean
 
 setup: $(READY)
 	$(BIN)/emomod doctor
@@ -26,6 +26,36 @@ demo: $(READY)
 
 test: $(READY)
 	$(ONE_THREAD_EACH) $(BIN)/python -m pytest -n 2
+
+# The main job, prediction, explanation, modification and report with the lowest versions that pyproject.toml allows and the
+# oldest Python. Old libraries warn that they use what newer ones will drop; that is all that is not an error here.
+#
+#   MINIMUM_TORCH=2.6   torch's own lower bound, where the package indexes have a CPU build of it or CUDA is wanted;
+#                       by default the version of constraints.txt
+MINIMUM := .minimum
+MINIMUM_EXTRAS := batch components fast onnx study train
+MINIMUM_TOOLS := pytest pytest-xdist hypothesis httpx lime onnx
+MINIMUM_TORCH ?= $(shell sed -n 's/^torch==//p' constraints.txt)
+MINIMUM_TESTS := $(patsubst %,tests/test_%.py,attribution_methods audio cli component_weights components_kinds \
+	components_layers datasets_tables explanation lime model_checkpoint model_engines model_onnx model_predictor \
+	modification pipeline replay report rescoring result sentences spectrogram whole_file windows)
+
+minimum: $(MINIMUM)/ready
+	$(ONE_THREAD_EACH) $(MINIMUM)/bin/python -m pytest -n 2 -p no:cacheprovider -W ignore::DeprecationWarning \
+		-W ignore::PendingDeprecationWarning $(MINIMUM_TESTS)
+
+$(MINIMUM)/ready: pyproject.toml constraints.txt scripts/minimum.py
+	rm -rf $(MINIMUM)
+	"$$(command -v python3.11 || echo "$(PYTHON)")" -m venv $(MINIMUM)
+	$(MINIMUM)/bin/python scripts/minimum.py $(MINIMUM_EXTRAS) --also $(MINIMUM_TOOLS) --instead torch==$(MINIMUM_TORCH) \
+		> $(MINIMUM)/requirements.txt
+	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check -r $(MINIMUM)/requirements.txt
+	@touch $@
+
+# Broken files for every reader, read in processes that are watched; finds come into build/finds.
+INPUTS := 10000
+fuzz: $(READY)
+	$(ONE_THREAD_EACH) $(BIN)/python -m tests.fuzz --inputs $(INPUTS) --json
 
 # Other tools' own code, against which the exports for them are tested, and the optional ViSQOL: 160 MB; it needs npm and
 # g++. tests/proofs has the versions, written by hand; what a tool has in common with .venv it takes from there.
@@ -107,4 +137,4 @@ constraints:
 	touch $(READY)
 
 clean:
-	rm -rf .venv $(PROOFS) build $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(PROOFS) $(MINIMUM) build $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

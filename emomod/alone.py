@@ -2,18 +2,20 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from emomod.errors import InputError
 
 
 @contextmanager
-def alone(place: Path) -> Iterator[None]:
+def alone(place: Path) -> Iterator[Callable[[], None]]:
     """Hold ``place``: a folder that is there, or else a lock file, which is made for it and removed at the end.
 
-    InputError where another process holds it, or where it cannot be opened. A file system without locks holds nothing.
+    Yields a check that raises InputError where the place has gone, as when its disk was unmounted. InputError where
+    another process holds it, or where it cannot be opened. A file system without locks holds nothing.
     """
     is_folder = place.is_dir()
     try:
@@ -23,9 +25,9 @@ def alone(place: Path) -> Iterator[None]:
     try:
         _lock(handle, place)
         try:
-            yield
+            yield partial(_check_there, handle, place)
         finally:
-            if not is_folder:
+            if not is_folder and _is_there(handle, place):
                 with suppress(OSError):
                     place.unlink()
     finally:
@@ -41,5 +43,18 @@ def _lock(handle: int, place: Path) -> None:
         raise taken from None
     except OSError:
         return
-    if not place.exists() or not os.path.samestat(os.fstat(handle), place.stat()):
+    if not _is_there(handle, place):
         raise taken
+
+
+def _check_there(handle: int, place: Path) -> None:
+    if not _is_there(handle, place):
+        raise InputError(f"out: {place} has gone; nothing is written in its place")
+
+
+def _is_there(handle: int, place: Path) -> bool:
+    """Whether what is open is still what has the name."""
+    try:
+        return os.path.samestat(os.fstat(handle), place.stat())
+    except OSError:
+        return False

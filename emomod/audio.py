@@ -29,7 +29,16 @@ CANCELLED = 0.01  # peak of the mono mix, as a share of the channels', below whi
 TOLERATED_LOSS = 0.1  # s that a file may be shorter than its header says
 NOT_MPEG = 7  # libsndfile's error code for what is no MPEG stream; its text speaks of a missing file
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; what is written as it is recorded promises at least this many
-MAGIC = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")  # how files begin that are no mp3, whatever their name
+MAGIC = (
+    b"RIFF",
+    b"RF64",
+    b"riff",
+    b"FORM",
+    b"fLaC",
+    b"OggS",
+    b"caff",
+    b".snd",
+)  # how files begin that are no mp3, whatever their name
 RATES = (1000, 768_000)  # Hz; below and above no music is stored
 LONGEST = 48 * 3600  # s; a few kB of FLAC can promise years of silence
 LOUDEST = 2.0**31  # largest absolute sample: whole numbers of 32 bits, stored as floats
@@ -77,7 +86,9 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         raise InputError(f"{path}: is called .raw, as sounds without a header are; rename it if it has one")
     is_mp3 = not _has_other_format(path)
     if is_mp3 and scan_mp3(path) is None:
-        raise InputError(f"{path}: cannot be decoded as sound (it is no WAV, AIFF, FLAC or OGG, and has no MPEG frames)")
+        raise InputError(
+            f"{path}: cannot be decoded as sound (it is no WAV, AIFF, FLAC or OGG, and has no MPEG frames)"
+        )
     try:
         with quiet() if is_mp3 else nullcontext():
             opened = soundfile.SoundFile(path)

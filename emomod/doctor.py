@@ -1,7 +1,6 @@
 """Say what emomod finds on this machine, what is missing, and the command that cures it.
 
-States: "ok"; "info", worth knowing but nothing to do; "missing", an optional part that is not there; "problem", a part
-that emomod does not work without. Nothing that is missing makes a diagnosis fail: libraries are imported one by one.
+Nothing that is missing makes a diagnosis fail: libraries are imported one by one.
 """
 
 import os
@@ -10,13 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from emomod.errors import EmomodError
+from emomod.finding import Diagnosis, Finding
+from emomod.machine import browser, disk, gpu, shared_memory, temporary_folder
 from emomod.torchaudio_import import INSTALL as INSTALL_TORCHAUDIO
 from emomod.torchaudio_import import PIP_INSTALL, torchaudio_state
 
@@ -39,6 +39,11 @@ EXTRAS = {
     "alembic": ("study", "to keep the answers of listening studies"),
     "starlette": ("study", "to run listening studies as a web page"),
     "uvicorn": ("study", "to run listening studies as a web page"),
+    "dask": ("batch", "to run many clips"),
+    "distributed": ("batch", "to run many clips on a cluster"),
+    "pyarrow": ("batch", "to keep the results of many clips"),
+    "cryptography": ("batch", "to keep others from the workers of a batch"),
+    "bokeh": ("batch", "to watch a batch in a browser"),
 }  # optional libraries: the extra that brings each, and what for
 INSTALL_EXTRA = f'{PIP_INSTALL} "emomod[{{}}]"'
 INSTALL_SYNTHESISER = {
@@ -48,47 +53,9 @@ INSTALL_SYNTHESISER = {
 RESTORE_WEIGHTS = "git restore emomod/model/weights, or install emomod again: they ship with it"
 OTHER_CHECKPOINT = "name a checkpoint that this version of emomod wrote, or none for the one that ships with it"
 
-State = Literal["ok", "info", "missing", "problem"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found about one part."""
-
-    name: str
-    state: State
-    detail: str
-    cure: str | None = None  # a command, or what to do
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """All findings, in the order in which to read and cure them."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether emomod works here; optional parts may be missing."""
-        return all(finding.state != "problem" for finding in self.findings)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The diagnosis in the form of JSON."""
-        return {"healthy": self.healthy, "findings": [asdict(finding) for finding in self.findings]}
-
-    def as_text(self) -> str:
-        """The diagnosis for people: a line a finding, with the cure on a line of its own below it."""
-        width = max((len(finding.name) for finding in self.findings), default=0)
-        lines = []
-        for finding in self.findings:
-            lines.append(f"{finding.state:<8} {finding.name:<{width}}  {finding.detail}")
-            if finding.cure:
-                lines.append(f"{'':<8} {'':<{width}}  cure: {finding.cure}")
-        return "\n".join(lines)
-
 
 def diagnose(checkpoint: str | Path | None = None) -> Diagnosis:
-    """Look at Python, the libraries, the device, the weights (by default those that ship) and optional programs."""
+    """Look at Python, libraries, weights (by default those that ship), optional programs, and the machine."""
     looks: list[tuple[str, Callable[[], Finding]]] = [
         ("python", _python),
         ("emomod", _emomod),
@@ -101,6 +68,11 @@ def diagnose(checkpoint: str | Path | None = None) -> Diagnosis:
         *((name, _extra_look(name)) for name in EXTRAS),
         ("fluidsynth", _fluidsynth),
         ("soundfont", _soundfont),
+        ("gpu", gpu),
+        ("browser", browser),
+        ("disk", disk),
+        ("temporary folder", temporary_folder),
+        ("shared memory", shared_memory),
     ]
     return Diagnosis(tuple(_safely(name, look) for name, look in looks))
 

@@ -204,7 +204,9 @@ def _locations_of(extents: NDArray[Any], parts: Any) -> tuple[Location, ...]:
         raise InputError(f"locations must be five finite numbers for each component, got shape {list(extents.shape)}")
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise InputError(f"parts must be texts, got {parts!r:.80}")
-    return tuple(Location(*extent, part) for extent, part in zip(extents.tolist(), parts, strict=True))
+    if len(parts) != len(extents):
+        raise InputError(f"parts must be one for each of {len(extents)} components, got {len(parts)}")
+    return tuple(Location(*(*extent, part)) for extent, part in zip(extents.tolist(), parts, strict=True))
 
 
 def _check_record(record: dict[str, Any]) -> None:

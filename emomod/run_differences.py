@@ -229,12 +229,12 @@ def _distance(then: float | None, now: float | None) -> float:
 
 def _components(then: Explanation, now: Explanation, record: dict[str, Any]) -> Iterator[Difference]:
     """Where components lie, how much each weighs, and which of them were chosen."""
-    cells = then.where.shares.shape[1]
+    n = then.where.n_components
     if then.where.shares.shape != now.where.shares.shape or then.names != now.names:
-        yield Difference("cut into components", cells, math.inf, CELL)
+        yield Difference("cut into components", n, math.inf, CELL)
         return
     share = float(abs(then.where.shares - now.where.shares).max())
-    yield Difference("cut into components", cells, share, CELL, unit="of a cell")
+    yield Difference("cut into components", n, share, CELL, unit="of a cell")
     before, after = then.weights.weights, now.weights.weights
     apart: NDArray[np.float64] = np.abs(before - after) / np.maximum(np.abs(before).max(axis=1, keepdims=True), 1e-300)
     row, k = (int(index) for index in np.unravel_index(int(apart.argmax()), apart.shape))

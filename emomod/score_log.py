@@ -29,6 +29,10 @@ HEAD = struct.Struct("<16sIII")  # digest of the masks, rows, columns, checksum 
 MOST_VALUES = 2**24  # in a block that is read back; what says more is no block of ours
 
 
+class InUse(InputError):  # noqa: N818 - a state of the file, not a mistake
+    """Another process is at work on the same job."""
+
+
 class ScoreLog:
     """The scores of one explanation, in the order in which they are asked for."""
 
@@ -75,7 +79,7 @@ class ScoreLog:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self.close()
-                raise InputError(f"out: another run is at work on it ({self._path} is in use)") from None
+                raise InUse(f"out: another run is at work on it ({self._path} is in use)") from None
             if self._file.seek(0, os.SEEK_END) == 0:
                 self._append(self._head)
         return self._file

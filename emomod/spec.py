@@ -13,6 +13,7 @@ from emomod.errors import InputError
 
 T = TypeVar("T")
 BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+LONGEST = 8000  # characters of a text, twice the longest path
 WANTED = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -24,6 +25,8 @@ def split_spec(text: str) -> tuple[str, dict[str, str]]:
     >>> split_spec("slic:n_segments=200, compactness=0.1")
     ('slic', {'n_segments': '200', 'compactness': '0.1'})
     """
+    if "\0" in str(text) or len(str(text)) > LONGEST:
+        raise InputError(f"options must be at most {LONGEST} characters, none of them of code 0, got {text!r:.80}")
     name, colon, rest = str(text).partition(":")
     options: dict[str, str] = {}
     for part in rest.split(",") if colon else ():

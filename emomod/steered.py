@@ -71,6 +71,15 @@ class Steered:
         return self.points[-1].gains_db
 
     @property
+    def moved_further(self) -> list[str]:
+        """Scores that nothing was asked of and that moved at least as far as one that was asked to; farthest first."""
+        far, request = np.abs(self.shift), self.request
+        least = min(far[self.names.index(name)] for name in request.shifts)
+        order = np.argsort(-far, kind="stable")
+        known = {*request.shifts, *request.hold}
+        return [self.names[k] for k in order if far[k] >= least > 0 and self.names[k] not in known]
+
+    @property
     def mix(self) -> dict[str, float]:
         """Mean gain (dB) of each part that has a name, by how audible its components are; {} where there is but one."""
         parts = np.array([location.part or REST for location in self.explanation.locations])

@@ -43,6 +43,7 @@ def _found(steered: Steered) -> Record:
         "reached": {name: shift[name] for name in request.shifts},
         "held": {name: shift[name] for name in request.hold},
         "shifts": shift,
+        "moved_further": steered.moved_further,
         "gains_db": point.gains_db.tolist(),
         "mix": steered.mix,
         "size_db": point.size_db,
@@ -107,8 +108,8 @@ def point_row(point: Point, names: Sequence[str]) -> Record:
 
 
 def component_rows(steered: Steered) -> list[Record]:
-    """Return a row a component: place, gain, and its share in the shift of each score that was asked for."""
-    asked = {name: steered.names.index(name) for name in steered.request.shifts}
+    """Return a row a component: place, gain, and its share in the shift of each score of the request, held ones too."""
+    asked = {name: steered.names.index(name) for name in (*steered.request.shifts, *steered.request.hold)}
     return [
         {
             "component": k,

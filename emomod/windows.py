@@ -109,10 +109,11 @@ def run_windows(
     starts = [start for start, _ in read_windows(path, seconds=predictor.window_seconds)]
     folder.mkdir(parents=True, exist_ok=True)
     named = dict(zip(_names(starts), starts, strict=True))
-    with alone(folder), _nothing_left(folder):
+    with alone(folder) as check_there, _nothing_left(folder):
         done: dict[str, WindowRun] = {}
         kept = _kept(folder, named, expected=_expected(path, target, settings, predictor))
         for name, start in named.items():
+            check_there()
             job = replace(settings, start=start)
             done[name] = kept.get(name) or _run(path, target, folder / name, job, predictor, stages)
             if len(done) == 1:
@@ -120,7 +121,9 @@ def run_windows(
             _write_table(folder, done.values())
             yield done[name]
         parts = [part_of(window.folder, window.record) for window in done.values()]
-        join_windows(path, parts, target=target, out=folder, settings=settings.modify, predictor=predictor, stages=stages)
+        join_windows(
+            path, parts, target=target, out=folder, settings=settings.modify, predictor=predictor, stages=stages
+        )
 
 
 def _run(
@@ -146,9 +149,7 @@ def _write_table(folder: Path, windows: Collection[WindowRun]) -> None:
 # ---- what a job that was stopped has done ----------------------------------------------------------------------------
 
 
-def _expected(
-    path: str | Path, target: str, settings: RunSettings, predictor: ScoringModel
-) -> dict[str, Any] | None:
+def _expected(path: str | Path, target: str, settings: RunSettings, predictor: ScoringModel) -> dict[str, Any] | None:
     """What run.json of a window of this job says, but for its start; None where that does not say all.
 
     Functions are known by their names alone, and stems and weights of a separation lie in files of their own.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emomod.checks import check_number
 from emomod.errors import InputError
-from emomod.reading.csv_lines import MOST_BYTES, BrokenTable, csv_lines
+from emomod.reading.csv_lines import MOST_BYTES, TableError, csv_lines
 from emomod.reading.text import read_text
 
 
@@ -55,7 +55,7 @@ def _lines(source: Path) -> list[tuple[str, list[str]]]:
     try:
         lines = csv_lines(text, strict=True)
         return [(f"{source}, row {begin}", cells) for begin, cells in lines if any(cells)]
-    except BrokenTable as error:
+    except TableError as error:
         raise InputError(f"{source}, row {error.line}: {error}") from None
 
 

@@ -27,6 +27,7 @@ PAIRED = ("pair", "ccr")  # trial types in which a version stands beside the ori
 ITEM_TEXTS = ("name", "clip", "song", "steered", "explanation")
 OF_MADE = ("gains_db", "versions", "rule")  # fields that say how a study makes versions
 MOST = {"items": 200, "targets": 15, "gains_db": 12, "lists": 500, "practice": 50, "repeats": 200, "catch": 50}
+MOST_WORK = 1_000_000  # lists x trials x items: keeping songs apart takes 7 s then
 MOST_CHOICES = 1000  # of the conditions of an item that listeners are dealt in turn
 HEADER = """# A listening study, made by `emomod study design`. Edit it, then: emomod study stimuli THIS_FILE --out DIR
 # docs/listening_studies.md says what every field means.
@@ -117,6 +118,17 @@ class StudyPlan:
                 f"conditions_per_item must have at most {MOST_CHOICES} choices, got {self.conditions_per_item} of {n}, "
                 f"which have {n_choices}"
             )
+        self._check_work(self.conditions_per_item or n)
+
+    def _check_work(self, n_conditions: int) -> None:
+        """Refuse what takes too long to balance; a listener hears ``n_conditions`` of each target."""
+        of_pass = len(self.targets) * n_conditions if self.asked == "all" else n_conditions
+        trials = len(self.items) * len(self.targets) * (1 if self.trial_type == "sliders" else of_pass)
+        if self.lists * trials * len(self.items) > MOST_WORK:
+            raise InputError(
+                f"lists, items or conditions must be fewer: {self.lists} lists of {trials} trials about "
+                f"{len(self.items)} items cannot be balanced in time"
+            )
 
     def _check_series(self) -> None:
         """All items must be clips, or series that differ in the clip alone."""
@@ -187,7 +199,7 @@ def _parsed(found: dict[Any, Any], *, folder: Path) -> StudyPlan:
         raise InputError(f"{missing[0]} must be there")
     for name in ("items", "targets", "gains_db", "versions"):
         if name in found and not isinstance(found[name], list):
-            raise InputError(f"{name} must be a list, got {found[name]!r}")
+            raise InputError(f"{name} must be a list, got {found[name]!r:.200}")
     for name in ("targets", "versions"):
         if wrong := [each for each in found.get(name, []) if not isinstance(each, str)]:
             raise InputError(f"{name} must be texts, got {wrong[0]!r:.80}")
@@ -204,7 +216,7 @@ def _parsed(found: dict[Any, Any], *, folder: Path) -> StudyPlan:
 def _item(place: int, found: Any, folder: Path) -> Item:
     if not isinstance(found, dict) or set(found) - {field.name for field in fields(Item)}:
         known = ", ".join(field.name for field in fields(Item))
-        raise InputError(f"items: number {place} must have {known} and nothing else, got {found!r}")
+        raise InputError(f"items: number {place} must have {known} and nothing else, got {found!r:.200}")
     try:
         texts = {name: _text(name, found[name]) for name in found if name in ITEM_TEXTS}
         start = check_number("start", found.get("start", 0.0), low=0.0, high=LATEST)

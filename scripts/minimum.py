@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
-REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[\w, -]+\])?(>=|==)(?P<version>[\w.]+)")
+REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)(?P<extras>\[[\w, -]+\])?(>=|==)(?P<version>[\w.]+)(\s*;.*)?"
+)  # with a system or not
 OWN = re.compile(r"emomod\[(?P<extras>[\w, -]+)\]")
 
 

@@ -27,6 +27,7 @@ from tests.killing import Job, contents, differences, new
 TORN = b"\x00torn"
 ENDS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+NUMBERED = re.compile(r"\d+|(?<=\.)[a-z0-9_]{8}(?=\.partial)")  # parts of names that differ from run to run
 MODULES = ("emomod.pipeline", "emomod.windows", "emomod.model.load", "emomod.training.release", "emomod.corpus.render")
 
 
@@ -82,7 +83,7 @@ def _all_points(plan: dict[str, Any], folder: Path) -> list[Point]:
         complaint = ""
         try:
             check(place)
-        except Exception as error:  # noqa: BLE001 - whatever a reader says is what is looked for
+        except Exception as error:
             complaint = f"{type(error).__name__}: {error}"
         failed = _run(words, place)
         differing = ["run again, it failed"] if failed else differences(wanted, contents(place, plan["compared"]))
@@ -93,10 +94,13 @@ def _all_points(plan: dict[str, Any], folder: Path) -> list[Point]:
 def chosen(events: Sequence[str], *, every: int) -> list[int]:
     """Numbers (from 1) of each n-th of the ``events``, and of the last one of every kind.
 
-    >>> chosen(["open a.1.partial", "open a.2.partial", "open a.3.partial", "rename b"], every=2)
+    >>> chosen(["open 1.partial", "open 2.partial", "open 3.partial", "rename a"], every=2)
     [2, 3, 4]
     """
-    last = {re.sub(r"\d+|[^./]*\.partial", "#", event): number for number, event in enumerate(events, start=1)}
+    last = {
+        re.sub(r"\d+|(?<=\.)[a-z0-9_]{8}(?=\.partial)", "#", event): number
+        for number, event in enumerate(events, start=1)
+    }
     return sorted({*last.values(), *range(every, len(events) + 1, every)})
 
 
@@ -106,7 +110,7 @@ def _run(words: Sequence[str], folder: Path, *, kill_at: int = 0, told: Path | N
     if not child:
         try:
             os._exit(_as_child(words, folder, kill_at, told))
-        except BaseException:  # noqa: BLE001 - the copy must not go on as if it were the original
+        except BaseException:
             traceback.print_exc()
             os._exit(99)
     _, status = os.waitpid(child, 0)
@@ -137,7 +141,8 @@ class _Killer:
         if self._asleep or not (event in ENDS or (event == "open" and _writes(given))):
             return
         name = _name_of(event, given)
-        if not name.startswith(self._folder + os.sep):
+        changes = event == "open" or os.path.lexists(name) == (event != "os.mkdir")
+        if not changes or not name.startswith(self._folder + os.sep):
             return
         self._left -= 1
         self._asleep = True
@@ -160,8 +165,8 @@ def _name_of(event: str, given: tuple[Any, ...]) -> str:
     path, within = given[0], given[{"os.mkdir": 2, "os.rename": 2}.get(event, 1)] if event != "open" else None
     if not isinstance(path, (str, bytes, os.PathLike)):
         return ""
-    folder = os.readlink(f"/proc/self/fd/{within}") if isinstance(within, int) and within >= 0 else os.getcwd()
-    return os.path.normpath(os.path.join(folder, os.fsdecode(path)))  # noqa: PTH118 - folder may be gone
+    folder = Path(f"/proc/self/fd/{within}").readlink() if isinstance(within, int) and within >= 0 else Path.cwd()
+    return os.path.normpath(folder / os.fsdecode(path))
 
 
 def _writes(given: tuple[Any, ...]) -> bool:
@@ -178,7 +183,7 @@ def main() -> None:
         import_module(name)
     plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     points = _all_points(plan, Path(sys.argv[1]).parent)
-    print(json.dumps([asdict(point) for point in points]))
+    print(json.dumps([asdict(point) for point in points]))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from listening_study.server.store import ANSWER, FINISH, Store
 N_PEOPLE, N_TRIALS = 6, 12
 STARTING = 0.2  # of the kills come while the server starts, the others after some answers
 TWICE = 0.15  # of posts
-LONGEST_START_S = 120.0
+LONGEST_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Tally:
     given: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     stored: set[tuple[str, str]] = field(default_factory=set)
     is_over: bool = False  # whoever has finished takes part no more
+    is_broken: bool = False  # there will be no server any more
 
 
 @dataclass
@@ -104,9 +105,9 @@ class Person:
         agreed = {"key": join_key, "consent_sha256": about["consent"]["sha256"], "device": "computer"}
         name = self._ask(client, "POST", "/api/join", agreed)["participant"]
         for place in range(N_TRIALS):
-            event = {"key": f"a{place}", "kind": ANSWER, "trial": place, "payload": self._payload()}
-            self.tally.given[name, str(event["key"])] = event["payload"]
-            self._settle(client, name, event)
+            key, payload = f"a{place}", self._payload()
+            self.tally.given[name, key] = payload
+            self._settle(client, name, {"key": key, "kind": ANSWER, "trial": place, "payload": payload})
         self._settle(client, name, {"key": "finish", "kind": FINISH, "payload": {}})
 
     def _payload(self) -> dict[str, Any]:
@@ -129,17 +130,15 @@ class Person:
             self.tally.stored.add((name, str(event["key"])))
 
     def _ask(self, client: httpx.Client, method: str, path: str, body: Any = None) -> Any:
-        while True:
-            try:
+        """Ask until there is an answer that says more than that it is to be asked again."""
+        while not self.tally.is_broken:
+            with suppress(httpx.TransportError):
                 response = client.request(method, path, json=body)
-            except httpx.TransportError:
-                time.sleep(0.05)
-                continue
-            if response.status_code == 429 or response.status_code >= 500:
-                time.sleep(0.05)
-                continue
-            response.raise_for_status()
-            return response.json()
+                if response.status_code != 429 and response.status_code < 500:
+                    response.raise_for_status()
+                    return response.json()
+            time.sleep(0.05)
+        raise ConnectionError("there is no server")
 
 
 # ---- the server ------------------------------------------------------------------------------------------------------
@@ -165,40 +164,43 @@ class Run:
             for _ in range(N_PEOPLE)
         ]
         with ThreadPoolExecutor(N_PEOPLE) as pool:
+            answering = [pool.submit(each.take_part) for each in people]
             try:
-                answering = [pool.submit(each.take_part) for each in people]
                 for _ in range(n_kills):
-                    self._start_and_kill(port)
+                    self._start_and_kill(port, answering)
                     self._look()
-                server = self._start(port)
-                self.tally.is_over = True
-                for each in answering:
-                    each.result()
+                with self._server(port):
+                    self.tally.is_over = True
+                    for each in answering:
+                        each.result()
             finally:
-                self.tally.is_over = True
-            server.kill()
-            server.wait()
+                self.tally.is_over = self.tally.is_broken = True
         return self._compared(n_kills)
 
-    def _start(self, port: int) -> "subprocess.Popen[bytes]":
+    @contextmanager
+    def _server(self, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+        """A server that is killed in the end, and must be there until then."""
         where = [str(self.study.folder), "--db", self.db, "--port", str(port), "--no-headphone-check"]
         command = [sys.executable, "-m", "emomod.cli.main", "study", "serve", *where]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+            try:
+                yield server
+                if server.poll() is not None:
+                    raise AssertionError(f"the server ended by itself, with {server.returncode}")
+            finally:
+                server.kill()
 
-    def _start_and_kill(self, port: int) -> None:
-        began, before = time.monotonic(), len(self.tally.stored)
-        server = self._start(port)
-        if self.rng.random() < STARTING:
-            time.sleep(self.rng.uniform(0.0, 4.0))
-        else:
-            wanted = self.rng.randint(1, 60)
-            while len(self.tally.stored) < before + wanted and time.monotonic() < began + LONGEST_START_S:
+    def _start_and_kill(self, port: int, answering: "list[Future[None]]") -> None:
+        """A kill comes while the server starts, or some answers later; where none comes for long, it comes anyway."""
+        latest = time.monotonic() + (self.rng.uniform(0.0, 4.0) if self.rng.random() < STARTING else LONGEST_S)
+        wanted = len(self.tally.stored) + self.rng.randint(1, 60)
+        with self._server(port) as server:
+            while len(self.tally.stored) < wanted and time.monotonic() < latest and server.poll() is None:
                 time.sleep(0.001)
+                for each in answering:
+                    if each.done():  # nobody ends before all kills but by an error
+                        each.result()
             time.sleep(self.rng.uniform(0.0, 0.02))
-        if server.poll() is not None:
-            raise AssertionError(f"the server ended by itself, with {server.returncode}")
-        server.kill()
-        server.wait()
 
     def _look(self) -> None:
         """Whether the file is whole, and holds all that was acknowledged; looked at in a copy, as it lies there."""

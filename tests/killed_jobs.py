@@ -7,11 +7,10 @@ rounds and clips, so that most moments fall into the work itself.
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
-import yaml
-from safetensors import safe_open
 
 from emomod.audio import SAMPLE_RATE, write_wav
 from emomod.corpus.clip_files import read_clip_folder
@@ -49,16 +48,17 @@ def check_explained(folder: Path) -> None:
 
 
 def check_run(folder: Path) -> None:
-    """Read every window's run, the sounds and the tables."""
+    """Read every run of a window or clip, the sounds and the tables."""
     check_explained(folder)
     for record in visible(folder, "*.json"):
         json.loads(record.read_text(encoding="utf-8"))
     for sound in visible(folder, "*.wav"):
         if not soundfile.info(sound).frames or sound.stat().st_size < soundfile.info(sound).frames:
             raise RuntimeError(f"{sound} is not whole")
-    for window in folder.glob("out/[0-9]*s"):
-        if not (window / "run.json").is_file():
-            raise RuntimeError(f"{window} has no run.json")
+    places = [(place, "run.json") for place in folder.glob("out/[0-9]*s")]
+    places += [(place, "manifest.json") for place in folder.glob("store/clips/??/[!.]*")]
+    if torn := [place for place, record in places if not (place / record).is_file()]:
+        raise RuntimeError(f"{torn[0]} has no record")
 
 
 def check_trained(folder: Path) -> None:
@@ -119,17 +119,17 @@ def windows_job(folder: Path) -> Job:
 
 def train_job(folder: Path, *, at_length: bool = False) -> Job:
     """``emomod train`` on a corpus that is rendered here."""
-    render_corpus(folder / "corpus", CorpusSettings(32, seed=1, synthesiser="numpy", seconds=2.0))
+    render_corpus(folder / "corpus", CorpusSettings(24, seed=1, synthesiser="numpy", seconds=2.0))
     config = {
         "width": 0.05,
-        "rounds": 12 if at_length else 3,
+        "rounds": 12 if at_length else 2,
         "round_clips": 64 if at_length else 16,
         "batch_size": 8,
         "window_seconds": 1.0,
         "variant": "a2mid2e",
         "device": "cpu",
     }
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (folder / "tiny.yaml").write_text(json.dumps(config), encoding="utf-8")
     words = ("train", "--config", str(folder / "tiny.yaml"), "--corpus", str(folder / "corpus"))
     return Job("train", (*words, "--out", "mine.safetensors"), check_trained, environment=ONE_THREAD)
 
@@ -141,23 +141,29 @@ def render_job(*, n_clips: int = 42, workers: int = 2, stems: bool = False) -> J
     return Job("render", tuple(words), check_rendered, environment=ONE_THREAD)
 
 
-def write_recipe(folder: Path, *, n_clips: int, seconds: float, n_masks: int) -> tuple[Path, Path]:
-    """Write clips, a CSV that lists them (column path) and a recipe; return the paths of CSV and recipe."""
+def write_clips(folder: Path, *, n_clips: int, seconds: float) -> Path:
+    """Write clips and a CSV that lists them; return its path."""
     clips = [write_tones(folder / "clips" / f"{k:05d}.wav", seconds=seconds, seed=k) for k in range(n_clips)]
-    corpus, recipe = folder / "corpus.csv", folder / "recipe.yaml"
+    corpus = folder / "corpus.csv"
     corpus.write_text("\n".join(["path", *map(str, clips)]) + "\n", encoding="utf-8")
-    told = {
+    return corpus
+
+
+def write_recipe(folder: Path, *, n_masks: int, **more: Any) -> Path:
+    """Write a recipe of few masks and controls, in that YAML which is JSON; return its path."""
+    recipe = {
         "targets": ["articulation"],
         "components": "grid",
         "method": f"lime:n_perturbations={n_masks},n_held_out=2",
         "modify": {"n_controls": 1, "rule": "top:9"},
     }
-    recipe.write_text(yaml.safe_dump(told), encoding="utf-8")
-    return corpus, recipe
+    path = folder / "recipe.yaml"
+    path.write_text(json.dumps(recipe | more), encoding="utf-8")
+    return path
 
 
 def batch_job(folder: Path, *, workers: int = 2, n_clips: int = 6) -> Job:
-    """``emomod batch``; the folders of its clips are compared, its own records are not."""
-    corpus, recipe = write_recipe(folder, n_clips=n_clips, seconds=SECONDS, n_masks=64)
+    """``emomod batch``; the folders of its clips are compared, its own records and tables are not."""
+    corpus, recipe = write_clips(folder, n_clips=n_clips, seconds=SECONDS), write_recipe(folder, n_masks=64)
     words = ("batch", str(corpus), "--recipe", str(recipe), "--out", "store", "--workers", str(workers))
-    return Job("batch", words, check_run, compared="store/*/**/*", environment=ONE_THREAD)
+    return Job("batch", (*words, "--device", "cpu"), check_run, compared="store/clips/**/*", environment=ONE_THREAD)

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -30,10 +30,10 @@ Check = Callable[[Path], None]
 LONGEST = 600.0  # s that any command may take
 IN_A_ROW = 3  # kills before a command may run to its end
 TMP = "tmp"  # the folder for temporary files, beside the one in which the command runs
-TIMES = {  # by name of file: dotted names of values that tell when or how long; "*" is any key
+TIMES = {  # by pattern of a file's name: patterns of the keys that lead to what tells how long, or hashes that
     "run.json": ("seconds",),
-    "summary.json": ("runs.*.made",),
-    "*.safetensors": ("card.training.hours",),
+    "manifest.json": ("files", "*run.json"),
+    "*.safetensors": ("card", "training", "hours"),
     "*.safetensors.csv": ("clips_per_second",),
 }
 
@@ -169,9 +169,16 @@ def forget(folder: Path) -> None:
 
 
 def contents(folder: Path, pattern: str = "**/*") -> dict[str, str]:
-    """A digest of every file below ``folder``, hidden ones too, by its path; without what TIMES names."""
-    files = sorted(path for path in folder.glob(pattern) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(timeless(path)).hexdigest() for path in files}
+    """A digest of every file below ``folder``, hidden ones too, by its path; without what TIMES names.
+
+    Of pages also without the folder's own path, since they tell the command with the whole path of its output.
+    """
+    found = {}
+    for path in sorted(path for path in folder.glob(pattern) if path.is_file()):
+        held = timeless(path)
+        held = held.replace(os.fsencode(folder.resolve()), b"") if path.suffix == ".html" else held
+        found[str(path.relative_to(folder))] = hashlib.sha256(held).hexdigest()
+    return found
 
 
 def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
@@ -181,15 +188,14 @@ def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str
 
 def timeless(path: Path) -> bytes:
     """What a file holds, without the times that TIMES names for it."""
-    names = [name for pattern, each in TIMES.items() if fnmatch(path.name, pattern) for name in each]
-    if not names:
+    keys = next((keys for pattern, keys in TIMES.items() if fnmatch(path.name, pattern)), None)
+    if keys is None:
         return path.read_bytes()
     if path.suffix == ".csv":
         with path.open(newline="", encoding="utf-8") as file:
-            return repr([{k: v for k, v in row.items() if k not in names} for row in csv.DictReader(file)]).encode()
+            return repr([{k: v for k, v in row.items() if k not in keys} for row in csv.DictReader(file)]).encode()
     held, rest = _json_of(path)
-    for name in names:
-        _leave_out(held, name.split("."))
+    _leave_out(held, keys)
     return json.dumps(held, sort_keys=True).encode() + rest
 
 
@@ -198,21 +204,24 @@ def _json_of(path: Path) -> tuple[Any, bytes]:
     if path.suffix != ".safetensors":
         return json.loads(path.read_text(encoding="utf-8")), b""
     with safe_open(path, framework="numpy") as stored:
-        tensors = {name: stored.get_tensor(name) for name in sorted(stored.keys())}  # noqa: SIM118
+        tensors = {name: stored.get_tensor(name) for name in sorted(stored.keys())}
         held = {name: json.loads(text) for name, text in stored.metadata().items()}
     return held, b"".join(name.encode() + tensor.tobytes() for name, tensor in tensors.items())
 
 
-def _leave_out(value: Any, names: Sequence[str]) -> None:
-    """Remove the value with a dotted name; KeyError where there is none, so that no name in TIMES is in vain."""
-    first, rest = names[0], names[1:]
-    for key in list(value) if first == "*" else [first]:
-        if rest:
-            _leave_out(value[key], rest)
+def _leave_out(value: Any, keys: Sequence[str]) -> None:
+    """Remove what patterns of keys lead to; KeyError where that is nothing, so that no name in TIMES is in vain."""
+    found = [key for key in value if fnmatch(key, keys[0])]
+    if not found:
+        raise KeyError(keys[0])
+    for key in found:
+        if keys[1:]:
+            _leave_out(value[key], keys[1:])
         else:
             del value[key]
 
 
-def leftovers(folder: Path) -> Iterator[Path]:
+def leftovers(folder: Path) -> list[Path]:
     """What is hidden or partial below ``folder``."""
-    return (path for path in folder.rglob("*") if path.name.startswith(".") or path.suffix in (".partial", ".earlier"))
+    marks = (".partial", ".earlier", ".lock")
+    return [path for path in folder.rglob("*") if path.name.startswith(".") or path.suffix in marks]

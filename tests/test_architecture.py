@@ -12,14 +12,14 @@ import pytest
 import emomod
 
 ORDER = [
-    "data", "errors", "reading", "labels", "checks", "bootstrap", "undefined", "markdown", "output", "provenance",
-    "torchaudio_import", "mp3", "audio", "loudness", "spec", "spectrogram", "ear", "component_map",
+    "data", "errors", "reading", "labels", "checks", "bootstrap", "undefined", "markdown", "alone", "output",
+    "provenance", "torchaudio_import", "mp3", "audio", "loudness", "spec", "spectrogram", "ear", "component_map",
     "figures", "notebook", "model", "components", "mixtures", "perturbation", "surrogate", "component_weights",
     "weight_precision", "attribution", "explanation", "sentences", "differences", "effects", "correlations",
-    "comparison", "modification", "rescoring", "steering", "steered", "stages", "score_log", "explained", "result", "report", "remarks",
-    "pipeline", "whole_file", "windows", "taggrams", "labelled_clips", "corpus", "steering_record",
-    "steering_job", "datasets", "training",
-    "score_tables", "many_clips", "run_differences", "replay", "doctor", "cli",
+    "comparison", "modification", "rescoring", "steering", "steered", "stages", "score_log", "explained", "result",
+    "report", "remarks", "pipeline", "whole_file", "windows", "taggrams", "labelled_clips", "corpus",
+    "steering_record", "steering_job", "datasets", "training", "score_tables", "many_clips", "batch",
+    "run_differences", "replay", "finding", "machine", "doctor", "cli",
 ]  # fmt: skip
 BESIDE = {
     stage: {"report", "remarks", "pipeline", "whole_file", "windows"} for stage in ("corpus", "training")

@@ -1,4 +1,5 @@
 import hashlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emomod import audio
 from emomod.audio import (
     SAMPLE_RATE,
     file_sha256,
@@ -163,6 +165,60 @@ def test_read_clip_iv_window(tmp_path, window, message):
     path = written(tmp_path / "a.wav", sine(1.0, 44100), 44100)
     with pytest.raises(InputError, match=message):
         read_clip(path, **window)
+
+
+@pytest.mark.parametrize(
+    ("rate", "loudest", "message"),
+    (
+        (1, 0.5, r"must have a sample rate in 1000\.\.768000 Hz, got 1"),
+        (999, 0.5, "must have a sample rate"),
+        (768_001, 0.5, "must have a sample rate"),
+        (22050, 3e38, r"holds samples up to 3e\+38; full scale is 1"),
+    ),
+)
+@pytest.mark.parametrize(
+    "reader", (read_clip, lambda path: list(read_windows(path)), lambda path: list(read_blocks(path)))
+)
+def test_reading_iv_what_no_music_has(tmp_path, rate, loudest, message, reader):
+    samples = np.tile([0.1, loudest], max(5, rate // 2)).astype(np.float32)
+    with pytest.raises(InputError, match=message):
+        reader(written(tmp_path / "a.wav", samples, rate, subtype="FLOAT"))
+
+
+def test_reading_iv_a_length_that_no_music_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "LONGEST", 1)
+    path = written(tmp_path / "a.wav", sine(1.5, 8000), 8000)
+    with pytest.raises(InputError, match=r"must be at most 1 s long, got 2 s by its header"):
+        read_clip(path)
+
+
+@pytest.mark.parametrize("name", ("a.raw", "a.RAW", "b.xi"))
+def test_reading_iv_forms_that_are_not_read(tmp_path, name):
+    (tmp_path / name).write_bytes(b"Extended Instrument: " + bytes(5000))
+    with pytest.raises(InputError, match=r"rename it if it has one|cannot be decoded as sound \(it is no WAV"):
+        read_clip(tmp_path / name)
+
+
+@pytest.mark.parametrize("start", (0.0, 1.5))
+def test_many_channels_against_themselves_at_once(tmp_path, rng, monkeypatch, start):
+    path = written(tmp_path / "a.wav", rng.uniform(-1, 1, (3 * 8000, 8)), 8000, subtype="FLOAT")
+    whole, windows = read_clip(path, start=start).y, list(read_windows(path, seconds=1.0))
+    monkeypatch.setattr(audio, "AT_A_TIME", 8 * 700)  # 700 frames
+    np.testing.assert_array_equal(read_clip(path, start=start).y, whole)
+    for (_, before), (_, after) in zip(windows, read_windows(path, seconds=1.0), strict=True):
+        np.testing.assert_array_equal(before, after)
+    blocks = np.concatenate(list(read_blocks(path, seconds=1.0)))
+    np.testing.assert_allclose(blocks[round(start * SAMPLE_RATE) :][INSIDE], whole[INSIDE], atol=1e-6)
+
+
+def test_a_damaged_mp3_says_nothing_of_its_own(tmp_path, rng, capfd):
+    content = bytearray(written(tmp_path / "a.mp3", rng.uniform(-0.5, 0.5, 4 * 44100), 44100).read_bytes())
+    for at in rng.integers(len(content) // 2, len(content), 200):
+        content[at] ^= 0x55
+    (tmp_path / "a.mp3").write_bytes(content)
+    with suppress(InputError):
+        read_clip(tmp_path / "a.mp3", start=1.0)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.fixture(scope="module")

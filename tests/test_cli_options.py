@@ -16,8 +16,8 @@ from emomod.cli.explain import as_dict
 from emomod.cli.main import build_parser, main
 from emomod.cli.predict import table
 from emomod.cli.run import summary
-from emomod.doctor import Diagnosis, Finding
 from emomod.errors import InputError
+from emomod.finding import Diagnosis, Finding
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.model.mid_to_emotion import published_layer
 from emomod.pipeline import ModifySettings, RunSettings

@@ -163,7 +163,7 @@ def test_log_json_against_the_design_the_last_line_has_the_exit_code(monkeypatch
         raise error
 
     monkeypatch.setattr(main_module, "build_parser", end)
-    monkeypatch.setattr(main_module.os, "dup2", lambda *_: None)
+    monkeypatch.setattr("os.dup2", lambda *_: None)
     if isinstance(error, SystemExit):
         with pytest.raises(SystemExit, match=str(code)):
             main(["--log-json"])

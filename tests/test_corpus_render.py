@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from emomod.alone import alone
 from emomod.cli.corpus import add_render_arguments, render_command
 from emomod.cli.train import add_train_arguments, train_command
 from emomod.corpus import render
@@ -25,6 +26,7 @@ from emomod.corpus.labels import scaled_labels
 from emomod.corpus.pairs import KINDS, compare_scores
 from emomod.corpus.render import COUPLE_ODDS, draw_clip, open_studio, render_corpus
 from emomod.corpus.store import CorpusSettings, clip_folder, load_corpus
+from emomod.corpus.workers import work_off
 from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
 
@@ -68,6 +70,53 @@ def test_a_stopped_rendering_goes_on_against_itself(folder, tmp_path):
     render_corpus(out, SMALL, log=lines.append)
     assert lines == ["rendered shard 1: 3 of 3"]
     assert np.array_equal(load_corpus(out).spectrograms, load_corpus(folder).spectrograms)
+
+
+def test_what_a_killed_rendering_left_goes_and_does_not_matter_against_itself(tmp_path):
+    out, settings = tmp_path / "out", replace(SMALL, n_clips=2, stems=True, shard_size=1)
+    (out / "clips" / ".00000.abc.partial").mkdir(parents=True)
+    shutil.rmtree(out / "clips")
+    (out / "corpus.json.partial").write_text("{")  # all that there is after the earliest of kills
+    render_corpus(out, settings)
+    whole = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for name in (".00000.abc.partial", ".00001.abc.earlier", ".00001.discarded.partial"):
+        (out / "clips" / name).mkdir()
+        (out / "clips" / name / "mix.flac").write_text("half")
+    for name in ("shard_0001.npz.partial", "labels.csv.partial", "corpus.json.partial"):
+        (out / name).write_text("half")
+    (out / "shard_0001.npz").unlink()  # so that the folder of its clip is made anew
+    (out / "clips" / "00001" / "mix.flac").write_text("of another time")
+    render_corpus(out, settings)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == whole
+
+
+def _die(item):
+    os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def test_workers_iv_one_that_is_killed():
+    with pytest.raises(InputError, match="one of the processes was ended from outside"):
+        list(work_off(_die, [1, 2], n_workers=2, log=print))
+
+
+def test_render_iv_another_run_is_at_work(tmp_path):
+    render_corpus(tmp_path, replace(SMALL, n_clips=1))
+    with alone(tmp_path), pytest.raises(InputError, match="another run is at work on it"):
+        render_corpus(tmp_path, replace(SMALL, n_clips=1))
+
+
+def test_render_iv_a_corpus_that_goes_away_while_it_is_made(tmp_path, monkeypatch):
+    as_ever = render.compute_spectrogram
+
+    def gone(y):
+        (tmp_path / "corpus.json").unlink(missing_ok=True)
+        return as_ever(y)
+
+    monkeypatch.setattr(render, "compute_spectrogram", gone)
+    with pytest.raises(InputError, match="the corpus has gone"):
+        render_corpus(tmp_path, replace(SMALL, n_clips=1))
+    assert not list(tmp_path.glob("shard*"))
 
 
 def test_a_corpus_grows_by_full_shards_against_itself(folder, tmp_path):
@@ -190,6 +239,7 @@ def test_a_rendering_that_is_interrupted_leaves_no_process_and_goes_on_against_i
     done = sorted((tmp_path / "stopped").glob("shard_*.npz"))
     assert 1 <= len(done) < LONG.n_shards
     studio = open_studio(LONG)
+    shutil.copy(tmp_path / "stopped" / "corpus.json", tmp_path)
     for path in done[:3]:
         shard = int(path.stem[-4:])
         render._make_shard(tmp_path, LONG, studio, shard)

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from small_datasets import edit, write_midlevel, write_sound, write_soundtracks
 
+from emomod.alone import alone
 from emomod.audio import file_sha256, read_clip
 from emomod.cli.main import build_parser, main
 from emomod.datasets import prepare as preparing
@@ -104,6 +105,19 @@ def test_a_stopped_run_leaves_no_half_file_and_goes_on_where_it_was(midlevel, tm
     assert sorted(reads) == ["1.mp3", "2.mp3", "3576.mp3"]
     assert lines == [f"prepared {n} of 3 sounds" for n in (1, 2, 3)]
     assert len(load_prepared(tmp_path / "out")) == 3
+
+
+def test_what_a_killed_run_left_goes_and_another_run_at_the_same_place_is_refused(midlevel, tmp_path):
+    out = tmp_path / "out"
+    prepare(load_midlevel(midlevel), out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    store = spectrogram_files(out)[0].parent
+    for path in (out / f".{RECORD}.1.2.partial", store / ".abc.npy.1.2.partial"):
+        path.write_bytes(b"half")
+    prepare(load_midlevel(midlevel), out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    with alone(out), pytest.raises(InputError, match="another run is at work on it"):
+        prepare(load_midlevel(midlevel), out)
 
 
 def test_a_stop_ends_the_waiting_work(midlevel, tmp_path):

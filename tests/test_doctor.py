@@ -8,8 +8,10 @@ from importlib import import_module
 import pytest
 
 from emomod import doctor
-from emomod.doctor import Diagnosis, Finding, diagnose
+from emomod.doctor import diagnose
+from emomod.finding import Diagnosis, Finding
 
+MACHINE = ["gpu", "browser", "disk", "temporary folder", "shared memory"]
 PARTS = ["python", "emomod", "torch", "device", *doctor.LIBRARIES, "soundfile", "checkpoint", "torchaudio"]
 
 
@@ -30,6 +32,7 @@ def test_this_machine_has_every_part_in_the_diagnosis():
         *doctor.EXTRAS,
         "fluidsynth",
         "soundfont",
+        *MACHINE,
     ]
     assert not [found for found in diagnosis.findings if found.state == "problem"]
     assert finding(diagnosis, "soundfile").detail.endswith("reads mp3")
@@ -57,6 +60,10 @@ def test_a_library_that_is_missing_is_a_problem_with_the_command_that_cures_it(m
         ("partitura", "partitura", "train"),
         ("python_calamine", "python-calamine", "train"),
         ("yaml", "pyyaml", "train"),
+        ("dask", "dask", "batch"),
+        ("distributed", "distributed", "batch"),
+        ("pyarrow", "pyarrow", "batch"),
+        ("bokeh", "bokeh", "batch"),
     ],
 )
 def test_an_optional_library_that_is_missing_is_no_problem(monkeypatch, module, name, extra):

@@ -240,6 +240,13 @@ def test_cases(tmp_path):
     assert np.array_equal(other.regions, given.components.regions)
 
 
+def test_store_against_itself_rows_are_the_same_whether_they_are_made_or_read(tmp_path):
+    (tmp_path / "record.json.partial").write_text("{")  # all that there is after the earliest of kills
+    made, read = (Store(tmp_path, {}).piece("e", "p", lambda: [{"pair": (1, 2), "v": float("inf")}]) for _ in range(2))
+    assert made == read == [{"pair": [1, 2], "v": None}]
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "pieces"}
+
+
 def test_store_iv(tmp_path):
     store = Store(tmp_path / "x", {"a": 1.0})
     assert store.piece("e", "one/two", lambda: [{"v": float("nan"), "w": 1}]) == [{"v": None, "w": 1}]

@@ -71,6 +71,22 @@ MISFITS = {
     "window": ({"card": {"window_seconds": 0.1}}, r"window_seconds must be a finite number in 0\.5\.\.60, got 0\.1"),
     "window of no kind": ({"card": {"window_seconds": "ten"}}, "window_seconds must be a number, got 'ten'"),
     "NaN": ({"tensors": {HEAD: torch.full((7, 13), torch.nan)}}, "head.weight must be finite"),
+    "width beyond all": ({"card": {"width": 10**9}}, r"width must be a finite number in 0\.01\.\.4"),
+    "width of no kind": ({"card": {"width": "0.05"}}, "width must be a number, got '0.05'"),
+    "window beyond all": ({"card": {"window_seconds": 1e9}}, r"window_seconds must be a finite number in 0\.5\.\.60"),
+    "name of no kind": ({"card": {"name": ["a"]}}, r"name of its card must be text, got \['a'\]"),
+    "figures of no kind": ({"card": {"figures": 3}}, "figures of its card must be an object, got 3"),
+    "test_r of no kind": ({"card": {"figures": {"test_r": [1]}}}, "test_r of its card must be an object"),
+    "test_r beyond 1": ({"card": {"figures": {"test_r": {"a": 2}}}}, "test_r of a must be a finite number"),
+    "spread of no kind": ({"card": {"spread": {"a": "b"}}}, "spread of a must be a number, got 'b'"),
+    "scale of one": ({"card": {"scale": [1]}}, "scale must be the lowest before the highest"),
+    "scale upside down": ({"card": {"scale": [1, 0]}}, "scale must be the lowest before the highest"),
+    "depth": ({"metadata": {"card": "[" * 10**5}}, "its card is not JSON"),
+    "whole numbers": ({"tensors": {HEAD: torch.zeros(7, 13, dtype=torch.int32)}}, "head.weight must be of type F16 or"),
+    "beyond floats": (
+        {"tensors": {HEAD: torch.full((7, 13), 1e300, dtype=torch.float64)}},
+        "head.weight must be finite",
+    ),
     "a tensor less": ({"tensors": {HEAD: None}}, "weights are of another network; head.weight is in one"),
     "a tensor more": ({"tensors": {"extra": torch.zeros(1)}}, "weights are of another network; extra is in one"),
 }
@@ -90,6 +106,18 @@ def test_load_checkpoint_iv_not_safetensors(tmp_path, content):
         load_checkpoint(tmp_path / "a.safetensors")
     (tmp_path / "a.safetensors").write_bytes(content)
     with pytest.raises(InputError, match="is not a safetensors file"):
+        load_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_load_checkpoint_against_theory_r_that_is_not_defined_is_allowed(tmp_path):
+    path = tiny_checkpoint(tmp_path / "a.safetensors")
+    rewritten(path, card={"figures": {"test_r": {"energy": None, "sad": float("nan"), "happy": 0.5}}})
+    assert load_checkpoint(path).card["figures"]["test_r"]["happy"] == 0.5
+
+
+def test_load_checkpoint_iv_a_header_too_long(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes((1 << 21).to_bytes(8, "little") + b" " * (1 << 21))
+    with pytest.raises(InputError, match="its header claims 2097152 bytes"):
         load_checkpoint(tmp_path / "a.safetensors")
 
 

@@ -1,12 +1,14 @@
 """Frames of mp3 files, against what the encoder was given."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
 
 from emomod.audio import read_clip
 from emomod.errors import InputError
-from emomod.mp3 import scan_mp3
+from emomod.mp3 import quiet, scan_mp3
 
 
 @pytest.fixture
@@ -79,3 +81,20 @@ def test_reading_against_itself_a_wav_named_mp3_is_a_wav(tmp_path):
     soundfile.write(tmp_path / "a.wav", y, 22050, subtype="FLOAT")
     (tmp_path / "a.wav").rename(tmp_path / "a.mp3")
     np.testing.assert_array_equal(read_clip(tmp_path / "a.mp3").y, y)
+
+
+def test_quiet_against_itself_within_and_after_others(capfd):
+    with quiet():
+        os.write(2, b"first")
+        with quiet():
+            os.write(2, b"second")
+        os.write(2, b"third")
+    os.write(2, b"told")
+    outer, inner = quiet(), quiet()
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)  # threads end in any order
+    os.write(2, b"fourth")
+    inner.__exit__(None, None, None)
+    os.write(2, b" again")
+    assert capfd.readouterr().err == "told again"

@@ -20,7 +20,7 @@ from emomod.model.other import Model
 from emomod.model.predictor import load_predictor
 from emomod.pipeline import ModifySettings, RunSettings, run
 from emomod.replay import _settings, replay
-from emomod.stages import Stages
+from emomod.stages import Event, Stages
 
 SETTINGS = RunSettings(
     components="grid:columns=4,rows=2",
@@ -199,7 +199,7 @@ def named(told):
 )
 def test_replay_iv_is_one_line_before_anything_is_computed(copied, capsys, change, message):
     record = changed_record(copied, change)
-    told = []
+    told: list[Event] = []
     with pytest.raises(InputError, match=message):
         replay(record, stages=Stages(told.append))
     assert not told

@@ -13,15 +13,14 @@ from unittest.mock import patch
 import httpx
 import pytest
 from kill_serve import kill_and_compare
-from sqlalchemy import text
-from study_servers import PROGRAMS, RUN, TOKEN, answer, client_of, join, opened, postgres_server, send, started, state
+from sqlalchemy import create_engine, text
+from study_servers import PROGRAMS, TOKEN, answer, client_of, join, opened, postgres_server, send, started, state
 
 from benchmarks.study_load import write_study
 from emomod.errors import InputError
 from listening_study.server import app, database
 from listening_study.server.database import open_database
 from listening_study.server.limits import Limit
-from listening_study.server.models import Base
 
 needs_limits = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit of Linux")
 WAL_PAGE = 4096 + 24  # bytes
@@ -39,6 +38,10 @@ def postgres() -> Iterator[str]:
     if PROGRAMS is None:
         pytest.skip("needs the programs of PostgreSQL")
     with postgres_server() as url:
+        engine = create_engine(url.replace("postgresql", "postgresql+psycopg") + "postgres")
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("CREATE DATABASE kills"))
+        engine.dispose()
         yield url
 
 
@@ -76,7 +79,6 @@ def test_a_full_disk_loses_nothing_and_passes(made, tmp_path, room):
         told = state(client, person)  # what is read goes on
         assert len(told["done"]) == len(stored)
         assert client.get(f"/api/p/{person}/sounds/{told['trials'][0]['sounds'][0]}").status_code == 200
-        assert client.post("/api/withdraw", json={"code": told["code"]}).status_code == 503
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
         every = [answer(place) for place in range(8)]
         assert send(client, person, *every).json()["stored"] == [each["key"] for each in every]
@@ -91,15 +93,18 @@ def test_a_full_disk_loses_nothing_and_passes(made, tmp_path, room):
 @needs_limits
 def test_a_disk_that_is_full_at_the_start_is_told_in_a_line(made, tmp_path):
     full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
-    caught = (
-        "from emomod.errors import InputError\ntry:\n    {}\nexcept InputError as error:\n    sys.exit(str(error))\n"
-    )
-    lines = RUN.strip().splitlines()
-    script = full + "\n".join(lines[:-1]) + "\n" + caught.format(lines[-1])
-    command = [sys.executable, "-c", script, str(made.folder), f"sqlite:///{tmp_path}/study.db"]
+    script = full + "from emomod.cli.main import main; sys.exit(main(['study', 'serve', *sys.argv[1:]]))"
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; " + script,
+        str(made.folder),
+        "--db",
+        f"sqlite:///{tmp_path}/study.db",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"db: sqlite:///{tmp_path}/study.db cannot be used (disk I/O error)\n"
+    assert done.stderr == f"emomod: db: sqlite:///{tmp_path}/study.db cannot be used (disk I/O error)\n"
 
 
 # ---- a read-only folder ----------------------------------------------------------------------------------------------
@@ -116,9 +121,9 @@ def test_a_folder_that_cannot_be_written_to_iv(tmp_path):
 
 def test_a_file_that_cannot_be_written_to_iv(tmp_path):
     open_database(f"sqlite:///{tmp_path}/study.db").close()
-    with patch.object(os, "access", lambda path, mode: Path(path) == tmp_path):
-        with pytest.raises(InputError, match=r"db: .*study\.db cannot be written to; name another"):
-            open_database(f"sqlite:///{tmp_path}/study.db")
+    folder_alone = patch.object(os, "access", lambda path, mode: Path(path) == tmp_path)
+    with folder_alone, pytest.raises(InputError, match=r"db: .*study\.db cannot be written to; name another"):
+        open_database(f"sqlite:///{tmp_path}/study.db")
 
 
 # ---- a database that is held, broken or away -------------------------------------------------------------------------
@@ -158,7 +163,7 @@ def test_the_log_tells_of_a_failure_without_what_was_sent(made, tmp_path, monkey
 
 def test_what_is_deleted_is_gone_from_the_log_after_the_next_start(made, tmp_path):
     """Where a kill, or a full disk, came between the deletion and the emptying of the log."""
-    with opened(made, tmp_path) as service, patch.object(database.Database, "forget_deleted"):
+    with opened(made, tmp_path) as service, patch.object(database.Database, "empty_log"):
         client = client_of(service)
         person = join(client)
         code = state(client, person)["code"]
@@ -190,10 +195,9 @@ def test_what_is_committed_is_on_the_disk(tmp_path):
 
 
 def test_postgresql_waits_for_its_disk_whatever_it_is_set_to(postgres):
-    with closing(open_database(postgres + "postgres?options=-csynchronous_commit%3Doff")) as found:
-        with found.reading() as session:
-            assert session.scalar(text("SHOW synchronous_commit")) == "on"
-        Base.metadata.drop_all(found.writer)
+    address = postgres + "postgres?options=-csynchronous_commit%3Doff"
+    with closing(open_database(address)) as found, found.reading() as session:
+        assert session.scalar(text("SHOW synchronous_commit")) == "on"
 
 
 @pytest.mark.slow
@@ -207,5 +211,5 @@ def test_kills_lose_and_double_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_kills_lose_and_double_nothing_on_postgresql(tmp_path, postgres):
-    found = kill_and_compare(tmp_path, n_kills=1, seed=2, db=postgres + "postgres")
+    found = kill_and_compare(tmp_path, n_kills=1, seed=2, db=postgres + "kills")
     assert (found["kills"], found["bit_equal"]) == (1, True)

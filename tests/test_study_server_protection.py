@@ -63,6 +63,7 @@ def test_a_crawler_finds_nothing_that_tells(client, service, study):
         f"/p/{person}",
         "/withdraw",
         "/api/study",
+        "/api/openapi.json",
         f"/api/p/{person}/state",
         *(f"/page/{n}" for n in page_files()),
     ]

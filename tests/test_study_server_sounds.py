@@ -33,6 +33,10 @@ def test_a_sound_that_is_no_longer_itself_is_not_sent(own, tmp_path):
         path.unlink(missing_ok=True)
         path.symlink_to(to)
 
+    def pipe() -> None:
+        path.unlink()
+        os.mkfifo(path)
+
     says = {
         "it was changed": [
             lambda: path.write_bytes(whole[:-2]),
@@ -41,7 +45,7 @@ def test_a_sound_that_is_no_longer_itself_is_not_sent(own, tmp_path):
             lambda: link(tmp_path / "study" / "private" / "key.csv"),
             lambda: path.write_bytes(b""),
         ],
-        "it is no file": [lambda: link("/dev/zero"), lambda: (path.unlink(), os.mkfifo(path))],
+        "it is no file": [lambda: link("/dev/zero"), pipe],
         "No such file": [lambda: link(tmp_path / "nowhere"), path.unlink],
         "Is a directory": [lambda: link(tmp_path)],
         "Too many levels": [lambda: link(path)],

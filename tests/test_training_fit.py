@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from emomod.alone import alone
 from emomod.datasets.splits import split_groups
 from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
@@ -279,6 +280,32 @@ def test_a_stopped_training_goes_on_to_the_same_weights(clips, tmp_path):
     assert same_weights(whole.network, parts.network)
     assert np.array_equal(whole.test_r, parts.test_r)
     assert parts.best_round == whole.best_round
+
+
+def test_a_training_that_was_killed_before_its_table_was_written_writes_it(clips, tmp_path):
+    fit_network(clips, TINY, state_path=tmp_path / "x.state", device="cpu")
+    table = (tmp_path / "x.csv").read_bytes()
+    (tmp_path / "x.csv").write_bytes(b"".join(table.splitlines(keepends=True)[:-1]))  # a round behind the state
+    (tmp_path / "x.csv.partial").write_text("half")
+    fit_network(clips, TINY, state_path=tmp_path / "x.state", device="cpu")
+    assert (tmp_path / "x.csv").read_bytes() == table
+    assert {path.name for path in tmp_path.iterdir()} == {"x.csv", "x.state"}
+
+
+def test_training_iv_another_run_at_the_same_state_or_a_folder_that_goes_away(clips, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    with alone(folder / "x.state.lock"), pytest.raises(InputError, match="another run is at work on it"):
+        fit_network(clips, TINY, state_path=folder / "x.state", device="cpu")
+
+    def gone(*given):
+        (folder / "x.state.lock").unlink(missing_ok=True)
+        return heard_r(*given)
+
+    monkeypatch.setattr(fit_module, "heard_r", gone)
+    with pytest.raises(InputError, match="has gone; nothing is written in its place"):
+        fit_network(clips, TINY, state_path=folder / "x.state", device="cpu")
+    assert not list(folder.iterdir())
 
 
 def test_clips_without_labels_are_not_shown(clips, tmp_path, monkeypatch):

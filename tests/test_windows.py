@@ -193,7 +193,18 @@ def earlier(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "change",
-    ["nothing", "settings", "target", "clip", "model", "functions", "a missing file", "no JSON", "no record", "versions"],
+    [
+        "nothing",
+        "settings",
+        "target",
+        "clip",
+        "model",
+        "functions",
+        "a missing file",
+        "no JSON",
+        "no record",
+        "versions",
+    ],
 )
 def test_run_windows_against_itself_windows_of_another_job_are_made_anew(
     earlier, tmp_path, job, explained, monkeypatch, change
@@ -211,7 +222,7 @@ def test_run_windows_against_itself_windows_of_another_job_are_made_anew(
         model = "other"
     elif change == "functions":
         settings = replace(QUICK, components=own_parts)
-    elif change == "a missing file":
+    elif change == "lost file":
         (out / "00000.0s" / "enhanced.wav").unlink()
     elif change in ("no JSON", "no record"):
         (out / "00000.0s" / "run.json").write_text({"no JSON": "{", "no record": "[1]"}[change])

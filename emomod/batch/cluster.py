@@ -5,18 +5,21 @@ is drawn anew for each run: whoever can reach the port of a Dask scheduler can h
 """
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 
 import dask
 import distributed
 from dask.system import CPU_COUNT
+from distributed.comm.core import CommClosedError
 from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from emomod.batch.store import StoreError
-from emomod.errors import InputError
+from emomod.errors import EmomodError, InputError
 
 QUIET = {
     "distributed.admin.log-length": 1000,  # nothing may pile up with the number of clips
@@ -68,27 +71,49 @@ def default_workers() -> int:
 
 
 def threads_of(client: distributed.Client) -> int:
-    """The threads of all workers that are there; StoreError where the scheduler is gone."""
+    """The threads of all workers that are there."""
+    return sum(client.nthreads().values())
+
+
+@contextmanager
+def reaching(client: distributed.Client) -> Iterator[None]:
+    """Tell what goes wrong inside as a StoreError where the scheduler is gone."""
     try:
-        return sum(client.nthreads().values())
-    except (OSError, RuntimeError, ValueError):
-        raise StoreError(GONE) from None
+        yield
+    except EmomodError:
+        raise
+    except Exception as error:
+        if isinstance(error, CommClosedError) or client.status != "running":
+            raise StoreError(GONE) from None
+        raise
 
 
 def _own(count: int) -> distributed.LocalCluster:
     """Workers on this machine, which share its memory; one that takes more than its share is killed."""
     try:
-        return distributed.LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            memory_limit=MEMORY_LIMIT // count,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
-            security=Security.temporary(),
-            silence_logs=logging.CRITICAL,
-        )
+        with _deaf():
+            return distributed.LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                memory_limit=MEMORY_LIMIT // count,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+                security=Security.temporary(),
+                silence_logs=logging.CRITICAL,
+            )
     except (OSError, RuntimeError, TimeoutError) as error:
         raise InputError(f"workers: {count} could not be started ({error})") from None
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start threads and processes that Ctrl-C does not reach: this process ends them."""
+    resource_tracker.ensure_running()  # which would let the signal through again, were it started below
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Ledger:
     """
 
     def __init__(self, clips: Iterable[Listed], folders: Mapping[str, Path], *, store: Path, retries: int) -> None:
-        self._folders = dict(folders)  # of all windows that are in the store, by key
+        self.folders = dict(folders)  # of all windows that are in the store, by key
         self._kept = frozenset(folders)
         self._store, self._retries = store, retries
         self._clips, self._suspects, self._windows = deque(clips), deque[Listed](), deque[Window]()
@@ -31,7 +31,6 @@ class Ledger:
         self._at_work: dict[str, list[Window]] = {}  # by key: windows of the same sound are done once
         self._tries: Counter[Place] = Counter()
         self._outcomes: dict[Place, Outcome] = {}
-        self._new: list[Path] = []
 
     def next_task(self) -> Task | None:
         """The next window, else clips to look at; None where nothing waits. A clip that made trouble comes alone."""
@@ -61,7 +60,7 @@ class Ledger:
                 self._take_outcome(each)
 
     def _take_window(self, window: Window) -> None:
-        if window.key in self._folders:
+        if window.key in self.folders:
             self._outcomes[window.path, window.start] = Outcome(window.path, window.start, window.key)
         elif window.key in self._at_work:
             self._at_work[window.key].append(window)
@@ -78,8 +77,7 @@ class Ledger:
             self._again(result)
             return
         if not result.error:
-            self._folders[result.key] = folder_of(self._store, result.path, result.key)
-            self._new.append(self._folders[result.key])
+            self.folders[result.key] = folder_of(self._store, result.path, result.key)
         for path, start in {place, *((same.path, same.start) for same in self._at_work.pop(result.key, []))}:
             self._outcomes[path, start] = Outcome(path, start, result.key, result.error)
 
@@ -88,11 +86,6 @@ class Ledger:
             self._windows.append(same[0])
         else:
             self._suspects.append(Listed(result.path, result.start))
-
-    def new_folders(self) -> list[Path]:
-        """The folders of windows that were done since this was last asked."""
-        new, self._new = self._new, []
-        return new
 
     @property
     def n_ended(self) -> int:
@@ -104,11 +97,6 @@ class Ledger:
         """Windows that wait or are at work, and clips that were not looked at yet."""
         clips = len(self._clips) + len(self._suspects) + sum(map(len, self._looks))
         return clips + sum(map(len, self._at_work.values()))
-
-    @property
-    def n_new(self) -> int:
-        """Windows that this run has done and not told by ``new_folders`` yet."""
-        return len(self._new)
 
     @property
     def done(self) -> list[Outcome]:
@@ -128,7 +116,7 @@ class Ledger:
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row for each outcome, by path and start."""
         for each in sorted(self._outcomes.values(), key=_order):
-            folder = None if each.error else self._folders.get(each.key)
+            folder = None if each.error else self.folders.get(each.key)
             yield {
                 "path": each.path,
                 "start": each.start,

@@ -75,8 +75,9 @@ class Recipe:
 
     @property
     def sha256(self) -> str:
-        """Of all that a result depends on: not of what is kept, nor of which windows are done."""
-        told = {key: value for key, value in self.resolved().items() if key not in ("keep", "windows", "method")}
+        """Of all that a result depends on beside the model: not of what is kept, nor of which windows are done."""
+        left_out = ("keep", "windows", "method", "model")
+        told = {key: value for key, value in self.resolved().items() if key not in left_out}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def check_model(self, predictor: ScoringModel) -> None:

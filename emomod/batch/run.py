@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future, as_completed
+from distributed import Client, Future, KilledWorker, as_completed
 
-from emomod import __version__
 from emomod.batch.clip_list import read_clip_list
-from emomod.batch.cluster import client_of
+from emomod.batch.cluster import GONE, client_of, reaching, threads_of
 from emomod.batch.ledger import Ledger, Task
 from emomod.batch.recipe import Recipe, read_recipe
 from emomod.batch.split import do_split
-from emomod.batch.store import CLIPS_TABLE, FORMAT, StoreError, found_keys, held, open_store
+from emomod.batch.store import CLIPS_TABLE, FORMAT, StoreError, blaming, found_keys, held, open_store
 from emomod.batch.tables import update_tables
 from emomod.batch.work import Job, Outcome, Window, do, look
 from emomod.checks import check_choice, check_count
+from emomod.errors import InputError
 from emomod.explained import model_record
 from emomod.model.load import load_model
 from emomod.model.predictor import ScoringModel
@@ -26,7 +26,8 @@ from emomod.provenance import machine, package_versions
 from emomod.stages import Stages
 
 IN_HAND = 3  # tasks for each thread of a worker, so that none waits
-TABLES_EVERY = 512  # windows that were done
+TABLES_EVERY = 512  # windows that were done, at least, and a quarter of what is in the tables
+DIED = "its worker died of it (memory?), or was killed"
 DO = {"clips": do, "masks": do_split}  # by what is split among workers
 
 
@@ -76,25 +77,40 @@ def run_batch(
     check_choice("split", split, tuple(DO))
     if n_workers is not None:
         check_count("workers", n_workers)
-    clips, wanted = read_clip_list(corpus), read_recipe(recipe)
+    on_disk = Path(corpus).absolute() if scheduler else corpus  # workers elsewhere need whole paths
+    clips, wanted = read_clip_list(on_disk), read_recipe(recipe)
     predictor = load_model(wanted.model or None, device=device)
-    wanted.check_model(predictor)
+    _check(wanted, predictor)
     with held(folder):
         open_store(folder, record_of(wanted, predictor))
-        job = Job(str(folder.resolve()), wanted, device, predictor.sha256)
-        ledger = Ledger(clips, found_keys(folder), store=folder, retries=retries)
+        job = Job(str(folder.resolve()), wanted, device, predictor.sha256, _place_of(wanted.model) if scheduler else "")
+        with blaming(folder), stages.stage("reading the store"):
+            (folder / CLIPS_TABLE).unlink(missing_ok=True)  # it is there when a run has ended
+            ledger = Ledger(clips, found_keys(folder), store=folder, retries=retries)
         with ExitStack() as cluster:
             with stages.stage("starting workers"):
                 client = cluster.enter_context(client_of(scheduler, n_workers=n_workers))
-            if client.dashboard_link:
+            if scheduler is None and client.dashboard_link:
                 log(f"what the workers do: {client.dashboard_link}")
-            with stages.stage("clips"):
+            with blaming(folder), reaching(client), stages.stage("clips"):
                 _work_off(client, job, ledger, split=split, stages=stages)
-        with stages.stage("tables"):
+        with blaming(folder), stages.stage("tables"):
             update_tables(folder, ledger.folders)
             with whole_file(folder / CLIPS_TABLE) as partial:
                 write_csv(partial, list(ledger.rows()))
     return BatchResult(folder, len(ledger.done), ledger.n_kept, tuple(ledger.failed), stages.seconds)
+
+
+def _check(recipe: Recipe, predictor: ScoringModel) -> None:
+    """InputError where the recipe cannot be done with the model."""
+    recipe.check_model(predictor)
+    if not predictor.sha256:
+        raise InputError(f"model {recipe.model} must be in a file, so that its results are known from another's")
+
+
+def _place_of(model: str) -> str:
+    """A model as workers in other folders find it."""
+    return str(Path(model).absolute()) if model and Path(model).is_file() else model
 
 
 def record_of(recipe: Recipe, predictor: ScoringModel) -> dict[str, Any]:
@@ -102,10 +118,11 @@ def record_of(recipe: Recipe, predictor: ScoringModel) -> dict[str, Any]:
     model = model_record(predictor)
     return {
         "format": FORMAT,
-        "emomod": __version__,
+        "emomod": package_versions()["emomod"],
         "recipe": recipe.resolved(),
         "recipe_sha256": recipe.sha256,
         "model": {name: model[name] for name in ("name", "sha256", "origin") if name in model},
+        "model_sha256": predictor.sha256,
         "versions": package_versions(),
         "machine": machine(),
     }
@@ -113,38 +130,37 @@ def record_of(recipe: Recipe, predictor: ScoringModel) -> dict[str, Any]:
 
 def _work_off(client: Client, job: Job, ledger: Ledger, *, split: str, stages: Stages) -> None:
     """Keep workers busy until nothing waits. The scheduler knows of a few tasks at a time, however many there are."""
-    tasks: dict[Any, tuple[Future[Any], Task]] = {}
-    finished, since = as_completed(), 0
+    tasks: dict[Any, Task] = {}
+    finished, in_tables = as_completed(loop=client.loop), len(ledger.folders)
 
     def submit() -> None:
-        most = 1 if split == "masks" else IN_HAND * max(1, sum(client.nthreads().values()))
+        most = 1 if split == "masks" else IN_HAND * max(1, threads_of(client))
         while len(tasks) < most and (task := ledger.next_task()) is not None:
-            future = client.submit(look if isinstance(task, list) else DO[split], task, job, pure=False)
-            tasks[future.key] = future, task
+            future = client.submit(DO[split] if isinstance(task, Window) else look, task, job, pure=False)
+            tasks[future.key] = task
             finished.add(future)
 
     submit()
     for future in finished:
-        _, task = tasks.pop(future.key)
-        for result in _results_of(future, task):
-            ledger.take(result)
+        task = tasks.pop(future.key)
+        ledger.take(task, _results_of(future, task))
         future.release()
-        since += not isinstance(task, list)
-        if since >= TABLES_EVERY:
+        if len(ledger.folders) - in_tables >= max(TABLES_EVERY, in_tables // 4):
             update_tables(Path(job.store), ledger.folders)
-            since = 0
+            in_tables = len(ledger.folders)
         stages.progress(ledger.n_ended, ledger.n_ended + ledger.n_open)
         submit()
 
 
 def _results_of(future: Future[Any], task: Task) -> Sequence[Window | Outcome]:
-    """What a task gave; where its workers died, outcomes that say so."""
+    """What a task gave; where its worker died, outcomes that say so."""
     if future.status == "finished":
         result = future.result()
-        return result if isinstance(result, list) else [result]
-    if future.status in ("cancelled", "lost"):
-        raise StoreError("the scheduler is gone; the same command goes on where this one was")
-    told = f"its workers died of it, or were killed each time ({type(future.exception()).__name__})"
+        return [result] if isinstance(result, Outcome) else result
+    if future.status != "error":
+        raise StoreError(GONE)
+    error = future.exception()
+    told = DIED if isinstance(error, KilledWorker) else f"could not be done ({error!r:.300})"
     if isinstance(task, Window):
-        return [Outcome(task.path, task.start, task.key, told)]
-    return [Outcome(clip.path, clip.start, "", told) for clip in task]
+        return [Outcome(task.path, task.start, task.key, told, final=False)]
+    return [Outcome(clip.path, clip.start, "", told, final=False) for clip in task]

@@ -12,6 +12,7 @@ from distributed import Client, worker_client
 
 from emomod.attribution.common import Array, Masks, Neighbourhood, Through, neighbourhood
 from emomod.audio import read_clip
+from emomod.batch.cluster import threads_of
 from emomod.batch.work import Job, Outcome, Window, do, model_of
 from emomod.components.base import sound_of
 from emomod.components.kinds import cut
@@ -29,8 +30,7 @@ def _shared_out(client: Client, window: Window, job: Job) -> Through:
     """Scores of masks by way of the workers."""
 
     def through(masks: Masks, score: Callable[[Masks], Array]) -> Array:  # noqa: ARG001 - others score
-        n_threads = max(1, sum(client.nthreads().values()))
-        size = min(MOST_ROWS, -(-len(masks) // n_threads))
+        size = min(MOST_ROWS, -(-len(masks) // max(1, threads_of(client))))
         pieces = [masks[first : first + size] for first in range(0, len(masks), size)]
         futures = [
             client.submit(score_masks, window, job, np.packbits(each).tobytes(), each.shape, pure=False)
@@ -50,7 +50,7 @@ def score_masks(window: Window, job: Job, packed: bytes, shape: tuple[int, int])
 @lru_cache(maxsize=1)
 def _hood(window: Window, job: Job) -> Neighbourhood:
     """The clip, cut once in a process."""
-    predictor = model_of(job.recipe.model, job.device, job.model_sha256)
+    predictor = model_of(job)
     clip = read_clip(window.path, start=window.start, seconds=predictor.window_seconds)
     parts = cut(sound_of(clip.y, start=clip.start), job.recipe.components, device=predictor.device)
     return neighbourhood(predictor, parts, job.recipe.method_settings)

@@ -11,9 +11,11 @@ A folder's name ends in its key: the hash of the clip, the place of the window, 
 there need not be made again, wherever the clip lies now.
 """
 
+import errno
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +30,11 @@ from emomod.reading.json_files import read_object
 FORMAT = "emomod batch 1"
 RECORD, MANIFEST, CLIPS, TABLES = "batch.json", "manifest.json", "clips", "tables"
 CLIPS_TABLE = "clips.csv"
-SAME = ("format", "emomod", "recipe_sha256", "model")  # of the record: what a store must agree in
+SAME = ("format", "emomod", "model_sha256", "recipe_sha256")  # of the record: what a store must agree in
 KEY_LENGTH = 20  # hexadecimal digits: two of 100 000 windows have the same with a chance of 1 in 10^14
 NAME_LENGTH = 40  # of a clip's or a target's name in that of a folder
 PROBE = 4 * 2**20  # bytes that must find room, else the disk counts as full: about what one window takes
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class StoreError(EmomodError):
@@ -69,19 +72,27 @@ def open_store(folder: Path, record: Mapping[str, Any]) -> None:
     check_writable(folder.resolve())
     path = folder / RECORD
     if path.is_file():
-        found = read_record(folder)
-        if differing := [name for name in SAME if found.get(name) != record[name]]:
-            there, now = (", ".join(str(each.get(name))[:80] for name in differing) for each in (found, record))
-            raise InputError(
-                f"out: {folder} holds results of another {', '.join(differing)} ({there}; now {now}); name a new folder"
-            )
-    elif folder.is_dir() and any(folder.iterdir()):
+        if differing := _differing(read_record(folder), record):
+            raise InputError(f"out: {folder} holds results of another {differing}; name a new folder")
+    elif folder.is_dir() and any(each.name != f"{RECORD}.partial" for each in folder.iterdir()):
         raise InputError(f"out: {folder} is neither empty nor the store of a batch; name a new folder")
-    for first in range(256):
-        (folder / CLIPS / f"{first:02x}").mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
+    else:
         with whole_file(path) as partial:
             partial.write_text(to_json(dict(record)) + "\n", encoding="utf-8")
+    for first in range(256):
+        (folder / CLIPS / f"{first:02x}").mkdir(parents=True, exist_ok=True)
+
+
+def _differing(found: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """In what two records differ that must not, in words; empty where in nothing."""
+    for name in SAME:
+        if found.get(name) == now[name]:
+            continue
+        if name != "recipe_sha256" or not isinstance(then := found.get("recipe"), dict):
+            return f"{name} ({found.get(name)!s:.80}; now {now[name]!s:.80})"
+        fields = [field for field, value in now["recipe"].items() if then.get(field) != value]
+        return f"recipe, which differs in {', '.join(fields)}"
+    return ""
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -100,20 +111,38 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def check_usable(folder: Path) -> None:
-    """StoreError where the store has gone, is read-only, or has no room for another window."""
-    probe = folder / f".probe-{os.getpid()}"
+def check_there(folder: Path) -> None:
+    """StoreError where the store has gone, as when its disk was unmounted: nothing must be written in its place."""
     try:
         read_record(folder)
-        with open(probe, "wb") as file:
+    except (InputError, OSError):
+        raise StoreError(f"the store {folder} cannot be written: it is not there any more") from None
+
+
+def check_usable(folder: Path) -> None:
+    """StoreError where the store has gone, is read-only, or has no room for another window."""
+    check_there(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(PROBE))
             file.flush()
             os.fsync(file.fileno())
-    except (InputError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not there any more"
-        raise StoreError(f"the store {folder} cannot be written: {reason}") from None
-    finally:
-        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"the store {folder} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def blaming(folder: Path) -> Iterator[None]:
+    """Tell what goes wrong inside as a StoreError where the store is to blame."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        check_usable(folder)
+        if isinstance(error, OSError) and error.errno in FULL:  # there is room again, but not for long
+            raise StoreError(f"the store {folder} cannot be written: {error.strerror}") from None
+        raise
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
@@ -134,20 +163,30 @@ def _stamp(path: Path) -> list[Any]:
 
 def damage_of(folder: Path) -> str:
     """What is wrong with a window's folder, by its manifest; empty where nothing is."""
+    if folder.is_symlink() or not folder.is_dir():
+        return "it is no folder"
+    found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*"))}
+    if strange := [name for name, path in found.items() if path.is_symlink() or not (path.is_file() or path.is_dir())]:
+        return f"{strange[0]} is a link, or no file"
     try:
         manifest = read_object(folder / MANIFEST)
         stamps = {str(name): list(stamp) for name, stamp in manifest["files"].items()}
-    except (InputError, KeyError, TypeError, AttributeError) as error:
+    except (InputError, OSError, KeyError, TypeError, AttributeError) as error:
         return f"its {MANIFEST} cannot be read ({error})"
     if manifest.get("key") != folder.name.rpartition("-")[2]:
         return "its key is not that of its name"
-    found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if not path.is_dir()}
-    found.pop(MANIFEST)
-    if links := [name for name in found if (folder / name).is_symlink()]:
-        return f"{links[0]} is a link"
-    if absent := sorted(stamps.keys() - found.keys()):
+    files = {name for name, path in found.items() if path.is_file()} - {MANIFEST}
+    if absent := sorted(stamps.keys() - files):
         return f"{absent[0]} is missing"
-    if strange := sorted(found.keys() - stamps.keys()):
+    if strange := sorted(files - stamps.keys()):
         return f"{strange[0]} does not belong there"
-    changed = [name for name, stamp in stamps.items() if _stamp(found[name]) != stamp]
+    changed = [name for name, stamp in stamps.items() if not _is_as_stamped(found[name], stamp)]
     return f"{changed[0]} was changed" if changed else ""
+
+
+def _is_as_stamped(path: Path, stamp: list[Any]) -> bool:
+    """Whether a file is what its stamp says; not where it cannot be read."""
+    try:
+        return path.stat().st_size == stamp[0] and _stamp(path) == stamp
+    except (OSError, IndexError):
+        return False

@@ -3,7 +3,7 @@
 ``pandas.read_parquet(store / "tables" / "runs")`` reads a whole data set. Floats are those of the manifests.
 """
 
-import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from emomod.batch.store import MANIFEST, TABLES
-from emomod.output import whole_file
+from emomod.errors import InputError
+from emomod.output import PARTIAL
 from emomod.reading.json_files import read_object
 from emomod.rescoring import CONTROL_KINDS
 from emomod.result import CONTROL_FIELDS, DIRECTIONS
 
 NAMES = ("runs", "shifts")
-ROWS_A_PART = 4096  # of runs
+DIGITS = "0123456789abcdef"  # that a key begins with: a part for each
 TEXT, NUMBER, COUNT = pa.string(), pa.float64(), pa.int64()
 ID = {"key": TEXT, "target": TEXT}
 RUNS = {
@@ -92,67 +93,94 @@ def _score(levels: Mapping[str, Mapping[str, float]], target: str) -> float:
 
 
 def update_tables(store: Path, folders: Mapping[str, Path]) -> None:
-    """Add the rows of windows' ``folders``, by key, that are missing; make the tables anew where they do not agree."""
-    runs, shifts = (_keys_in(store / TABLES / name) for name in NAMES)
-    if runs != shifts or runs - folders.keys():
-        remake_tables(store, folders.values())
-    else:
-        add_to_tables(store, (folder for key, folder in folders.items() if key not in runs))
+    """Have the rows of windows' ``folders``, by key, in the tables, and no others; what is right stays as it is.
+
+    InputError where a manifest cannot be read.
+    """
+    for digit in DIGITS:
+        _update_part(store, digit, {key: folder for key, folder in folders.items() if key.startswith(digit)})
 
 
 def unequal_keys(store: Path, folders: Mapping[str, Path]) -> set[str]:
     """The keys that have a folder and not a row in each table, or the reverse."""
-    return set[str]().union(*(_keys_in(store / TABLES / name) ^ folders.keys() for name in NAMES))
-
-
-def _keys_in(folder: Path) -> set[str]:
-    """The keys whose rows a data set holds."""
-    read = parquet.read_table
-    return {key for part in sorted(folder.glob("*.parquet")) for key in read(part, columns=["key"])["key"].to_pylist()}
-
-
-def add_to_tables(store: Path, folders: Iterable[Path]) -> None:
-    """Add the rows of windows' folders, a part for so many rows; none is there half."""
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
-    for folder in folders:
-        manifest = read_object(folder / MANIFEST)
-        for name in NAMES:
-            rows[name] += manifest[name]
-        if len(rows["runs"]) >= ROWS_A_PART:
-            _write_parts(store, rows)
-    if rows["runs"]:
-        _write_parts(store, rows)
-
-
-def _write_parts(store: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Write a part of each table, named by the keys that it holds, and empty ``rows``; the runs come last."""
-    keys = sorted({row["key"] for row in rows["runs"]})
-    part = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
-    for name in reversed(NAMES):
-        folder = store / TABLES / name
-        folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(folder / f"{part}.parquet") as partial:
-            parquet.write_table(_table(rows[name], COLUMNS[name]), partial)
-        rows[name].clear()
-
-
-def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> pa.Table:
-    ordered = sorted(rows, key=lambda row: (row["key"], row["target"]))
-    return pa.Table.from_pylist(
-        [{name: row.get(name) for name in columns} for row in ordered], schema=pa.schema(list(columns.items()))
+    return set[str]().union(
+        *(
+            set[str]().union(*(_keys_in(_part(store, name, digit)) for digit in DIGITS)) ^ folders.keys()
+            for name in NAMES
+        )
     )
 
 
-def remake_tables(store: Path, folders: Iterable[Path]) -> None:
+def remake_tables(store: Path, folders: Mapping[str, Path]) -> None:
     """Make the tables anew from the folders."""
     for name in NAMES:
-        for part in (store / TABLES / name).glob("*.parquet*"):
+        for part in (store / TABLES / name).glob("*.parquet"):
             part.unlink()
-    add_to_tables(store, folders)
+    update_tables(store, folders)
 
 
 def read_rows(store: str | Path, name: str) -> list[dict[str, Any]]:
     """The rows of a table, "runs" or "shifts", in the order of keys and targets."""
     parts = sorted((Path(store) / TABLES / name).glob("*.parquet"))
-    rows = [row for part in parts for row in parquet.read_table(part).to_pylist()]
-    return sorted(rows, key=lambda row: (row["key"], row["target"]))
+    return [row for part in parts for row in parquet.read_table(part).to_pylist()]
+
+
+def _update_part(store: Path, digit: str, folders: Mapping[str, Path]) -> None:
+    """Update the part of each table whose keys begin with ``digit``.
+
+    A part is a matter of its folders alone, however it came about: rows are sorted. Runs come last, so that a crash
+    between the two is seen.
+    """
+    parts = {name: _part(store, name, digit) for name in NAMES}
+    found = {name: _keys_in(part) for name, part in parts.items()}
+    if all(keys == folders.keys() for keys in found.values()):
+        return
+    same = found["runs"] == found["shifts"] and found["runs"] <= folders.keys()
+    rows = _rows_of(store, [folder for key, folder in folders.items() if not (same and key in found["runs"])])
+    for name in reversed(NAMES):
+        earlier = [parquet.read_table(parts[name])] if same and found[name] else []
+        _write(parts[name], [*earlier, _table(rows[name], COLUMNS[name])])
+
+
+def _part(store: Path, name: str, digit: str) -> Path:
+    return store / TABLES / name / f"{digit}.parquet"
+
+
+def _keys_in(part: Path) -> set[str]:
+    """The keys whose rows a part holds; one that cannot be read holds the key "", which no window has."""
+    try:
+        keys = parquet.read_table(part, columns=["key"])["key"].unique().to_pylist() if part.is_file() else []
+    except (OSError, pa.ArrowException):
+        return {""}
+    return set(keys)
+
+
+def _rows_of(store: Path, folders: Iterable[Path]) -> dict[str, list[dict[str, Any]]]:
+    """What manifests say, by table."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
+    for folder in folders:
+        try:
+            manifest = read_object(folder / MANIFEST)
+            for name in NAMES:
+                rows[name] += manifest[name]
+        except (InputError, OSError, KeyError, TypeError) as error:
+            cure = f"`emomod store verify {store} --repair` removes the folder"
+            raise InputError(f"{folder}: its {MANIFEST} cannot be read ({error}); {cure}") from None
+    return rows
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> pa.Table:
+    picked = [{name: row.get(name) for name in columns} for row in rows]
+    return pa.Table.from_pylist(picked, schema=pa.schema(list(columns.items())))
+
+
+def _write(part: Path, tables: Sequence[pa.Table]) -> None:
+    """Write a part, or remove it where it would hold nothing; half of one lies beside the data set, unread."""
+    rows = pa.concat_tables(tables).sort_by([("key", "ascending"), ("target", "ascending")])
+    part.parent.mkdir(parents=True, exist_ok=True)
+    if not len(rows):
+        part.unlink(missing_ok=True)
+        return
+    partial = part.parent.with_suffix(PARTIAL)
+    parquet.write_table(rows.combine_chunks(), partial)
+    os.replace(partial, part)

@@ -4,20 +4,22 @@ Workers share nothing but the store. What they are told and what they give back 
 travel to other machines; the model is loaded once in each.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emomod.attribution.common import Through, directly
+from emomod.attribution.common import Array, Masks, Through, directly
 from emomod.audio import file_sha256, read_windows
 from emomod.batch.clip_list import Listed
 from emomod.batch.recipe import Recipe
 from emomod.batch.store import (
     MANIFEST,
     StoreError,
-    check_usable,
+    blaming,
+    check_there,
     folder_of,
     key_of,
     plain_name,
@@ -30,7 +32,10 @@ from emomod.model.load import load_model
 from emomod.model.predictor import ScoringModel
 from emomod.output import VERSIONS, finite, new_folder, scores_file
 from emomod.pipeline import write_run
+from emomod.score_log import InUse
 from emomod.stages import Stages
+
+PATIENCE = 600.0  # s that another process may still be at a window
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Job:
     recipe: Recipe
     device: str | None
     model_sha256: str
+    model: str = ""  # where all machines find it; empty: as the recipe names it
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,18 @@ class Outcome:
     fatal: bool = False  # the store is to blame, and the run has to end
 
 
-@lru_cache(maxsize=1)
-def model_of(origin: str, device: str | None, sha256: str) -> ScoringModel:
+def model_of(job: Job) -> ScoringModel:
     """The model, loaded once in a process; StoreError where it is not the one that the batch was started with."""
-    predictor = load_model(origin or None, device=device)
-    if predictor.sha256 != sha256:
+    origin = job.model or job.recipe.model
+    predictor = _loaded(origin, job.device)
+    if predictor.sha256 != job.model_sha256:
         raise StoreError(f"the model {origin or 'that ships'} is another one on this machine")
     return predictor
+
+
+@lru_cache(maxsize=1)
+def _loaded(origin: str, device: str | None) -> ScoringModel:
+    return load_model(origin or None, device=device)
 
 
 def look(clips: Sequence[Listed], job: Job) -> list[Window | Outcome]:
@@ -86,10 +97,9 @@ def _windows(path: str, start: float | None, job: Job) -> list[Window | Outcome]
         sha256 = file_sha256(path)
         starts = [start or 0.0]
         if job.recipe.windows == "all" and start is None:
-            seconds = model_of(job.recipe.model, job.device, job.model_sha256).window_seconds
-            starts = [begin for begin, _ in read_windows(path, seconds=seconds)]
-    except (EmomodError, OSError) as error:
-        return [_failure(error, Path(job.store), path, start)]
+            starts = [begin for begin, _ in read_windows(path, seconds=model_of(job).window_seconds)]
+    except Exception as error:  # whatever a clip does to a library, the others go on
+        return [_failure(error, path, start)]
     keys = [key_of(sha256, begin, job.recipe.sha256, job.model_sha256) for begin in starts]
     return [Window(path, sha256, begin, key) for begin, key in zip(starts, keys, strict=True)]
 
@@ -102,35 +112,58 @@ def do(window: Window, job: Job, *, through: Through = directly) -> Outcome:
     store = Path(job.store)
     folder = folder_of(store, window.path, window.key)
     try:
-        if not (folder / MANIFEST).is_file():
-            predictor = model_of(job.recipe.model, job.device, job.model_sha256)
-            _write(window, job.recipe, predictor, through, store=store, folder=folder)
-    except Exception as error:  # whatever a clip does to a library, the others go on
-        return _failure(error, store, window.path, window.start, key=window.key)
+        with blaming(store):
+            check_there(store)
+            _once(folder, lambda: _write(window, job.recipe, model_of(job), through, store=store, folder=folder))
+    except Exception as error:
+        return _failure(error, window.path, window.start, key=window.key)
     return Outcome(window.path, window.start, window.key)
 
 
-def _failure(error: Exception, store: Path, path: str, start: float | None, *, key: str = "") -> Outcome:
-    """What is told of an error; of the store's state, if that is to blame."""
-    fatal = isinstance(error, StoreError)
-    if not fatal:
+def _once(folder: Path, write: Callable[[], None]) -> None:
+    """Have a window's ``folder`` written, unless it is there.
+
+    A worker of a run that was stopped may still be at it, which is waited for.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not (folder / MANIFEST).is_file():
         try:
-            check_usable(store)
-        except StoreError as worse:
-            error, fatal = worse, True
-    told = " ".join(str(error).split()) if isinstance(error, (EmomodError, OSError)) else repr(error)
-    return Outcome(path, start, key, told or repr(error), final=isinstance(error, EmomodError), fatal=fatal)
+            write()
+        except InUse:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
+
+
+def _failure(error: Exception, path: str, start: float | None, *, key: str = "") -> Outcome:
+    """What is told of an error."""
+    ours = isinstance(error, EmomodError)
+    told = " ".join(str(error).split()) if ours or isinstance(error, OSError) else repr(error)
+    return Outcome(
+        path,
+        start,
+        key,
+        told or repr(error),
+        final=ours and not isinstance(error, InUse),
+        fatal=isinstance(error, StoreError),
+    )
 
 
 def _write(
     window: Window, recipe: Recipe, predictor: ScoringModel, through: Through, *, store: Path, folder: Path
 ) -> None:
+    def scored(masks: Masks, score: Callable[[Masks], Array]) -> Array:
+        found = through(masks, score)
+        check_there(store)  # before they are written
+        return found
+
     settings, stages, scores = recipe.settings(window.start), Stages(), scores_file(folder)
-    explained = explain_clip(window.path, predictor, stages, scores=scores, through=through, **settings.explaining)
+    explained = explain_clip(window.path, predictor, stages, scores=scores, through=scored, **settings.explaining)
     if explained.clip.sha256 != window.clip_sha256:
         raise InputError(f"{window.path}: was changed while the batch ran")
     rows: dict[str, list[dict[str, Any]]] = {"runs": [], "shifts": []}
-    with new_folder(folder, inputs=[window.path]) as partial:
+    check_there(store)
+    with new_folder(folder, inputs=[window.path]) as partial, blaming(store):  # while it still takes its room
         for target in recipe.targets:
             place = partial / plain_name(target)
             place.mkdir()

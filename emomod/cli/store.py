@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from emomod.cli.options import needs_extra, print_json
+from emomod.cli.options import announcer, finish_progress, needs_extra, print_json
 
 
 def add(commands: Any) -> None:
@@ -22,8 +22,10 @@ def add(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Verify; the exit code is 1 where something has to be done again."""
     from emomod.batch.verify import verify_store
+    from emomod.stages import Stages
 
-    found = verify_store(arguments.store, repair=arguments.repair)
+    found = verify_store(arguments.store, repair=arguments.repair, stages=Stages(announcer()))
+    finish_progress()
     if arguments.json:
         print_json(found.as_dict())
     else:

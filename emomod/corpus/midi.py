@@ -104,8 +104,9 @@ def read_midi(path: str | Path, *, seconds: float) -> Score:
     All channels but the drums' are played by the first program that the file names. Beats are not known: half a second
     each. Raises InputError when the file cannot be read or has no note in that time.
     """
+    file = open_midi(path)
     try:
-        messages = list(open_midi(path))
+        messages = list(file)
     except (TypeError, ValueError, ArithmeticError) as error:  # tracks that follow each other; a tempo of 0
         raise InputError(f"{path}: cannot be read as MIDI ({error!s:.200})") from None
     programs = [message.program for message in messages if message.type == "program_change"]

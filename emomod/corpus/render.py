@@ -32,6 +32,7 @@ from emomod.corpus.stems import Render, recorded_stems, render_stems
 from emomod.corpus.store import (
     COMPOSER_VERSION,
     CorpusSettings,
+    check_there,
     claim_folder,
     clip_folder,
     load_corpus,
@@ -173,6 +174,7 @@ def _make_shard(folder: Path, settings: CorpusSettings, studio: Studio, shard: i
     """Make a shard and write it; return its number."""
     indices = settings.clips_of(shard)
     clips = [draw_clip(settings, index, studio=studio) for index in indices]
+    check_there(folder)
     if settings.stems:
         waveforms = _hear_stems([clip_folder(folder, index) for index in indices], clips, settings, studio=studio)
     else:
@@ -186,6 +188,7 @@ def _make_shard(folder: Path, settings: CorpusSettings, studio: Studio, shard: i
         "labels": scaled_labels(raw),
         "songs": np.array([clip.song for clip in clips]),
     }
+    check_there(folder)
     write_shard(shard_path(folder, shard), arrays)
     return shard
 

@@ -86,6 +86,12 @@ def clip_folder(folder: Path, index: int) -> Path:
     return folder / "clips" / f"{index:05d}"
 
 
+def check_there(folder: Path) -> None:
+    """InputError where the corpus has gone, as when its disk was unmounted: nothing must be written in its place."""
+    if not (folder / "corpus.json").is_file():
+        raise InputError(f"{folder}: the corpus has gone; nothing is written in its place")
+
+
 def write_shard(target: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write a shard, whole or not at all."""
     with _written(target) as partial, partial.open("wb") as file:

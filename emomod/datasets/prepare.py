@@ -245,7 +245,7 @@ def _is_clip(found: Any) -> bool:
     if not isinstance(found, dict) or not all(isinstance(found.get(key), str) for key in ("name", "group", "sound")):
         return False
     labels = found.get("labels")
-    numbers = isinstance(labels, list) and all(
-        label is None or (isinstance(label, (int, float)) and not isinstance(label, bool)) for label in labels
-    )
-    return numbers and len(labels) == len(SCORE_NAMES) and re.fullmatch("[0-9a-f]{64}", found["sound"]) is not None
+    if not isinstance(labels, list) or len(labels) != len(SCORE_NAMES):
+        return False
+    numbers = all(label is None or isinstance(label, (int, float)) for label in labels)
+    return numbers and re.fullmatch("[0-9a-f]{64}", found["sound"]) is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from emomod.datasets.problems import Problem
 from emomod.datasets.sheets import SheetError, read_sheet
-from emomod.reading.csv_lines import MOST_BYTES, BrokenTable, csv_lines
+from emomod.reading.csv_lines import MOST_BYTES, TableError, csv_lines
 
 EXCEL = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04")  # how .xls and .xlsx begin
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -98,7 +98,7 @@ def _lines(content: bytes, separator: str) -> Lines:
         ) from None
     try:
         lines = [(begin, [cell.strip() for cell in cells]) for begin, cells in csv_lines(text, separator=separator)]
-    except BrokenTable as error:
+    except TableError as error:
         raise _Unusable(f"{error}; is a quotation mark not closed?", error.line) from None
     return [(number, cells) for number, cells in lines if any(cells)]
 

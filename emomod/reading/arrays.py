@@ -96,18 +96,17 @@ def _array(file: IO[bytes], size: int) -> NDArray[Any]:
     if len(content) != n_bytes or file.read(1):  # the end is read too, where a zip file checks its sum
         raise InputError(f"it must have {n_bytes} bytes after its header, got {len(content)}")
     array = np.frombuffer(content, dtype=dtype).astype(dtype.newbyteorder("="), copy=False)
-    if dtype.kind == TEXTS and ((codes := array.view(np.uint32)) >= 0xD800).any():
-        if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any():
-            raise InputError("its texts hold what is no character")
+    codes = array.view(np.uint32) if dtype.kind == TEXTS else np.zeros(0, dtype=np.uint32)
+    if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any():
+        raise InputError("its texts hold what is no character")
     return array.reshape(shape, order="F" if by_columns else "C")
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    with suppress(SyntaxError, RecursionError, MemoryError, KeyError, TypeError, IndexError), warnings.catch_warnings():
-        warnings.simplefilter("error")  # numpy's about files of Python 2, Python's about what is odd in a literal
-        with suppress(Warning):
-            shape, by_columns, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
-            return shape, by_columns, dtype
+    with suppress(Exception), warnings.catch_warnings():  # whatever numpy and Python's parser make of it
+        warnings.simplefilter("error")  # such as numpy's about files of Python 2
+        shape, by_columns, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+        return shape, by_columns, dtype
     raise InputError("its header is not one of an array")
 
 

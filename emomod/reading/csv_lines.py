@@ -13,7 +13,7 @@ MOST_ROWS = 500_000  # a row takes 700 bytes, however few cells it has
 MOST_COLUMNS = 4096  # the longest table of ours has some hundred
 
 
-class BrokenTable(InputError):
+class TableError(InputError):
     """A table cannot be read, from the row that begins on ``line`` on."""
 
     def __init__(self, what: str, line: int) -> None:
@@ -22,13 +22,13 @@ class BrokenTable(InputError):
 
 
 def csv_lines(text: str, *, separator: str = ",", strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line on which each row begins, as an editor counts, and its cells.
+    r"""Yield the line on which each row begins, as an editor counts, and its cells.
 
     Blanks before a cell are left out unless it is ``strict``, and what follows a closed quotation mark is not refused.
-    BrokenTable where it cannot be read on or has too many cells.
+    TableError where it cannot be read on or has too many cells.
 
-    >>> list(csv_lines('a,b\\n"1\\n2", 3\\n'))
-    [(1, ['a', 'b']), (2, ['1\\n2', '3'])]
+    >>> list(csv_lines('a,b\n"1\n2", 3\n'))
+    [(1, ['a', 'b']), (2, ['1\n2', '3'])]
     """
     table = io.StringIO(text, newline="")
     reader = csv.reader(table, delimiter=separator, skipinitialspace=not strict, strict=strict)
@@ -38,8 +38,8 @@ def csv_lines(text: str, *, separator: str = ",", strict: bool = False) -> Itera
             n_cells += len(cells)
             if len(cells) > MOST_COLUMNS or n_cells > MOST_CELLS or number > MOST_ROWS:
                 bounds = f"{MOST_COLUMNS} columns, {MOST_ROWS} rows or {MOST_CELLS} cells"
-                raise BrokenTable(f"has more than {bounds}", begin)
+                raise TableError(f"has more than {bounds}", begin)
             yield begin, cells
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise BrokenTable(f"cannot be read as CSV from here on ({error})", begin) from None
+        raise TableError(f"cannot be read as CSV from here on ({error})", begin) from None

@@ -7,7 +7,8 @@ from typing import Any
 from emomod.errors import InputError
 from emomod.reading.text import MEGABYTE, check_values, read_text
 
-MOST_BYTES = 32 * MEGABYTE  # in memory up to 30 times as much; the largest are exports of other tools
+MOST_BYTES = 16 * MEGABYTE  # in memory up to 30 times as much; the largest are exports of other tools
+MOST_HOLDERS = 1_000_000  # lists and objects: each takes 70 bytes for 3 of the text
 
 
 def parse_json(text: str) -> Any:
@@ -16,6 +17,8 @@ def parse_json(text: str) -> Any:
     >>> parse_json('{"a": [1, null]}')
     {'a': [1, None]}
     """
+    if text.count("[") + text.count("{") > MOST_HOLDERS:
+        raise InputError(f"it has more than {MOST_HOLDERS} lists and objects")
     try:
         return check_values(json.loads(text))
     except RecursionError:

@@ -36,25 +36,30 @@ def check_values(value: Any) -> Any:
     >>> check_values({"a": [1, 2.5, "text", None]})
     {'a': [1, 2.5, 'text', None]}
     """
-    level, depth = [value], 0
+    level: list[Any] = [[value]]
+    depth = 0
     while level:
         if depth > MOST_DEPTH:
             raise InputError(f"it has more than {MOST_DEPTH} lists and mappings in each other")
-        level, depth = [part for each in level for part in _parts(each)], depth + 1
+        level, depth = [holder for each in level for holder in _holders(each)], depth + 1
     return value
 
 
-def _parts(value: Any) -> list[Any]:
-    """What a value holds, checked as far as it holds nothing."""
-    if isinstance(value, dict):
-        return [*value, *value.values()]
-    if isinstance(value, list):
-        return value
-    if isinstance(value, int) and not -MOST_WHOLE < value < MOST_WHOLE:
-        raise InputError("it has a whole number beyond 2 ** 63")
-    if isinstance(value, str) and not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise InputError("it has half a character (a surrogate)")
-    return []
+def _holders(holder: Any) -> list[Any]:
+    """The lists and mappings in one, whose other parts are checked."""
+    found = []
+    for part in holder if isinstance(holder, list) else (*holder, *holder.values()):
+        if isinstance(part, (list, dict)):
+            if part:
+                found.append(part)
+        elif isinstance(part, int):
+            if not -MOST_WHOLE < part < MOST_WHOLE:
+                raise InputError("it has a whole number beyond 2 ** 63")
+        elif isinstance(part, str) and "\0" in part:
+            raise InputError("it has a text with a character of code 0")
+        elif isinstance(part, str) and not part.isascii() and any("\ud800" <= sign <= "\udfff" for sign in part):
+            raise InputError("it has half a character (a surrogate)")
+    return found
 
 
 def name_beside(name: Any, *, what: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from emomod.errors import InputError
 from emomod.reading.text import MEGABYTE, MOST_DEPTH, check_values, read_text
 
-MOST_BYTES = MEGABYTE // 4  # some thousand lines; the reader is slow (3 s) and takes 300 times as much memory
+MOST_BYTES = MEGABYTE // 8  # some thousand lines; the reader is slow (3 s) and takes 300 times as much memory
+MOST_TEXT = 8000  # characters of one text, twice the longest path; messages repeat what is wrong
 KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 
 
@@ -32,7 +33,7 @@ def read_yaml(path: str | Path, *, extra: str) -> dict[str, Any]:
     yaml = import_yaml(extra=extra)
     text = read_text(path, most=MOST_BYTES)
     try:
-        found = check_values(yaml.load(text, Loader=_loader(yaml)))  # a SafeLoader with less
+        found = check_values(_loader(yaml)(text).get_single_data())
     except yaml.YAMLError as error:
         raise InputError(f"{path}: cannot be read ({_told(error)})") from None
     except InputError as error:
@@ -54,7 +55,7 @@ def _told(error: Any) -> str:
 def _loader(yaml: Any) -> type[Any]:
     """The reader's class; it is made here since yaml may not be there."""
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """A SafeLoader that refuses what this file's first lines say."""
 
         def __init__(self, text: str) -> None:
@@ -68,6 +69,8 @@ def _loader(yaml: Any) -> type[Any]:
                 raise _refused(event.start_mark, "an anchor or alias, which is not allowed here")
             if getattr(event, "tag", None) is not None:
                 raise _refused(event.start_mark, "a tag, which is not allowed here")
+            if len(getattr(event, "value", "")) > MOST_TEXT:
+                raise _refused(event.start_mark, f"a text of more than {MOST_TEXT} characters")
             if self.depth > MOST_DEPTH:
                 raise _refused(event.start_mark, f"more than {MOST_DEPTH} lists and mappings in each other")
             self.depth += 1

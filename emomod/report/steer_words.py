@@ -73,7 +73,13 @@ def others_moved(steered: Steered) -> str:
     if not order:
         return ""
     words = listed([f"{spoken(name)} ({signed(shifts[name])})" for name in order[:MOST_NAMED]])
-    return f"Nothing was asked of the other scores; of these, {words} moved most."
+    said = f"Nothing was asked of the other scores; of these, {words} moved most."
+    if further := steered.moved_further[:MOST_NAMED]:
+        verb = "moves" if len(further) == 1 else "move"
+        said += (
+            f" {listed([spoken(name) for name in further]).capitalize()} {verb} at least as far as what was asked for."
+        )
+    return said
 
 
 def share_of(found: Array, steered: Steered) -> float | None:

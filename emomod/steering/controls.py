@@ -2,9 +2,10 @@
 
 All are as large as the steered one, in root mean square gain over what is audible, as far as bounds allow. The random
 ones have the same gains on other groups of components. The equaliser is given the same request and that size as its
-budget, and may turn all of its bands.
+budget, and may turn all of its bands; of two searches from different settings the better one counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from emomod.components.base import Sound
-from emomod.steering.equaliser import N_SECTIONS, EqualisedSound, Equaliser, band_gains_db, bounds, start
+from emomod.steering.equaliser import N_SECTIONS, OCTAVE_DB, EqualisedSound, Equaliser, band_gains_db, bounds, start
 from emomod.steering.hearing import Hearing
 from emomod.steering.objective import Objective
 from emomod.steering.solve import Problem, go_down
 
+PUSH_DB = 3.0  # of each section, where a second search begins: one alone may end in a local optimum
 ROUNDS = 3  # of making an equaliser smaller; each leaves a few hundredths of what is beyond the budget
 
 Array = NDArray[np.float64]
@@ -83,6 +85,15 @@ def _random_shifts(problem: Problem, gains_db: Array, *, n: int, seed: int) -> A
     return shifts
 
 
+def _pushed(value: Callable[[torch.Tensor], torch.Tensor], flat: Array) -> Array:
+    """A second place to search from: each section turned by PUSH_DB the way that its slope says."""
+    at = torch.from_numpy(flat.copy()).requires_grad_()
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(value(at), at)
+    way = -torch.sign(slope[:N_SECTIONS]).numpy() * PUSH_DB / OCTAVE_DB
+    return np.concatenate([flat[:N_SECTIONS] + way, flat[N_SECTIONS:]])
+
+
 def equaliser_control(
     hearing: Hearing, objective: Objective, sound: Sound, *, before: Array, max_gain_db: float
 ) -> EqualiserControl:
@@ -106,7 +117,10 @@ def equaliser_control(
         moved, size = scores.double().cpu() - torch.from_numpy(before), square(parameters)
         return objective.of_scores(moved) + objective.of_size(size, torch.zeros_like(size))
 
-    parameters = within_budget(torch.from_numpy(go_down(value, start(), bounds=bounds(max_gain_db))))
+    limits = bounds(max_gain_db)
+    ends = [go_down(value, begin, bounds=limits) for begin in (start(), _pushed(value, start()))]
+    best = min(ends, key=lambda end: float(value(torch.from_numpy(end)).detach()))
+    parameters = within_budget(torch.from_numpy(best))
     found = Equaliser.from_parameters(parameters.numpy(), max_gain_db=max_gain_db)
     shift = hearing.listeners[0].scores(found.apply(sound.y)[None])[0] - before[0]
     return EqualiserControl(found, shift, float(square(parameters).sqrt()))

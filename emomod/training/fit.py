@@ -80,10 +80,13 @@ def fit_network(
     """
     split = splits_of(settings.split, clips.groups, seed=settings.seed)[0] if split is None else split
     run = _Run(clips, split, settings, state_path=state_path, device=usable_device(device))
-    with alone(state_path.with_name(f"{state_path.name}.lock")):
+    with alone(state_path.with_name(f"{state_path.name}.lock")) as check_there:
         run.resume()
         while run.round < settings.rounds and run.round - run.best_round < settings.patience:
-            log(run.train_round())
+            told = run.train_round()
+            check_there()
+            run.write()
+            log(told)
     network = run.best_network()
     predicted = run.predicted(network, split.test, autocast=False)
     test_r, spread = heard_r(predicted, run.labels[split.test]), predicted.std(axis=0, ddof=1, dtype=np.float64)
@@ -153,7 +156,7 @@ class _Run:
         self._write_table()  # a run that was killed may have written the state and not the table
 
     def train_round(self) -> str:
-        """Train one round, keep the best, write the state; return a line for the log."""
+        """Train one round and keep the best; return a line for the log."""
         began = time.perf_counter()
         loss = self._pass()
         if not np.isfinite(loss):
@@ -167,7 +170,6 @@ class _Run:
             self.best_state = _copied(self.network.state_dict())
         rate = float(self.optimiser.param_groups[0]["lr"])
         self.table.append([self.round, loss, mean, rate, speed, *found.tolist()])
-        self._write()
         left = (self.settings.rounds - self.round) * (time.perf_counter() - began) / 60
         told = f"loss {loss:.4f}, validation r {mean:.3f}, {speed:.0f} clips/s, at most {left:.0f} min left"
         return f"round {self.round} of {self.settings.rounds}: {told}"
@@ -227,8 +229,8 @@ class _Run:
         ]
         return augment(torch.from_numpy(np.stack(windows)).to(self.device).float(), same, generator)
 
-    def _write(self) -> None:
-        """The whole state, then the table of rounds beside it."""
+    def write(self) -> None:
+        """Write the whole state, then the table of rounds beside it."""
         schedule = {key: value for key, value in self.schedule.state_dict().items() if not callable(value)}
         groups = [
             {key: value for key, value in group.items() if key != "params"} for group in self.optimiser.param_groups

@@ -1,10 +1,10 @@
 """A study as conditions files for PsychoPy and Pavlovia: a CSV for each list, one that names the lists, and the sounds.
 
 PsychoPy takes a header for names of variables, evaluates a cell that begins with a bracket, takes 1,5 for 1.5 and an
-empty cell for None; so there are no such cells but empty ones. Listeners would see the apostrophe that other tables have
-before a text such as =1; all texts here are the package's own. A row has study_id, list_id, trial_id, practice (0, 1),
-explained (shown before a trial if there), question, low, high, labels (of the answers, separated by |; empty where
-there are only numbers), and the sounds: sound_a, sound_b and sound_x, of sliders sound_1, sound_2, ...
+empty cell for None; so there are no such cells but empty ones. Listeners would see the apostrophe that other tables
+have before a text such as =1; all texts here are the package's own. A row has study_id, list_id, trial_id, practice
+(0, 1), explained (shown before a trial if there), question, low, high, labels (of the answers, separated by |; empty
+where there are only numbers), and the sounds: sound_a, sound_b and sound_x, of sliders sound_1, sound_2, ...
 
 Source: PsychoPy's documentation of conditions files, and `psychopy.data.importConditions` (2026.2.5).
 """

@@ -80,7 +80,9 @@ def _json(file: Path) -> Iterator[Record]:
     text = read_text(file, most=MOST_BYTES)
     try:
         values = [(str(file), parse_json(text))]
-    except InputError:
+    except InputError as error:
+        if "\n" not in text.strip():
+            raise InputError(f"{file}: is no JSON ({error})") from None
         lines = [(f"{file}, line {number}", line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         values = [(place, _line(place, line)) for place, line in lines]
     for place, value in values:

@@ -6,6 +6,7 @@ queues itself; what is deleted there is overwritten (secure_delete).
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ MIGRATING = 5_140_327  # a lock of ours, so that two servers do not make the tab
 N_CONNECTIONS = 20
 MAX_TURN_S = 20.0
 CONNECT_S = 10
+FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 class Turn:
@@ -68,11 +70,19 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that is committed whole, or not at all where an error leaves it."""
-        with self.turn, Session(self.writer) as session, session.begin():
-            yield session
+        try:
+            with self.turn, Session(self.writer) as session, session.begin():
+                yield session
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in FULL:
+                self.empty_log()
+            raise
 
-    def forget_deleted(self) -> None:
-        """Empty SQLite's write-ahead log, in which deleted rows may still stand; or else the next start does."""
+    def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, in which deleted rows may still stand, and which takes room on a full disk.
+
+        What cannot be done now is done by the next start.
+        """
         if self.writer.dialect.name == "sqlite":
             with suppress(OperationalError, WaitedTooLong), self.turn, self.writer.connect() as connection:
                 connection.exec_driver_sql("COMMIT")
@@ -96,7 +106,7 @@ def open_database(url: str) -> Database:
         found = _sqlite(name, address) if address.get_backend_name() == "sqlite" else _postgresql(name, address)
         with found.turn, found.writer.begin() as connection:
             _migrate(connection)
-        found.forget_deleted()  # where a kill came between a deletion and this
+        found.empty_log()  # where a kill came between a deletion and this
     return found
 
 

@@ -117,7 +117,7 @@ class Store:
             session.execute(delete(Event).where(Event.participant_id == known.id))
             session.execute(delete(Participant).where(Participant.id == known.id))
             session.add(Withdrawal())
-        self.database.forget_deleted()
+        self.database.empty_log()
         return True
 
     # ---- events ------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--targets", nargs="+", help="some targets only")
     parser.add_argument("--finds", type=Path, default=Path("build/finds"), help="where finds are written")
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
+    parser.add_argument("--bombs", action="store_true", help="read the small files that ask for much instead")
     parser.add_argument("--atheris", metavar="TARGET", help="one target, steered by the code that inputs reach")
     parser.add_argument("--seconds", type=int, default=60, help="of atheris")
     asked = parser.parse_args()
@@ -28,9 +29,23 @@ def main() -> int:
 
         fuzz_by_coverage(asked.atheris, seconds=asked.seconds, folder=asked.finds / asked.atheris)
         return 0
+    if asked.bombs:
+        return _bombs()
     figures = _run(asked.inputs, asked.targets, asked.finds, first=asked.first)
-    print(json.dumps(figures, indent=1) if asked.json else _told(figures))
+    sys.stdout.write((json.dumps(figures, indent=1) if asked.json else _told(figures)) + "\n")
     return int(bool(figures["tracebacks"] + figures["hangs"] + figures["over_memory"]))
+
+
+def _bombs() -> int:
+    from tests.fuzz.bombs import BOMBS
+    from tests.fuzz.watched import Child
+
+    with Child() as child:
+        found = {name: child.check(target, make()) for name, (target, make) in BOMBS.items()}
+    wrong = {name: find for name, find in found.items() if find}
+    sys.stdout.write("".join(f"{name}: {find.what}, {find.told}\n" for name, find in wrong.items()))
+    sys.stdout.write(f"{len(found)} bombs, {len(wrong)} finds\n")
+    return int(bool(wrong))
 
 
 def _run(n_inputs: int, names: list[str] | None, folder: Path, *, first: int) -> dict[str, Any]:
@@ -53,7 +68,7 @@ def _run(n_inputs: int, names: list[str] | None, folder: Path, *, first: int) ->
                 _keep(folder / name, found.content, found.told)
         counts["inputs"] += n
         by_target[name] = {"inputs": n, "finds": dict(places)}
-        print(f"{name}: {n} inputs, {sum(places.values())} finds", file=sys.stderr)
+        sys.stderr.write(f"{name}: {n} inputs, {sum(places.values())} finds\n")
     return {
         "fuzz_inputs": counts["inputs"],
         "tracebacks": counts["traceback"],

@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 def fuzz_by_coverage(target: str, *, seconds: int, folder: Path) -> None:
     """Run a target for ``seconds``; inputs that it cannot stand come into ``folder``. It ends the process."""
     if find_spec("atheris") is None:
-        sys.stderr.write("atheris was not found, so that nothing was run; install it with: python -m pip install atheris\n")
+        sys.stderr.write(
+            "atheris was not found, so that nothing was run; install it with: python -m pip install atheris\n"
+        )
         return
-    import atheris
+    import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     with atheris.instrument_imports(include=["emomod", "listening_study"], enable_loader_override=False):
         from tests.fuzz.targets import TARGETS, run

@@ -10,18 +10,20 @@ from typing import Any
 
 MOST = 1 << 20  # bytes of an input
 NUMBERS = (
-    "0", "-1", "1e999", "-1e999", "NaN", "Infinity", "9" * 30, "9" * 5000, "1e-320", "2147483648", "-9223372036854775809",
-    "0x7f", "1_000", "1:30", "2020-01-01", "٣", "true", "null", "", "'", '"', "1e400", "0.0000001", "18446744073709551616",
-    "nan", ".inf", "[]", "{}", "[[1]]", "text", "=1+1", "../../etc/passwd", "/etc/passwd", "\\ud800", "\u0000",
+    "0", "-1", "1e999", "-1e999", "NaN", "Infinity", "9" * 30, "9" * 5000, "1e-320", "2147483648", "0x7f", "1_000",
+    "-9223372036854775809", "1:30", "2020-01-01", "٣", "true", "null", "", "'", '"', "1e400", "0.0000001", "nan",
+    ".inf", "18446744073709551616", "[]", "{}", "[[1]]", "text", "=1+1", "../../etc/passwd", "/etc/passwd", "\\ud800",
 )  # fmt: skip
 WORDS = (
-    "[" * 300, "{" * 300, "- " * 300, "? " * 300, "&a [*a, *a]", "*a", "!!python/object:os.system x", "<<: {a: 1}", "\ufeff",
-    "\x00", '"', "'", ",", ";", "\t", "\r", "\n\n", "\ud7ff", "é", "%", "{{7*7}}", "<!ENTITY a 'b'>", "&a;", "---\n", "...\n",
-    "a" * 140_000, "," * 5000, "\n" * 3000, "1," * 3000, "=cmd|' /C calc'!A0", "__proto__", "\u202e", "\x1b[31m",
+    "[" * 300, "{" * 300, "- " * 300, "? " * 300, "&a [*a, *a]", "*a", "!!python/object:os.system x", "<<: {a: 1}",
+    "\ufeff", "\x00", '"', "'", ",", ";", "\t", "\r", "\n\n", "\ud7ff", "é", "%", "{{7*7}}", "<!ENTITY a 'b'>", "&a;",
+    "---\n", "...\n", "a" * 140_000, "," * 5000, "\n" * 3000, "1," * 3000, "=cmd|' /C calc'!A0", "__proto__", "\u202e",
+    "\x1b[31m",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 5e-324, 2**31, 2**63, 10**400, float("nan"), float("inf"), "", "text", "1",
-    [], {}, [[]], [1, 2], {"a": 1}, "../../x", "/etc/passwd", "a\x00b", "\ud800", "a" * 5000, ["a"] * 1000, 1000, 10**6, 10**9,
+    None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 5e-324, 2**31, 2**63, 10**400, float("nan"), float("inf"), "",
+    "text", "1", [], {}, [[]], [1, 2], {"a": 1}, "../../x", "/etc/passwd", "a\x00b", "\ud800", "a" * 5000, ["a"] * 1000,
+    1000, 10**6, 10**9,
 )  # fmt: skip
 INTEGERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 Change = Callable[[bytes, random.Random], bytes]
@@ -162,18 +164,42 @@ def change_member(content: bytes, rng: random.Random) -> bytes:
     packed, file = rng.choice((0, 8, 8, 12, 14)), io.BytesIO()
     with zipfile.ZipFile(file, "w", packed) as archive:
         for each, data in members.items():
-            archive.writestr(each, data)
+            told = zipfile.ZipInfo(each)  # of 1980, so that equal seeds give equal files
+            told.compress_type = packed
+            archive.writestr(told, data)
     return file.getvalue()
 
 
 def _change_header(member: bytes, rng: random.Random) -> bytes:
     """Change what the header of an array says."""
-    words = (b"<f8", b"|O", b">f8", b"<i8", b"<c16", b"<f2", b"<U9", b"|b1", b"<V8", b"|S1", b"[('a','<f8')]", b"<m8[s]")
-    shapes = (b"(0,)", b"()", b"(-1,)", b"(9999999999,)", b"(1, 1, 1)", b"(2**70,)", b"(1,)*40", b"(0, 99999999999999999999)")
+    words = (
+        b"<f8",
+        b"|O",
+        b">f8",
+        b"<i8",
+        b"<c16",
+        b"<f2",
+        b"<U9",
+        b"|b1",
+        b"<V8",
+        b"|S1",
+        b"[('a','<f8')]",
+        b"<m8[s]",
+    )
+    shapes = (
+        b"(0,)",
+        b"()",
+        b"(-1,)",
+        b"(9999999999,)",
+        b"(1, 1, 1)",
+        b"(2**70,)",
+        b"(1,)*40",
+        b"(0, 99999999999999999999)",
+    )
     head = member[:128]
     if rng.random() < 0.3:
         return head + rng.randbytes(len(member) - 128)
-    pattern, choices = ((rb"'[<>|][a-zA-Z]\d+'", words) if rng.random() < 0.5 else (rb"\([\d, ]*\)", shapes))
+    pattern, choices = (rb"'[<>|][a-zA-Z]\d+'", words) if rng.random() < 0.5 else (rb"\([\d, ]*\)", shapes)
     chosen = rng.choice(choices)
     put = chosen if pattern.startswith(rb"\(") else b"'" + chosen + b"'"
     return re.sub(pattern, put, head, count=1)[:128].ljust(128, b" ") + member[128:]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -18,6 +19,7 @@ from emomod.component_map import Location, map_of_labels
 from emomod.component_weights import ComponentWeights
 from emomod.corpus.clip_files import write_clip, write_score_midi
 from emomod.corpus.stems import Stems, part_names
+from emomod.corpus.store import write_shard
 from emomod.datasets import prepare
 from emomod.explanation import Explanation, compute_effects
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, SCORE_NAMES
@@ -62,9 +64,9 @@ def wavs() -> list[bytes]:
 
 
 def flacs() -> list[bytes]:
-    """The same as FLAC, and an hour of silence in a few kB."""
+    """The same as FLAC, and an hour of one pressure in a few kB."""
     file = io.BytesIO()
-    soundfile.write(file, np.zeros(1000 * 600, dtype=np.int16), 1000, format="FLAC")
+    soundfile.write(file, np.full(1000 * 3600, 9999, dtype=np.int16), 1000, format="FLAC")
     return [_sound("FLAC"), file.getvalue()]
 
 
@@ -120,8 +122,12 @@ def corpus() -> Path:
     folder = Path(FOLDER.name) / "corpus"
     folder.mkdir()
     (folder / "corpus.json").write_text(json.dumps({"settings": {"n_clips": 2, "shard_size": 40, "seconds": 1.0}}))
-    arrays = {"spectrograms": np.zeros((2, N_BANDS, 4), dtype=np.float16), "songs": np.array(["a", "b"])}
-    np.savez(folder / "shard_0000.npz", labels=np.full((2, 7), 0.5), raw=np.full((2, 7), 0.5), **arrays)
+    arrays: dict[str, Any] = {
+        "spectrograms": np.zeros((2, N_BANDS, 4), dtype=np.float16),
+        "songs": np.array(["a", "b"]),
+    }
+    arrays |= {"labels": np.full((2, 7), 0.5), "raw": np.full((2, 7), 0.5)}
+    write_shard(folder / "shard_0000.npz", arrays)
     return folder
 
 
@@ -273,7 +279,9 @@ def midis() -> list[bytes]:
 
 def musicxmls() -> list[bytes]:
     """A song as MusicXML."""
-    bars = (MEASURE % (bar, ATTRIBUTES if bar == 1 else "", "".join(NOTE % step for step in "CDEF")) for bar in (1, 2, 3))
+    bars = (
+        MEASURE % (bar, ATTRIBUTES if bar == 1 else "", "".join(NOTE % step for step in "CDEF")) for bar in (1, 2, 3)
+    )
     return [(MUSICXML % "".join(bars)).encode()]
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -112,10 +113,8 @@ def _plan(path: Path) -> None:
 def _specs(path: Path) -> None:
     text = path.read_bytes().decode("utf-8", errors="replace").strip()
     for parse in (parse_kinds, parse_method, parse_rule):
-        try:
-            parse(text)  # type: ignore[operator]
-        except EmomodError:
-            pass
+        with suppress(EmomodError):
+            parse(text)
 
 
 def _importer(read: Callable[..., object]) -> Callable[[Path], object]:

@@ -11,8 +11,10 @@ import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Self
 
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import TARGETS, run
@@ -44,12 +46,13 @@ def content_of(target: str, number: int) -> bytes:
 class Child:
     """A process that reads inputs; it ends with what is run in its context."""
 
-    def __enter__(self) -> "Child":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
     def start(self) -> None:
-        """Fork."""
+        """Fork, once all seeds are there, so that parent and child have the same."""
+        _made()
         self.pipe, end = FORK.Pipe()
         self.process = FORK.Process(target=_serve, args=(end,), daemon=True)
         self.process.start()
@@ -79,6 +82,14 @@ class Child:
         self.__exit__()
         self.start()
         return Find(target, what, told, told, content)
+
+
+@cache
+def _made() -> None:
+    for target in TARGETS.values():
+        target.seeds()
+        if target.around is not None:
+            target.around()
 
 
 def finds(target: str, n_inputs: int, *, first: int = 0) -> Iterator[Find]:

@@ -1,0 +1,113 @@
+"""A small corpus for `emomod batch`, where its workers are, and how what two runs left is compared."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fakes import sound_file, tiny_checkpoint
+
+from emomod.batch.store import CLIPS_TABLE, MANIFEST, found_keys
+from emomod.batch.tables import read_rows
+
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+N_CLIPS = 5  # of sound, each another
+
+
+def write_corpus(folder: Path, *, n_masks: int = 64, model: str = "", more: str = "") -> Path:
+    """Write clips, a copy of one, a file that is no sound, a list of these and of one that is absent, and a recipe."""
+    names = [str(sound_file(folder, name=f"clip{k}.wav", seed=k)) for k in range(N_CLIPS)]
+    shutil.copy(names[0], folder / "copy.wav")
+    (folder / "bad.wav").write_text("nonsense")
+    names += [str(folder / name) for name in ("copy.wav", "bad.wav", "absent.wav")]
+    (folder / "list.csv").write_text("\n".join(["path", *names]) + "\n")
+    checkpoint = tiny_checkpoint(folder / "tiny.safetensors")
+    (folder / "recipe.yaml").write_text(
+        f"targets: [articulation, energy]\nmodel: {model or checkpoint}\ncomponents: grid\n"
+        f'method: "lime:n_perturbations={n_masks},n_held_out=8"\nmodify: {{n_controls: 2, rule: "top:9"}}\n{more}'
+    )
+    return folder
+
+
+def differences(store: Path, other: Path) -> list[str]:
+    """In what two stores differ, but for times: names of files, and of clips.csv the lines."""
+    one, two = contents(store), contents(other)
+    rows = [[str(row) for row in each.pop(CLIPS_TABLE)] for each in (one, two)]
+    return [name for name in sorted(one.keys() | two.keys()) if one.get(name) != two.get(name)] + sorted(
+        set(rows[0]) ^ set(rows[1])
+    )
+
+
+def contents(store: Path) -> dict[str, Any]:
+    """All that a batch left, without times: of JSON the values, of tables the rows, of other files the bytes."""
+    found: dict[str, Any] = {"runs": read_rows(store, "runs"), "shifts": read_rows(store, "shifts")}
+    for path in sorted((store / "clips").rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(store))] = _content(path)
+    with open(store / CLIPS_TABLE, newline="", encoding="utf-8") as file:
+        found[CLIPS_TABLE] = [{**row, "tries": ""} for row in csv.DictReader(file)]
+    return found
+
+
+def _content(path: Path) -> Any:
+    if path.name not in ("run.json", MANIFEST):
+        return path.read_bytes()
+    told = json.loads(path.read_text())
+    told.pop("seconds", None)
+    for name in [name for name in told.get("files", ()) if name.endswith("run.json")]:
+        told["files"].pop(name)  # its hash is of the times, too
+    return told
+
+
+def made(store: Path) -> dict[Path, tuple[int, int]]:
+    """What tells whether windows were written again: inode and time of each manifest."""
+    paths = [folder / MANIFEST for folder in found_keys(store).values()]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.is_file()}
+
+
+def wait_for(happens: Callable[[], Any], *, seconds: float = 120.0) -> Any:
+    """Wait until something is so, and return it; TimeoutError where it does not come."""
+    deadline = time.monotonic() + seconds
+    while not (found := happens()):
+        if time.monotonic() > deadline:
+            raise TimeoutError("it did not happen")
+        time.sleep(0.02)
+    return found
+
+
+def emomod_batch(corpus: Path, store: Path, *words: str) -> "subprocess.Popen[str]":
+    """Start the command as a process with a group of its own, as a terminal does."""
+    told = ["batch", str(corpus / "list.csv"), "--recipe", str(corpus / "recipe.yaml"), "--out", str(store), *words]
+    return subprocess.Popen(
+        [sys.executable, "-m", "emomod", *told],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | ENVIRONMENT,
+    )
+
+
+def group_of(leader: int) -> list[int]:
+    """The processes of a group that live, whoever their parents are by now."""
+    return [pid for pid, fields in _processes() if int(fields[2]) == leader]
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that a process started and that live."""
+    return [pid for pid, fields in _processes() if int(fields[1]) == parent]
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
+            if fields[0] not in "ZX":
+                yield int(path.parent.name), fields

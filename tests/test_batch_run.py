@@ -1,0 +1,325 @@
+"""Whole batches on real workers: what they leave, and what bad days leave of them."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager, suppress
+
+import dask
+import distributed
+import pytest
+from batch_corpus import (
+    ENVIRONMENT,
+    N_CLIPS,
+    children_of,
+    differences,
+    emomod_batch,
+    group_of,
+    made,
+    wait_for,
+    write_corpus,
+)
+
+from emomod.batch import cluster as stage
+from emomod.batch.cluster import GONE, QUIET
+from emomod.batch.run import run_batch
+from emomod.batch.store import MANIFEST, PROBE, StoreError, found_keys
+from emomod.batch.verify import verify_store
+from emomod.cli.main import main
+from emomod.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    """The address of a cluster of two workers, as one that is running already."""
+    environment = {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}
+    with (
+        dask.config.set(QUIET | environment),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as own,
+    ):
+        yield own.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus, scheduler, tmp_path_factory):
+    """The store of a run that nothing befell."""
+    store = tmp_path_factory.mktemp("undisturbed") / "store"
+    run(corpus, store, scheduler=scheduler)
+    return store
+
+
+def run(corpus, store, **settings):
+    return run_batch(corpus / "list.csv", corpus / "recipe.yaml", out=store, **settings)
+
+
+@contextmanager
+def meanwhile(act):
+    """Have ``act`` done in a thread; what it raises is raised at the end."""
+    raised = []
+
+    def acting():
+        try:
+            act()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=acting)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def begun(store, n=1):
+    """The manifests, once there are ``n``."""
+    return wait_for(lambda: found if len(found := made(store)) >= n else None)
+
+
+def test_run_batch_against_the_design_what_a_batch_leaves(undisturbed):
+    with open(undisturbed / "clips.csv", newline="") as file:
+        rows = {os.path.basename(row["path"]): row for row in csv.DictReader(file)}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        **{f"clip{k}.wav": "done" for k in range(N_CLIPS)},
+        "copy.wav": "done",
+        "bad.wav": "failed",
+        "absent.wav": "failed",
+    }
+    assert rows["copy.wav"]["folder"] == rows["clip0.wav"]["folder"]
+    assert "is no WAV" in rows["bad.wav"]["error"]
+    assert "there is no such file" in rows["absent.wav"]["error"]
+    folders = found_keys(undisturbed)
+    assert len(folders) == N_CLIPS
+    for folder in folders.values():
+        assert sorted(path.name for path in folder.iterdir()) == ["articulation", "energy", MANIFEST]
+        assert {"run.json", "enhanced.wav", "explanation.npz", "shifts.csv"} <= {
+            path.name for path in (folder / "energy").iterdir()
+        }
+    assert list((undisturbed / "clips").glob("??/.*")) == []
+    assert sorted(path.name for path in undisturbed.iterdir()) == ["batch.json", "clips", "clips.csv", "tables"]
+
+
+def test_run_batch_against_itself_one_worker_of_its_own_two_of_others_and_split_masks(
+    corpus, undisturbed, scheduler, tmp_path, capsys
+):
+    words = ["batch", str(corpus / "list.csv"), "--recipe", str(corpus / "recipe.yaml"), "--workers", "1"]
+    assert main([*words, "--out", str(tmp_path / "one")]) == 1
+    told = capsys.readouterr()
+    assert f"{N_CLIPS + 1} windows are done" in told.out
+    assert "2 failed (see" in told.out
+    assert "Traceback" not in told.err
+    run(corpus, tmp_path / "masks", scheduler=scheduler, split="masks")
+    for name in ("one", "masks"):
+        assert differences(tmp_path / name, undisturbed) == []
+
+
+def test_run_batch_against_the_design_only_what_is_missing_is_done_again(corpus, scheduler, undisturbed, tmp_path):
+    store = tmp_path / "store"
+    run(corpus, store, scheduler=scheduler)
+    before = made(store)
+    again = run(corpus, store, scheduler=scheduler)
+    assert (again.n_done, again.n_kept, len(again.failed)) == (N_CLIPS + 1, N_CLIPS + 1, 2)
+    assert made(store) == before
+    damaged = sorted(found_keys(store).values())[0]
+    (damaged / "energy" / "enhanced.wav").write_bytes(b"")
+    assert list(verify_store(store, repair=True).damaged) == [str(damaged.relative_to(store))]
+    run(corpus, store, scheduler=scheduler)
+    after = made(store)
+    assert {path for path in after if after[path] != before[path]} == {damaged / MANIFEST}
+    assert differences(store, undisturbed) == []
+
+
+def test_run_batch_against_the_design_half_of_the_workers_are_killed(corpus, undisturbed, tmp_path, capfd):
+    store, finished, others = tmp_path / "store", {}, set(children_of(os.getpid()))
+
+    def kill():
+        finished.update(begun(store, 2))
+        workers = sorted(set(children_of(os.getpid())) - others)
+        assert len(workers) == 4
+        for worker in workers[:2]:
+            os.kill(worker, signal.SIGKILL)
+
+    with meanwhile(kill):
+        result = run(corpus, store, n_workers=4)
+    assert (result.n_done, len(result.failed)) == (N_CLIPS + 1, 2)
+    assert finished.items() <= made(store).items()
+    assert differences(store, undisturbed) == []
+    assert set(children_of(os.getpid())) <= others
+    assert capfd.readouterr().err == ""
+
+
+def test_batch_against_the_design_the_driver_is_killed(corpus, scheduler, undisturbed, tmp_path):
+    store = tmp_path / "store"
+    process = emomod_batch(corpus, store, "--workers", "2")
+    finished = begun(store)
+    assert len(group_of(process.pid)) > 2
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not group_of(process.pid), seconds=30.0)
+    finished |= made(store)
+    assert not verify_store(store).ended
+    result = run(corpus, store, scheduler=scheduler)
+    assert result.n_kept >= len(finished)
+    assert finished.items() <= made(store).items()
+    assert differences(store, undisturbed) == []
+
+
+def test_batch_against_the_design_ctrl_c_and_a_second_run_at_the_same_time(corpus, tmp_path):
+    store = tmp_path / "store"
+    process = emomod_batch(corpus, store, "--workers", "2")
+    begun(store)
+    with pytest.raises(InputError, match="another run is at work on it"):
+        run(corpus, store, n_workers=1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "emomod: interrupted"
+    assert "Traceback" not in told
+    wait_for(lambda: not group_of(process.pid), seconds=30.0)
+
+
+@contextmanager
+def scheduler_and_worker(folder, port):
+    """A scheduler and a worker of it as they are started by hand; both gone at the end."""
+    address, started = f"tcp://127.0.0.1:{port}", []
+    for words in (
+        ("dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
+        ("dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"),
+    ):
+        command = [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]]
+        with open(folder / f"{words[0]}.txt", "a") as log:
+            started.append(
+                subprocess.Popen(command, stderr=log, cwd=folder, env=os.environ | ENVIRONMENT, start_new_session=True)
+            )
+    try:
+        yield started[0]
+    finally:
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_run_batch_against_the_design_the_scheduler_is_killed_and_started_again(corpus, undisturbed, tmp_path, capfd):
+    store, port = tmp_path / "store", 18_000 + os.getpid() % 10_000
+    arguments = ["batch", str(corpus / "list.csv"), "--recipe", str(corpus / "recipe.yaml"), "--out", str(store)]
+    arguments += ["--scheduler", f"tcp://127.0.0.1:{port}"]
+    with scheduler_and_worker(tmp_path, port) as process, meanwhile(lambda: begun(store) and process.kill()):
+        assert main(arguments) == 1
+    assert capfd.readouterr().err.splitlines()[-1] == f"emomod: {GONE}"
+    finished = made(store)
+    with scheduler_and_worker(tmp_path, port):
+        assert main(arguments) == 1  # for the clips that cannot be used
+    assert finished.items() <= made(store).items()
+    assert differences(store, undisturbed) == []
+
+
+def test_run_batch_iv_no_scheduler(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "TIMEOUT", "1s")
+    for address in ("tcp://127.0.0.1:1", "nowhere", "tcp://"):
+        with pytest.raises(InputError, match="scheduler: nothing answers at"):
+            run(corpus, tmp_path / "store", scheduler=address)
+
+
+# ---- disks -----------------------------------------------------------------------------------------------------------
+
+
+def mount(*words):
+    """Mount as told; skips the test where that is not allowed."""
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs leave to mount: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder to mount at; nothing is mounted there at the end."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    yield place
+    while not subprocess.run(["umount", "-l", place], capture_output=True, check=False).returncode:
+        pass
+
+
+def test_run_batch_against_the_design_a_full_disk(corpus, scheduler, undisturbed, disk):
+    mount("-t", "tmpfs", "-o", f"size={PROBE + 3 * 2**20}", "tmpfs", disk)
+    with pytest.raises(StoreError, match="cannot be written: No space left on device"):
+        run(corpus, disk / "store", scheduler=scheduler)
+    finished = made(disk / "store")
+    assert len(finished) < N_CLIPS
+    assert all(damage == "" for damage in verify_store(disk / "store").damaged.values())
+    mount("-o", "remount,size=200M", disk)
+    run(corpus, disk / "store", scheduler=scheduler)
+    assert finished.items() <= made(disk / "store").items()
+    assert differences(disk / "store", undisturbed) == []
+
+
+def test_run_batch_against_the_design_a_disk_that_turns_read_only(corpus, scheduler, undisturbed, disk, tmp_path):
+    (tmp_path / "real").mkdir()
+    mount("--bind", tmp_path / "real", disk)
+    store = disk / "store"
+    with meanwhile(lambda: begun(store) and mount("-o", "remount,ro,bind", disk)):
+        with pytest.raises(StoreError, match="cannot be written: Read-only file system"):
+            run(corpus, store, scheduler=scheduler)
+    with pytest.raises(InputError, match=r"out: the folder .*store is read-only"):
+        run(corpus, store, scheduler=scheduler)
+    finished = made(store)
+    mount("-o", "remount,rw,bind", disk)
+    run(corpus, store, scheduler=scheduler)
+    assert finished.items() <= made(store).items()
+    assert differences(store, undisturbed) == []
+
+
+def test_run_batch_against_the_design_a_disk_that_vanishes(corpus, scheduler, undisturbed, disk, tmp_path):
+    (tmp_path / "real").mkdir()
+    mount("--bind", tmp_path / "real", disk)
+    store = disk / "store"
+
+    def vanish():
+        begun(store)
+        subprocess.run(["umount", "-l", disk], check=True)
+
+    with meanwhile(vanish), pytest.raises(StoreError, match="cannot be written: it is not there any more"):
+        run(corpus, store, scheduler=scheduler)
+    assert list(disk.iterdir()) == []  # nothing was written in its place
+    mount("--bind", tmp_path / "real", disk)
+    finished = made(store)
+    run(corpus, store, scheduler=scheduler)
+    assert finished.items() <= made(store).items()
+    assert differences(store, undisturbed) == []
+
+
+# ---- clips that take their worker down -------------------------------------------------------------------------------
+
+KILLER = """
+import os, signal, time
+import numpy as np
+from emomod import Model
+
+CLIPS = {clips}
+
+def scores(sounds):
+    peaks = abs(sounds).max(axis=-1)
+    if (peaks > 0.9).any():
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (abs(peaks - 0.8) < 0.05).any():
+        kept = []
+        while True:
+            kept.append(np.ones(2**22))
+            time.sleep(0.02)
+    return np.stack([peaks, sounds.std(axis=-1)], axis=1)
+
+model = Model(scores, names=("peak", "spread"), takes="waveform", window_seconds=2.0)
+"""
