@@ -28,20 +28,21 @@ test: $(READY)
 	$(ONE_THREAD_EACH) $(BIN)/python -m pytest -n 2
 
 # The main job, prediction, explanation, modification and report with the lowest versions that pyproject.toml allows and the
-# oldest Python. Old libraries warn that they use what newer ones will drop; that is all that is not an error here.
+# oldest Python, in one process: two would race for the code that numba keeps. Old libraries warn that they
+# use what newer ones will drop; that is all that is not an error here.
 #
 #   MINIMUM_TORCH=2.6   torch's own lower bound, where the package indexes have a CPU build of it or CUDA is wanted;
 #                       by default the version of constraints.txt
 MINIMUM := .minimum
 MINIMUM_EXTRAS := batch components fast onnx study train
-MINIMUM_TOOLS := pytest pytest-xdist hypothesis httpx lime onnx
+MINIMUM_TOOLS := pytest hypothesis httpx lime onnx
 MINIMUM_TORCH ?= $(shell sed -n 's/^torch==//p' constraints.txt)
-MINIMUM_TESTS := $(patsubst %,tests/test_%.py,attribution_methods audio cli component_weights components_kinds \
-	components_layers datasets_tables explanation lime model_checkpoint model_engines model_onnx model_predictor \
+MINIMUM_TESTS := $(patsubst %,tests/test_%.py,attribution_methods audio cli components_kinds datasets_tables \
+	explanation lime model_checkpoint model_engines model_onnx model_predictor \
 	modification pipeline replay report rescoring result sentences spectrogram whole_file windows)
 
 minimum: $(MINIMUM)/ready
-	$(ONE_THREAD_EACH) $(MINIMUM)/bin/python -m pytest -n 2 -p no:cacheprovider -W ignore::DeprecationWarning \
+	$(ONE_THREAD_EACH) $(MINIMUM)/bin/python -m pytest -p no:cacheprovider -W ignore::DeprecationWarning \
 		-W ignore::PendingDeprecationWarning $(MINIMUM_TESTS)
 
 $(MINIMUM)/ready: pyproject.toml constraints.txt scripts/minimum.py

@@ -53,16 +53,16 @@ def batch(corpus: Path, recipe: Path, store: Path, *, workers: int) -> Watched:
     process = subprocess.Popen(
         [sys.executable, "-m", "emomod", *map(str, words)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    told = ""
-    while process.poll() is None:
+    while True:
         try:
             told, _ = process.communicate(timeout=1 / TRIED)
+            break
         except subprocess.TimeoutExpired:
             others = [pid for pid in processes_of(process.pid) if pid != process.pid]
             now = time.perf_counter() - began
             samples.append((now, rss_mib(process.pid), sum(map(rss_mib, others))))
     if process.returncode:
-        raise RuntimeError(f"emomod batch ended with {process.returncode}")
+        raise RuntimeError(f"emomod batch ended with {process.returncode}: {told[-1000:]}")
     return Watched(time.perf_counter() - began, json.loads(told), samples)
 
 

@@ -84,7 +84,8 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         raise InputError(f"{path}: the file is empty")
     if Path(path).suffix.lower() == ".raw":
         raise InputError(f"{path}: is called .raw, as sounds without a header are; rename it if it has one")
-    is_mp3 = not _has_other_format(path)
+    with open(path, "rb") as content:
+        is_mp3 = content.read(4) not in MAGIC
     if is_mp3 and scan_mp3(path) is None:
         raise InputError(
             f"{path}: cannot be decoded as sound (it is no WAV, AIFF, FLAC or OGG, and has no MPEG frames)"
@@ -93,7 +94,8 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         with quiet() if is_mp3 else nullcontext():
             opened = soundfile.SoundFile(path)
         with opened as file:
-            _check_rate(path, file)
+            if not RATES[0] <= file.samplerate <= RATES[1]:
+                raise InputError(f"{path}: must have a sample rate in {RATES[0]}..{RATES[1]} Hz, got {file.samplerate}")
             source = _Source(path, file, _n_frames(path, file), quiet if is_mp3 else nullcontext)
             if source.seconds > LONGEST:
                 raise InputError(f"{path}: must be at most {LONGEST} s long, got {source.seconds:.0f} s by its header")
@@ -105,17 +107,6 @@ def _opened(path: str | Path) -> Iterator[_Source]:
     except soundfile.LibsndfileError as error:
         reason = f" ({error.error_string.rstrip('.')})" if error.code != NOT_MPEG else ""
         raise InputError(f"{path}: cannot be decoded as sound{reason}") from None
-
-
-def _has_other_format(path: str | Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(4) in MAGIC
-
-
-def _check_rate(path: str | Path, file: soundfile.SoundFile) -> None:
-    """Refuse a sample rate at which there is no music."""
-    if not RATES[0] <= file.samplerate <= RATES[1]:
-        raise InputError(f"{path}: must have a sample rate in {RATES[0]}..{RATES[1]} Hz, got {file.samplerate}")
 
 
 def _n_frames(path: str | Path, file: soundfile.SoundFile) -> int:
@@ -232,21 +223,31 @@ def read_clip(path: str | Path, *, start: float = 0.0, seconds: float = 10.0, si
     return Clip(y, str(path), file_sha256(path), start, length)
 
 
-def read_windows(path: str | Path, *, seconds: float = 10.0) -> Iterator[tuple[float, NDArray[np.float32]]]:
+def read_windows(
+    path: str | Path, *, seconds: float = 10.0, hop: float | None = None
+) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """Yield start (s) and waveform of every window of a file that is not silent, one at a time to save memory.
 
-    The windows are the fewest of ``seconds`` that cover the file, evenly spread; a shorter file is one window.
+    The windows are the fewest of ``seconds`` that cover the file, evenly spread; with a ``hop`` (s) they follow each
+    other at that distance, and what is left at the end is not read. A shorter file is one window.
     """
     sounding = 0
     with _opened(path) as source:
-        n_windows = max(1, int(np.ceil(source.seconds / seconds)))
-        for start in np.linspace(0.0, max(0.0, source.seconds - seconds), n_windows).tolist():
+        for start in _starts(source.seconds, seconds, hop):
             y = _read(source, start, seconds)
             if np.abs(y).max() > SILENCE:
                 sounding += 1
                 yield start, y
     if not sounding:
         raise InputError(f"{path}: is silent")
+
+
+def _starts(length: float, seconds: float, hop: float | None) -> list[float]:
+    """Where windows of ``seconds`` begin in a file of ``length`` (s)."""
+    spare = max(0.0, length - seconds)
+    if hop is None:
+        return [float(start) for start in np.linspace(0.0, spare, max(1, int(np.ceil(length / seconds))))]
+    return [float(start) for start in hop * np.arange(1 + int((spare + ROUNDING) / hop))]
 
 
 def read_blocks(path: str | Path, *, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:

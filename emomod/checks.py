@@ -19,8 +19,8 @@ def check_number(name: str, value: float, *, low: float = -np.inf, high: float =
     """Return ``value`` as a finite float in ``low``..``high``."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be a number, got {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name} must be a number, got {value!r:.80}") from None
     if not (np.isfinite(number) and low <= number <= high):
         raise InputError(f"{name} must be a finite number in {low:g}..{high:g}, got {value!r}")
     return number

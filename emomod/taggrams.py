@@ -5,7 +5,6 @@ Pons & Serra: musicnn, Pre-trained convolutional neural networks for music audio
 whose tagger gave the picture its name.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from emomod.audio import SAMPLE_RATE, SILENCE, read_clip, read_windows
+from emomod.audio import SAMPLE_RATE, read_clip, read_windows
 from emomod.checks import check_count, check_number
 from emomod.errors import InputError
 from emomod.figures import WIDTH, png_bytes
@@ -27,8 +26,6 @@ from emomod.output import whole_file, write_csv
 
 SHOWN = 20  # names in the picture
 LISTED = 10  # names in a notebook's table
-WHOLE = 1e9  # s, longer than any file
-ROUNDING = 1e-3  # s
 HEIGHT_MAP = LinearSegmentedColormap.from_list("scores", ["#e9e9e9", "#000000"])  # lowest: not the white of silence
 
 
@@ -115,19 +112,9 @@ def taggram(path: str | Path, *, predictor: ScoringModel, hop_seconds: float | N
     hop = None if hop_seconds is None else check_number("hop_seconds", hop_seconds, low=0.01, high=window)
     if not isinstance(predictor, Predictor):
         probe(predictor, read_clip(path, seconds=window, silence=0.0).y)
-    windows = read_windows(path, seconds=window) if hop is None else _hopping(path, window, hop)
+    windows = read_windows(path, seconds=window, hop=hop)
     found = [(start, y.size / SAMPLE_RATE, score_waveform(predictor, y)) for start, y in windows]
     starts = np.array([start for start, _, _ in found])
     length = max(seconds for _, seconds, _ in found)
     distance = float(hop or (np.diff(starts).min() if len(found) > 1 else length))
     return Taggram(predictor.names, starts, np.array([row for *_, row in found]), str(path), length, distance)
-
-
-def _hopping(path: str | Path, window: float, hop: float) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """Yield start (s) and waveform of windows ``hop`` s apart, without silent ones."""
-    clip = read_clip(path, seconds=WHOLE)
-    n_windows = 1 + max(0, int((clip.seconds - window + ROUNDING) / hop))
-    for start in (hop * np.arange(n_windows)).tolist():
-        y = clip.y[round(start * SAMPLE_RATE) :][: round(window * SAMPLE_RATE)]
-        if np.abs(y).max() > SILENCE:
-            yield start, y

@@ -1,7 +1,6 @@
 """A page and Markdown tables of an evaluation, from its CSVs and its summary."""
 
 import csv
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES, spoken
 from emomod.markdown import table
+from emomod.reading.json_files import read_object
 from emomod.report.pictures import write_figures
 from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.report.words import number
@@ -307,7 +307,7 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
 def read_summary(folder: Path) -> dict[str, Any]:
     """The summary in a folder of results; InputError where there is none that can be read."""
     try:
-        return dict(json.loads((folder / SUMMARY).read_text(encoding="utf-8")))
+        return read_object(folder / SUMMARY)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{folder}: holds no results of an evaluation that can be read ({error})") from None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from emomod.errors import InputError
 from emomod.output import check_writable, to_json, whole_file
+from emomod.reading.json_files import read_json
 
 RECORD, PIECES = "record.json", "pieces"
 Rows = list[dict[str, Any]]
@@ -49,7 +50,7 @@ def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
 

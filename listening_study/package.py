@@ -210,13 +210,13 @@ def _stimulus(row: Row, names: Sequence[str]) -> Stimulus:
 
 def _check(study: Study) -> None:
     """The plan, the key and all stimuli must be those that were made, and those that are heard must be there."""
-    heard = {(trial.item, condition) for trials in study.lists for trial in trials for condition in trial.heard}
-    if missing := sorted(heard - {(each.item, each.condition) for each in study.stimuli.values()}):
-        raise InputError(f"study: {study.folder / PRIVATE / KEY} lacks {missing[0][1]} of {missing[0][0]}")
     for name, told in ((PLAN, "plan_sha256"), (KEY, "key_sha256")):
         path = study.folder / PRIVATE / name
         if file_sha256(path) != study.record.get(told):
             raise InputError(f"study: {path} was changed after the stimuli were made; make the study again")
+    heard = {(trial.item, condition) for trials in study.lists for trial in trials for condition in trial.heard}
+    if missing := sorted(heard - {(each.item, each.condition) for each in study.stimuli.values()}):
+        raise InputError(f"study: {study.folder / PRIVATE / KEY} lacks {missing[0][1]} of {missing[0][0]}")
     for each in study.stimuli.values():
         path = study.path(each)
         if not path.is_file():

@@ -15,6 +15,7 @@ formula; ``read_table`` gives back what was written. Numbers are numbers.
 """
 
 import csv
+import io
 import math
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -184,18 +185,18 @@ def check_answers(
 
 def _check_answer(study: Study, answer: Answer, trials: dict[str, Trial]) -> None:
     if answer.study != study_id(study):
-        raise InputError(f"study must be {study_id(study)}, got {answer.study!r}, another study's")
+        raise InputError(f"study must be {study_id(study)}, got {answer.study!r:.200}, another study's")
     if answer.trial_id not in trials:
-        raise InputError(f"trial_id must be one of the study's, got {answer.trial_id!r}")
+        raise InputError(f"trial_id must be one of the study's, got {answer.trial_id!r:.200}")
     trial = trials[answer.trial_id]
     sliders = trial.trial_type == "sliders"
     if sliders and answer.condition not in trial.heard:
-        raise InputError(f"condition must be one that {trial.trial_id} has, got {answer.condition!r}")
+        raise InputError(f"condition must be one that {trial.trial_id} has, got {answer.condition!r:.200}")
     wanted = _of_trial(study, trial, trial.heard.index(answer.condition) if sliders else 0)
     for name, value in wanted.items():
         got = getattr(answer, name)
         if got != value and not (sliders and name == "position" and 1 <= got <= len(trial.heard)):
-            raise InputError(f"{name} must be {value!r} in {trial.trial_id}, got {got!r}")
+            raise InputError(f"{name} must be {value!r} in {trial.trial_id}, got {got!r:.200}")
     _check_numbers(answer)
     for name in TEXT:
         if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in getattr(answer, name)):
@@ -227,13 +228,20 @@ def _check_sliders(trials: dict[str, Trial], seen: dict[tuple[str, str, str], st
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
+def table_text(answers: Iterable[Answer]) -> str:
+    """The table of answers as CSV, which ``read_table`` gives back."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(COLUMNS)
+    writer.writerows([_cell(getattr(answer, name)) for name in COLUMNS] for answer in answers)
+    return table.getvalue()
+
+
 def write_table(path: str | Path, answers: Iterable[Answer]) -> Path:
-    """Write a table that ``read_table`` gives back; the file appears whole or not at all."""
+    """Write the table of answers; the file appears whole or not at all."""
     target = Path(path)
-    with whole_file(target) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows([_cell(getattr(answer, name)) for name in COLUMNS] for answer in answers)
+    with whole_file(target) as partial:
+        partial.write_text(table_text(answers), encoding="utf-8", newline="")
     return target
 
 
@@ -250,7 +258,7 @@ def read_table(path: str | Path, *, study: Study | None = None) -> tuple[Answer,
     header, rows = read_rows(path, columns=COLUMNS)
     if len(header) > len(COLUMNS):
         unknown = [name for name in header if name not in COLUMNS]
-        raise InputError(f"{path}, row 1: a table of answers has no column {', '.join(unknown)}")
+        raise InputError(f"{path}, row 1: a table of answers has no column {', '.join(unknown):.300}")
     answers = []
     for row in rows:
         try:
@@ -267,7 +275,7 @@ def _parsed(cells: dict[str, str]) -> Answer:
     for name in WHOLE_NUMBERS:
         number = check_number(name, cells[name], low=0)  # type: ignore[arg-type]
         if number != round(number):
-            raise InputError(f"{name} must be a whole number, got {cells[name]!r}")
+            raise InputError(f"{name} must be a whole number, got {cells[name]!r:.200}")
         found[name] = int(number)
     if found["headphone_pass"] not in ("", "0", "1"):
         raise InputError(f"headphone_pass must be 1, 0 or empty, got {found['headphone_pass']!r}")

@@ -51,9 +51,13 @@ def contents(store: Path) -> dict[str, Any]:
     for path in sorted((store / "clips").rglob("*")):
         if path.is_file():
             found[str(path.relative_to(store))] = _content(path)
+    return found | {CLIPS_TABLE: [{**row, "tries": ""} for row in rows_of(store)]}
+
+
+def rows_of(store: Path) -> list[dict[str, str]]:
+    """The lines of clips.csv."""
     with open(store / CLIPS_TABLE, newline="", encoding="utf-8") as file:
-        found[CLIPS_TABLE] = [{**row, "tries": ""} for row in csv.DictReader(file)]
-    return found
+        return list(csv.DictReader(file))
 
 
 def _content(path: Path) -> Any:

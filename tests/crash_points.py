@@ -28,7 +28,13 @@ TORN = b"\x00torn"
 ENDS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NUMBERED = re.compile(r"\d+|(?<=\.)[a-z0-9_]{8}(?=\.partial)")  # parts of names that differ from run to run
-MODULES = ("emomod.pipeline", "emomod.windows", "emomod.model.load", "emomod.training.release", "emomod.corpus.render")
+MODULES = (  # that are loaded once for all copies; the last by the first step of an optimiser
+    "emomod.windows",
+    "emomod.model.load",
+    "emomod.training.release",
+    "emomod.corpus.render",
+    "torch._dynamo",
+)
 
 
 @dataclass(frozen=True)

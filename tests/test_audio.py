@@ -1,4 +1,5 @@
 import hashlib
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -212,12 +213,14 @@ def test_many_channels_against_themselves_at_once(tmp_path, rng, monkeypatch, st
 
 
 def test_a_damaged_mp3_says_nothing_of_its_own(tmp_path, rng, capfd):
-    content = bytearray(written(tmp_path / "a.mp3", rng.uniform(-0.5, 0.5, 4 * 44100), 44100).read_bytes())
-    for at in rng.integers(len(content) // 2, len(content), 200):
-        content[at] ^= 0x55
-    (tmp_path / "a.mp3").write_bytes(content)
+    path = written(tmp_path / "a.mp3", rng.uniform(-0.5, 0.5, 4 * 44100), 44100)
+    content = bytearray(path.read_bytes())
+    header = bytes(content[:2])
+    for at in [found.start() for found in re.finditer(re.escape(header), content)][20:]:
+        content[at + 6 : at + 30] = rng.bytes(24)  # what frames say of themselves, behind their headers
+    path.write_bytes(content)
     with suppress(InputError):
-        read_clip(tmp_path / "a.mp3", start=1.0)
+        read_clip(path, start=1.0)
     assert capfd.readouterr().err == ""
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emomod.batch.clip_list import Listed
-from emomod.batch.ledger import LOOKED_AT_ONCE, Ledger
+from emomod.batch.ledger import LOOKED_AT_ONCE, Ledger, Place, Task
 from emomod.batch.store import StoreError, folder_of
 from emomod.batch.work import Outcome, Window
 
@@ -44,7 +44,7 @@ def test_ledger_against_the_design_a_clip_is_looked_at_done_and_told():
     look = book.next_task()
     assert look == (Listed("a"),)
     assert (book.next_task(), book.n_open, book.n_ended) == (None, 1, 0)
-    book.take(look, [window("a", start=0.0), window("a", "other", start=10.0)])
+    book.take(look, [window("a", start=0.0), window("a", "second", start=10.0)])
     assert (book.n_open, book.n_ended) == (2, 0)
     first, second = book.next_task(), book.next_task()
     book.take(second, done(second))
@@ -53,7 +53,7 @@ def test_ledger_against_the_design_a_clip_is_looked_at_done_and_told():
     assert book.folders == {each.key: folder_of(STORE, "a", each.key) for each in (first, second)}
     assert [(row["start"], row["state"], row["tries"], row["folder"]) for row in book.rows()] == [
         (0.0, "done", 1, "clips/ke/a-key-of-a"),
-        (10.0, "done", 1, "clips/ot/a-other"),
+        (10.0, "done", 1, "clips/se/a-second"),
     ]
 
 
@@ -168,7 +168,8 @@ def test_ledger_against_the_design_whatever_happens_each_window_ends_once(keys, 
     """Clips with windows of some keys, at work in any number and order: bounds, and nothing is lost or done twice."""
     windows = {f"{k:02}": [window(f"{k:02}", f"k{key}", s) for s, key in enumerate(own)] for k, own in enumerate(keys)}
     book = ledger(*windows, kept=[f"k{key}" for key in kept], retries=retries)
-    at_work, tries, in_store = [], Counter(), {f"k{key}" for key in kept}
+    at_work, tries = list[Task](), Counter[Place]()
+    in_store = {f"k{key}" for key in kept}
     while True:
         handed = [book.next_task() for _ in range(data.draw(st.integers(1, 4)))]
         at_work += [task for task in handed if task is not None]

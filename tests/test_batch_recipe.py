@@ -128,6 +128,10 @@ def test_sha256_against_the_design_of_all_that_results_depend_on(other):
     assert other.sha256 != BASE.sha256
 
 
+def test_sha256_against_the_design_of_the_seed_of_controls_too():
+    assert replace(BASE, method="occlusion", seed=1).sha256 != replace(BASE, method="occlusion").sha256
+
+
 @pytest.mark.parametrize(
     "other",
     (

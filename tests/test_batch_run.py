@@ -1,16 +1,17 @@
 """Whole batches on real workers: what they leave, and what bad days leave of them."""
 
-import csv
 import os
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import dask
 import distributed
 import pytest
+import soundfile
 from batch_corpus import (
     ENVIRONMENT,
     N_CLIPS,
@@ -19,13 +20,16 @@ from batch_corpus import (
     emomod_batch,
     group_of,
     made,
+    rows_of,
     wait_for,
     write_corpus,
 )
+from fakes import tones
 
+from emomod.audio import SAMPLE_RATE
 from emomod.batch import cluster as stage
 from emomod.batch.cluster import GONE, QUIET
-from emomod.batch.run import run_batch
+from emomod.batch.run import DIED, run_batch
 from emomod.batch.store import MANIFEST, PROBE, StoreError, found_keys
 from emomod.batch.verify import verify_store
 from emomod.cli.main import main
@@ -45,7 +49,9 @@ def scheduler():
     environment = {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}
     with (
         dask.config.set(QUIET | environment),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as own,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as own,
     ):
         yield own.scheduler_address
 
@@ -89,8 +95,7 @@ def begun(store, n=1):
 
 
 def test_run_batch_against_the_design_what_a_batch_leaves(undisturbed):
-    with open(undisturbed / "clips.csv", newline="") as file:
-        rows = {os.path.basename(row["path"]): row for row in csv.DictReader(file)}
+    rows = {Path(row["path"]).name: row for row in rows_of(undisturbed)}
     assert {name: row["state"] for name, row in rows.items()} == {
         **{f"clip{k}.wav": "done" for k in range(N_CLIPS)},
         "copy.wav": "done",
@@ -132,7 +137,7 @@ def test_run_batch_against_the_design_only_what_is_missing_is_done_again(corpus,
     again = run(corpus, store, scheduler=scheduler)
     assert (again.n_done, again.n_kept, len(again.failed)) == (N_CLIPS + 1, N_CLIPS + 1, 2)
     assert made(store) == before
-    damaged = sorted(found_keys(store).values())[0]
+    damaged = min(found_keys(store).values())
     (damaged / "energy" / "enhanced.wav").write_bytes(b"")
     assert list(verify_store(store, repair=True).damaged) == [str(damaged.relative_to(store))]
     run(corpus, store, scheduler=scheduler)
@@ -270,9 +275,9 @@ def test_run_batch_against_the_design_a_disk_that_turns_read_only(corpus, schedu
     (tmp_path / "real").mkdir()
     mount("--bind", tmp_path / "real", disk)
     store = disk / "store"
-    with meanwhile(lambda: begun(store) and mount("-o", "remount,ro,bind", disk)):
-        with pytest.raises(StoreError, match="cannot be written: Read-only file system"):
-            run(corpus, store, scheduler=scheduler)
+    turns = meanwhile(lambda: begun(store) and mount("-o", "remount,ro,bind", disk))
+    with turns, pytest.raises(StoreError, match="cannot be written: Read-only file system"):
+        run(corpus, store, scheduler=scheduler)
     with pytest.raises(InputError, match=r"out: the folder .*store is read-only"):
         run(corpus, store, scheduler=scheduler)
     finished = made(store)
@@ -308,18 +313,35 @@ import os, signal, time
 import numpy as np
 from emomod import Model
 
-CLIPS = {clips}
-
 def scores(sounds):
-    peaks = abs(sounds).max(axis=-1)
+    peaks = np.abs(sounds).max(axis=-1)
     if (peaks > 0.9).any():
         os.kill(os.getpid(), signal.SIGKILL)
-    if (abs(peaks - 0.8) < 0.05).any():
-        kept = []
-        while True:
-            kept.append(np.ones(2**22))
-            time.sleep(0.02)
+    kept = []
+    while (np.abs(peaks - 0.8) < 0.02).any():
+        kept.append(np.ones(2**23))
+        time.sleep(0.05)
     return np.stack([peaks, sounds.std(axis=-1)], axis=1)
 
-model = Model(scores, names=("peak", "spread"), takes="waveform", window_seconds=2.0)
+model = Model(scores, names=("peak", "spread"), takes="waveform", window_seconds=1.0)
 """
+
+
+def test_run_batch_against_the_design_clips_that_kill_their_worker_or_take_all_memory(tmp_path, monkeypatch, capfd):
+    (tmp_path / "killer.py").write_text(KILLER)
+    for name, peak in (("a_kills", 0.99), ("b_eats", 0.8), ("c", 0.3), ("d", 0.4)):
+        soundfile.write(tmp_path / f"{name}.wav", 2 * peak * tones(1.0), SAMPLE_RATE)
+    (tmp_path / "recipe.yaml").write_text(
+        f"targets: [spread]\nmodel: {tmp_path}/killer.py:model\ncomponents: grid\nkeep: []\n"
+        "method: occlusion:n_held_out=8\nmodify: {n_controls: 1, rule: highest:1}\n"
+    )
+    (tmp_path / "list.csv").write_text("path\na_kills.wav\nb_eats.wav\nc.wav\nd.wav\n")
+    monkeypatch.setattr(stage, "MEMORY_LIMIT", 2**30)
+    result = run(tmp_path, tmp_path / "store", n_workers=1, retries=1)
+    assert (result.n_done, [Path(each.path).name for each in result.failed]) == (2, ["a_kills.wav", "b_eats.wav"])
+    assert {each.error for each in result.failed} == {DIED}
+    assert [row["tries"] for row in rows_of(tmp_path / "store")] == ["2", "2", "1", "1"]
+    assert {path.name for path in next((tmp_path / "store" / "clips").glob("??/c-*")).glob("*/*")} == {
+        "components.csv", "run.json", "shifts.csv"
+    }  # fmt: skip
+    assert capfd.readouterr().err == ""

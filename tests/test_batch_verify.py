@@ -82,6 +82,7 @@ def test_verify_store_against_the_design_what_a_killed_run_leaves(store):
     found = verify_store(store)
     assert found.unfinished == ("clips/00/.a-0.abc.partial", "clips/00/.a-0.scores")
     assert (found.ended, found.unequal, found.healthy) == (False, 2, False)
+    assert not Verified(2, {}, (), False, (), (), 0).healthy
     assert "the last run did not end" in found.as_text()
     assert found.as_text().endswith("does what is missing or failed, and puts the tables right")
 

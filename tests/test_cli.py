@@ -215,7 +215,7 @@ def test_module_runs_as_a_program(tmp_path):
     assert found.stderr.endswith("a.wav: is silent\n")
 
 
-def test_terminated_run_leaves_nothing_behind(tmp_path, clip, model):
+def test_terminated_run_leaves_scores_alone_behind(tmp_path, clip, model):
     command = [sys.executable, "-m", "emomod", "run", clip, "--target", "fear", "--out", str(tmp_path / "out")]
     before, long = {*tmp_path.iterdir(), tmp_path / "log"}, ["--masks", "128", "--controls", "9999", "--rule", "top:9"]
     with open(tmp_path / "log", "w+") as log, subprocess.Popen([*command, *model, *long], stderr=log) as process:
@@ -224,7 +224,7 @@ def test_terminated_run_leaves_nothing_behind(tmp_path, clip, model):
             time.sleep(0.05)
         process.terminate()
         assert process.wait(timeout=60) == 143
-    assert set(tmp_path.iterdir()) == before
+    assert set(tmp_path.iterdir()) == {*before, tmp_path / ".out.scores"}
 
 
 def test_all_windows_and_start_exclude_each_other(clip, model, tmp_path, capsys):

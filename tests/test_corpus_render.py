@@ -107,11 +107,9 @@ def test_render_iv_another_run_is_at_work(tmp_path):
 
 
 def test_render_iv_a_corpus_that_goes_away_while_it_is_made(tmp_path, monkeypatch):
-    as_ever = render.compute_spectrogram
-
     def gone(y):
         (tmp_path / "corpus.json").unlink(missing_ok=True)
-        return as_ever(y)
+        return compute_spectrogram(y)
 
     monkeypatch.setattr(render, "compute_spectrogram", gone)
     with pytest.raises(InputError, match="the corpus has gone"):

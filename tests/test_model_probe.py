@@ -139,7 +139,7 @@ def test_probe_against_scores_that_stay():
 
 def test_probe_against_models_that_cannot_hear_silence():
     def normalised(waveforms):
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             return level(waveforms / np.abs(waveforms).max(axis=1, keepdims=True)) * [0.0, 1.0] + level(waveforms)
 
     (remark,) = probe(model(normalised, scale=(0.0, 2.0)), Y)

@@ -1,10 +1,14 @@
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from emomod.alone import alone
 from emomod.errors import InputError
-from emomod.output import RECORDS, check_output, finite, new_folder, to_json
+from emomod.output import RECORDS, check_output, finite, new_folder, scores_file, tidy, to_json
 
 
 def write_into(out, mark="run.json", text="{}"):
@@ -65,6 +69,64 @@ def test_new_folder_regression_a_link_to_a_folder(tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real" / "run.json").read_text() == "new"
     assert names(tmp_path) == ["link", "real"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from emomod import output
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "while it replaces":
+    real, output.os = os.replace, type("os", (), {"__getattr__": lambda self, name: getattr(os, name)})()
+    output.os.replace = lambda one, other: killed() if str(one).endswith(".partial") else real(one, other)
+with output.new_folder(sys.argv[1]) as folder:
+    (folder / "run.json").write_text("half")
+    killed() if sys.argv[2] == "while it writes" else None
+"""
+
+
+@pytest.mark.parametrize("when", ("while it writes", "while it replaces"))
+@pytest.mark.parametrize("earlier", (False, True))
+def test_new_folder_against_the_design_what_a_killed_process_leaves_goes(tmp_path, when, earlier):
+    out = tmp_path / "out"
+    if earlier:
+        write_into(out, text="earlier")
+    killed = subprocess.run([sys.executable, "-c", KILLED, out, when], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert any(name.endswith(".partial") for name in names(tmp_path))
+    assert out.exists() == (earlier and when == "while it writes")
+    tidy(out)
+    assert names(tmp_path) == (["out"] if earlier else [])
+    assert not earlier or (out / "run.json").read_text() == "earlier"
+    write_into(out, text="new")
+    assert names(tmp_path) == ["out"]
+    assert (out / "run.json").read_text() == "new"
+
+
+def test_tidy_against_the_design_living_processes_and_other_outputs_are_left_alone(tmp_path):
+    others = (".out.a.partial", ".other.b.partial", ".out.scores", "out.c.partial", ".out.d.earlier")
+    for name in others:
+        (tmp_path / name).mkdir()
+    (tmp_path / "out").mkdir()
+    with alone(tmp_path / others[0]):
+        tidy(tmp_path / "out")
+        assert names(tmp_path) == sorted({*others, "out"} - {".out.d.earlier"})
+    tidy(tmp_path / "out")
+    assert names(tmp_path) == sorted({*others, "out"} - {".out.d.earlier", ".out.a.partial"})
+    tidy(tmp_path / "absent" / "out")
+
+
+def test_new_folder_against_the_design_kept_scores_go_when_the_folder_is_there(tmp_path):
+    scores = scores_file(tmp_path / "out")
+    scores.write_text("")
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "out"):
+        raise RuntimeError
+    assert scores.is_file()
+    write_into(tmp_path / "out")
+    assert names(tmp_path) == ["out"]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from emomod.reading.cells import escaped, plain_cell, unescaped
 from emomod.reading.csv_lines import MOST_COLUMNS, TableError, csv_lines
 from emomod.reading.json_files import parse_json, read_json, read_object
 from emomod.reading.text import MOST_DEPTH, check_values, name_beside, path_inside, read_text
-from emomod.reading.yaml_files import MOST_BYTES, MOST_TEXT, read_yaml
+from emomod.reading.yaml_files import MOST_BYTES, MOST_TEXT, import_yaml, read_yaml
 
 YAML = (
     ("a: &x 1\nb: *x", "line 1: it has an anchor or alias"),
@@ -70,8 +70,7 @@ PLAIN = st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(all
 
 @given(st.dictionaries(st.text("abc"), st.recursive(PLAIN, lambda part: st.lists(part, max_size=3), max_leaves=9)))
 def test_yaml_and_json_against_their_writers(tmp_path_factory, value):
-    import yaml
-
+    yaml = import_yaml(extra="study")
     path = tmp_path_factory.getbasetemp() / "written.yaml"
     path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
     assert read_yaml(path, extra="study") == value
@@ -219,7 +218,7 @@ def test_archives_iv(tmp_path, monkeypatch):
     monkeypatch.setattr(arrays, "MOST_UNPACKED", 8000)
     with pytest.raises(InputError, match="more than the 0 MB allowed"):
         read_npz(path)
-    np.savez(path, **{f"a{k}": np.zeros(1) for k in range(65)})
+    np.savez(path, *[np.zeros(1)] * 65)
     with pytest.raises(InputError, match="more than 64 arrays"):
         read_npz(path)
     for way in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):

@@ -127,9 +127,7 @@ def test_explain_clip_regression_stopped_and_gone_on_is_the_same_to_the_bit(tmp_
         explain_clip(clip, predictor, Stages(), **settings, scores=scores, through=stopped)
     known = []
     real = stage.ScoreLog.__init__
-    monkeypatch.setattr(
-        stage.ScoreLog, "__init__", lambda log, *given: real(log, *given) or known.append(log.n_known)
-    )
+    monkeypatch.setattr(stage.ScoreLog, "__init__", lambda log, *given: real(log, *given) or known.append(log.n_known))
     again = explain_clip(clip, predictor, Stages(), **settings, scores=scores).explanation
     assert known == [sum(scored)]
     for name in ("weights", "standard_errors", "neighbourhood_r2"):

@@ -269,5 +269,5 @@ def test_files_of_posts_iv(rng, tmp_path):
         with pytest.raises(InputError, match=rf"webmushra\.jsonl{match}"):
             import_webmushra(study, [path])
     path.write_bytes(b"\xff")
-    with pytest.raises(InputError, match=r"webmushra\.jsonl: cannot be read as UTF-8"):
+    with pytest.raises(InputError, match=r"webmushra\.jsonl: cannot be read .*not UTF-8"):
         import_webmushra(study, [path])

@@ -180,7 +180,9 @@ def test_intervals_against_scipy(rng):
     values = rng.normal(size=200)
     counts = draw_groups([str(index) for index in range(200)], rng=1)
     found = estimate(float(values.mean()), counts @ values / 200)
-    expected = bootstrap((values,), np.mean, n_resamples=2000, method="percentile", rng=2).confidence_interval
+    expected = bootstrap(
+        (values,), np.mean, n_resamples=2000, method="percentile", random_state=np.random.default_rng(2)
+    ).confidence_interval
     assert_allclose([found.low, found.high], expected, atol=0.15 * (expected.high - expected.low))
     assert found.low < found.value < found.high
 

@@ -8,7 +8,6 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from multiprocessing import resource_tracker
 
 import dask
@@ -39,7 +38,7 @@ QUIET = {
     },
 }
 TIMEOUT = "30s"  # for a scheduler to answer
-MEMORY = 2 * 2**30  # bytes that a worker should have, see docs/batch.md
+MEMORY = 2**30  # bytes that a worker should have; with the model that ships it takes half of that
 GONE = "the scheduler is gone; when it is there again, the same command goes on where this one was"
 
 
@@ -97,7 +96,7 @@ def _own(count: int) -> distributed.LocalCluster:
                 threads_per_worker=1,
                 memory_limit=MEMORY_LIMIT // count,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+                dashboard_address="127.0.0.1:0",
                 security=Security.temporary(),
                 silence_logs=logging.CRITICAL,
             )

@@ -104,6 +104,9 @@ def _run(words: list[str]) -> int:
     except (EmomodError, OSError) as error:
         print_error(error)
         return 1
+    except MemoryError:
+        print_error("there is not enough memory for this")
+        return 1
     except KeyboardInterrupt:
         print_error("interrupted")
         return 130

@@ -12,6 +12,7 @@ from emomod.data import demo_clip
 from emomod.errors import InputError
 from emomod.stages import Announce
 
+LONGEST = 1000  # characters of an error that are shown
 MOST_MASKS = 50_000  # where a precision is asked for: what the 2019 system always took
 LOG_JSON = "--log-json"  # before or after a command
 DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, but takes long to load
@@ -197,8 +198,11 @@ def print_progress(line: str) -> None:
 
 
 def print_error(error: Exception | str) -> None:
-    """Tell on standard error what went wrong, in one line."""
-    present().error(str(error), kind="problem" if isinstance(error, str) else type(error).__name__)
+    """Tell on standard error what went wrong, in one line without control characters, cut where it is very long."""
+    message = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    if len(message) > LONGEST:
+        message = f"{message[:LONGEST]} ... ({len(message)} characters)"
+    present().error(message, kind="problem" if isinstance(error, str) else type(error).__name__)
 
 
 def needs_extra(run: Callable[[argparse.Namespace], int], *, extra: str) -> Callable[[argparse.Namespace], int]:

@@ -1,7 +1,6 @@
 """emomod run: the whole job on one clip."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _whole(folder: Path) -> Any:
     """What whole.json holds."""
-    return json.loads((folder / "whole.json").read_text(encoding="utf-8"))
+    from emomod.reading.json_files import read_object
+
+    return read_object(folder / "whole.json")
 
 
 def summary(record: dict[str, Any], folder: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from emomod.audio import SAMPLE_RATE
 from emomod.checks import check_count, check_number
 from emomod.errors import InputError
+from emomod.reading.json_files import read_object
 
 RATES = (1000, 192000)  # Hz
 OWN_KEYS = ("name", "sample_rate", "window_seconds", "names", "takes", "scale", "notes", "figures")
@@ -68,10 +69,7 @@ def read_card(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         example = '{"names": ["happy", "calm"], "sample_rate": 16000, "window_seconds": 3.0}'
         raise InputError(f"{path}: needs a card beside it, {beside.name}, such as {example}")
-    try:
-        card = json.loads(beside.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{beside}: is not JSON ({error})") from None
-    if not isinstance(card, dict) or "names" not in card:
+    card = read_object(beside)
+    if "names" not in card:
         raise InputError(f"{beside}: must be a JSON object with names, a list of words, one a score")
     return card

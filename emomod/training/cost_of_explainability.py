@@ -25,6 +25,7 @@ from emomod.errors import InputError
 from emomod.labelled_clips import LabelledClips
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES
 from emomod.output import check_writable, to_json, whole_file
+from emomod.reading.json_files import read_object
 from emomod.training.config import TrainingConfig
 from emomod.training.fit import Log, fit_network
 from emomod.training.scoring import heard_r
@@ -141,7 +142,7 @@ def _kept(path: Path, compute: Callable[[], list[float]]) -> list[float]:
         with whole_file(path) as partial:
             partial.write_text(f"{text}\n")
     try:
-        found: dict[str, float | None] = json.loads(path.read_text())
+        found: dict[str, float | None] = read_object(path)
         values = [found[name] for name in EMOTION_NAMES]
         return [np.nan if value is None else float(value) for value in values]
     except (ValueError, KeyError, TypeError) as error:
@@ -171,6 +172,6 @@ def _claim(out: Path, config: TrainingConfig, clips: LabelledClips) -> Path:
 
 def _stored(record: Path) -> Any:
     try:
-        return json.loads(record.read_text())
+        return read_object(record)
     except ValueError as error:
         raise InputError(f"{record}: cannot be read ({error}); name another folder") from None

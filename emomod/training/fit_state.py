@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from emomod.errors import InputError
 from emomod.output import whole_file
+from emomod.reading.json_files import parse_json
 
 Tensors = dict[str, torch.Tensor]
 
@@ -57,7 +58,7 @@ def load_state(path: Path) -> FitState:
     groups: dict[str, Tensors] = {"network": {}, "best": {}, "moments": {}}
     try:
         with safe_open(path, framework="pt") as stored:
-            record = json.loads(stored.metadata()["record"])
+            record = parse_json(stored.metadata()["record"])
             for key in stored.keys():  # noqa: SIM118 - not a mapping
                 group, _, name = key.partition("/")
                 groups[group][name] = stored.get_tensor(key)

@@ -4,7 +4,6 @@ The file belongs to one checkpoint, told by its sha256. Each check in it has its
 ran with and its figures; measuring again replaces it, and measuring another checkpoint begins a new file.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from emomod.labels import EMOTION_NAMES, SCORE_NAMES
 from emomod.model.predictor import Predictor
 from emomod.output import to_json, whole_file
 from emomod.provenance import package_versions
+from emomod.reading.json_files import read_object
 from emomod.rescoring import score_file
 from emomod.training.robustness import clips_to_test, measure_robustness
 from emomod.training.sense import KindSense, matched_pairs_test, synthesiser_at_hand
@@ -50,7 +50,7 @@ def read_checks(path: Path, *, checkpoint: str) -> ModelChecks:
     if not path.is_file():
         return ModelChecks(checkpoint, {})
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_object(path)
         found = ModelChecks(str(stored["checkpoint"]), dict(stored["checks"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as checks of a model ({error})") from None
@@ -182,7 +182,7 @@ def check_clip(predictor: Predictor, clip: Path, *, published: Path, ratings: Pa
 def _published(path: Path) -> tuple[str, list[float]]:
     """Name of the clip and its 15 published scores, of a JSON file."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_object(path)
         scores = [float(score) for level in ("midlevel", "emotion") for score in stored[f"{level}_predictions"]]
         return str(stored["clip"]), scores
     except (OSError, ValueError, KeyError, TypeError) as error:

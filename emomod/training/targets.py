@@ -43,7 +43,7 @@ def fit_mid_to_emotion(labels: NDArray[np.floating]) -> MidToEmotion:
                 f"labels must have {name} and all {n_mid} mid-level features of at least {n_mid + 2} clips, "
                 f"got {known.sum()}"
             )
-        fitted.append(np.linalg.lstsq(design[known], column[known])[0])
+        fitted.append(np.linalg.lstsq(design[known], column[known], rcond=None)[0])
     solution = np.array(fitted)
     return MidToEmotion("trained", solution[:, :n_mid], solution[:, n_mid])
 

@@ -71,12 +71,12 @@ def _rows(study: Study, found: Found) -> tuple[Answer, ...]:
 def trial_told(study: Study, trial_id: str, *, told_study: str, told_list: str) -> Trial:
     """The trial of an id; InputError where the file tells of another study or list, or the study has no such trial."""
     if told_study != study_id(study):
-        raise InputError(f"study must be {study_id(study)}, got {told_study!r}, another study's")
+        raise InputError(f"study must be {study_id(study)}, got {told_study!r:.200}, another study's")
     found = next((trial for trials in study.lists for trial in trials if trial.trial_id == trial_id), None)
     if found is None:
-        raise InputError(f"trial_id must be one of the study's, got {trial_id!r}")
+        raise InputError(f"trial_id must be one of the study's, got {trial_id!r:.200}")
     if told_list != str(found.list):
-        raise InputError(f"list must be {found.list}, which has {trial_id}, got {told_list!r}")
+        raise InputError(f"list must be {found.list}, which has {trial_id}, got {told_list!r:.200}")
     return found
 
 
@@ -84,12 +84,12 @@ def check_sounds(study: Study, trial: Trial, told: Sequence[str]) -> None:
     """InputError where ``told``, names or paths of sounds in the order presented, are not the trial's."""
     names = tuple(PurePosixPath(str(each).replace("\\", "/")).stem for each in told)
     if names != sounds_of(study, trial):
-        raise InputError(f"stimuli of {trial.trial_id} must be {' '.join(sounds_of(study, trial))}, got {told!r}")
+        raise InputError(f"stimuli of {trial.trial_id} must be {' '.join(sounds_of(study, trial))}, got {told!r:.200}")
 
 
 def text_of(record: dict[str, Any], name: str) -> str:
     """A field of a record as text without blanks around; InputError where it is missing or empty."""
     found = record.get(name)
     if found is None or isinstance(found, (dict, list)) or not str(found).strip():
-        raise InputError(f"{name} must be there and not empty, got {found!r}")
+        raise InputError(f"{name} must be there and not empty, got {found!r:.200}")
     return str(found).strip()

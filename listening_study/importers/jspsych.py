@@ -66,7 +66,7 @@ def _listened(record: dict[str, Any], trial: Trial) -> tuple[float, ...]:
     """What was listened to of each sound, ms."""
     found = _several("listened_ms", record)
     if len(found) != len(trial.heard):
-        raise InputError(f"listened_ms must be {len(trial.heard)} numbers, one for each sound, got {found!r}")
+        raise InputError(f"listened_ms must be {len(trial.heard)} numbers, one for each sound, got {found!r:.200}")
     return tuple(check_number("listened_ms", each, low=0.0) for each in found)
 
 
@@ -113,7 +113,7 @@ def _parsed(found: Any) -> Any:
 def _several(name: str, record: dict[str, Any]) -> list[Any]:
     found = _parsed(record.get(name))
     if not isinstance(found, list):
-        raise InputError(f"{name} must be a JSON array, got {found!r}")
+        raise InputError(f"{name} must be a JSON array, got {found!r:.200}")
     return found
 
 

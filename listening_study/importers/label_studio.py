@@ -121,11 +121,13 @@ def _value(trial: Trial, found: Any) -> Any:
     """What a control says: bare, in an object, in a list of one, or nothing."""
     while isinstance(found, list):
         if len(found) > 1:
-            raise InputError(f"the answer to {trial.trial_id} must be one, got {found!r}")
+            raise InputError(f"the answer to {trial.trial_id} must be one, got {found!r:.200}")
         found = found[0] if found else None
     if isinstance(found, dict):
         known = [name for name in VALUES if name in found]
         if not known:
-            raise InputError(f"the answer to {trial.trial_id} must be of {', '.join(VALUES)}, got {sorted(found)}")
+            raise InputError(
+                f"the answer to {trial.trial_id} must be of {', '.join(VALUES)}, got {sorted(found)!s:.200}"
+            )
         return _value(trial, found[known[0]])
     return SIDES.get(found, found) if isinstance(found, str) else found

@@ -35,7 +35,7 @@ def _found(study: Study, file: Path) -> Iterator[Found]:
         times = [f"{name}.rt" for name in answers]
         if row.cells["trial_id"].strip() in MISSING:
             if any(cell not in MISSING for cell in cells):
-                raise InputError(f"{row.place}: trial_id must be there where there is an answer, got {cells}")
+                raise InputError(f"{row.place}: trial_id must be there where there is an answer, got {cells!s:.200}")
             continue
         with at(row.place):
             found = _answer(study, row, cells, times)

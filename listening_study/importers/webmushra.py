@@ -84,7 +84,7 @@ def _of_tables(study: Study, path: Path) -> Iterator[Rating]:
         header, rows = read_rows(table, ragged=True)
         if header[0] != HEAD or header[-len(TAIL) :] != TAIL:
             wanted = ", ".join([HEAD, "...", *TAIL])
-            raise InputError(f"{table}, row 1: must have the columns {wanted}, got {', '.join(header)}")
+            raise InputError(f"{table}, row 1: must have the columns {wanted}, got {', '.join(header):.300}")
         code = header.index(CODE) if CODE in header else None
         yield from (_of_row(row, None if code is None or len(row.line) < len(header) else code) for row in rows)
 
@@ -140,7 +140,7 @@ def _of_session(place: str, session: dict[str, Any]) -> Iterator[Rating]:
             if isinstance(rating, list) and len(rating) == 1:
                 rating = rating[0]
             if not isinstance(rating, str):
-                raise InputError(f"stimulusRating of {trial_id} must be one text, got {rating!r}")
+                raise InputError(f"stimulusRating of {trial_id} must be one text, got {rating!r:.200}")
             time = str(each.get("time", ""))
             yield Rating(f"{place}, {trial_id}", test_id, participant, trial_id, rating.strip(), sound, time)
 
@@ -166,7 +166,7 @@ def _answers(study: Study, ratings: list[Rating]) -> Iterator[Found]:
     with at(first.place):
         match = TEST_ID.fullmatch(first.test_id)
         if not match:
-            raise InputError(f"{HEAD} must be one of this export, got {first.test_id!r}")
+            raise InputError(f"{HEAD} must be one of this export, got {first.test_id!r:.200}")
         number = str(int(match["list"]))
         trial = trial_told(study, first.trial_id, told_study=match["study"], told_list=number)
         sounds = page_sounds(study, trial, match["code"])
@@ -176,14 +176,14 @@ def _answers(study: Study, ratings: list[Rating]) -> Iterator[Found]:
         for each in ratings:
             with at(each.place):
                 if each.sound != sounds[0]:
-                    raise InputError(f"stimuli of {trial.trial_id} must be {sounds[0]}, got {each.sound!r}")
+                    raise InputError(f"stimuli of {trial.trial_id} must be {sounds[0]}, got {each.sound!r:.200}")
                 given = Given(said(trial, each.rating), rt_ms=optional_number("rating_time", each.time))
             yield Found(each.place, trial, session, given)
         return
     names = [each.sound for each in ratings]
     with at(first.place):
         if sorted(names) != sorted(sounds):
-            raise InputError(f"{trial.trial_id} must have a row for each of its versions, got {' '.join(names)}")
+            raise InputError(f"{trial.trial_id} must have a row for each of its versions, got {' '.join(names):.300}")
         places = [names.index(name) for name in sounds]
         value = said(trial, [ratings[place].rating for place in places])
         time = optional_number("rating_time", first.time)

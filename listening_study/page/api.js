@@ -27,7 +27,7 @@ export async function ask(path, { body, kind = "json" } = {}) {
 }
 
 export function isPassing(error) {
-  return !(error instanceof Refused) || error.status === 429 || error.status >= 500;
+  return !(error instanceof Refused) || error.status === 408 || error.status === 429 || error.status >= 500;
 }
 
 // Until the browser is online again, or the time is up.

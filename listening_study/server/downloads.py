@@ -1,22 +1,18 @@
 """Files for experimenters: the table of answers, all events, and what webMUSHRA pages sent."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from listening_study.package import Study
 from listening_study.server.rows import answer_rows
 from listening_study.server.store import Store
-from listening_study.table import write_table
+from listening_study.table import table_text
 
 
 def answers_csv(store: Store, study: Study) -> str:
     """The table of all answers, in which no text is a formula; ``listening_study.table.read_table`` reads it."""
-    rows = [row for person, events in store.everything() for row in answer_rows(study, person, events)]
-    with tempfile.TemporaryDirectory() as folder:
-        return write_table(Path(folder) / "answers.csv", rows).read_bytes().decode()
+    return table_text(row for person, events in store.everything() for row in answer_rows(study, person, events))
 
 
 def events_jsonl(store: Store) -> str:
