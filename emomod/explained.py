@@ -142,7 +142,8 @@ def method_record(method: MethodSettings) -> dict[str, Any]:
 
 
 def model_record(predictor: ScoringModel) -> dict[str, Any]:
-    """The model card, the hash, and what names a model on the command line that is not the one that ships."""
+    """The model card, the hash, where it ran, and what names a model that is not the one that ships."""
     card = {key: value for key, value in predictor.card.items() if key != "front_end"} | {"sha256": predictor.sha256}
     card |= {"engine": predictor.engine} if isinstance(predictor, Predictor) else {}
+    card |= {"device": predictor.device.type}
     return card | {"origin": predictor.origin} if predictor.origin else card

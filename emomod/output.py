@@ -1,6 +1,7 @@
 """Output folders and files that appear whole or not at all, and JSON without NaN."""
 
 import csv
+import errno
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from emomod.alone import alone
 from emomod.errors import InputError
 from emomod.reading.cells import plain_cell
 
+NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # full, over a quota, read-only, broken
 PARTIAL, EARLIER = ".partial", ".earlier"  # suffixes of folders on their way in and out
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
 RECORDS = frozenset(
@@ -93,15 +95,18 @@ def new_folder(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Iterato
     except OSError as error:
         raise InputError(f"out: {folder.parent} cannot be written ({error.strerror})") from None
     try:
-        with alone(partial):
+        with alone(partial) as check_there:
             partial.chmod(0o755)
             yield partial
+            check_there()
             _replace(folder, partial)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         for parent in made:
             with suppress(OSError):
                 parent.rmdir()
+        if isinstance(error, OSError) and error.errno in NO_DISK:
+            raise InputError(f"out: {folder} cannot be written ({error.strerror})") from None
         raise
     scores_file(folder).unlink(missing_ok=True)
 
@@ -142,8 +147,13 @@ def whole_file(target: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, target)
+    except OSError as error:
+        if error.errno in NO_DISK:
+            raise InputError(f"{target}: cannot be written ({error.strerror})") from None
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_csv(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -86,9 +86,12 @@ class ScoreLog:
 
     def _append(self, data: bytes) -> None:
         file = self._open()
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from None
 
     def _forget(self) -> None:
         """Cut off the blocks that were not asked for: masks are others than then."""

@@ -9,6 +9,7 @@ from typing import Any
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES, spoken
 from emomod.markdown import table
+from emomod.output import whole_file
 from emomod.reading.json_files import read_object
 from emomod.report.pictures import write_figures
 from emomod.report.sections import About, Section, markdown, render_sections
@@ -333,10 +334,11 @@ def write_report(folder: Path) -> Path:
     told_runs = [[name, run["made"], f"`{run['command']}`", run["machine"]] for name, run in summary["runs"].items()]
     made = table(("experiment", "finished", "command", "machine"), told_runs, is_number=[False] * 4)
     text = f"{markdown(about, sections, drawn=tuple(pictures))}\n## How it was made\n\n{made}\n"
-    (folder / "report.md").write_text(text, encoding="utf-8")
-    target = folder / "report.html"
-    target.write_text(render_sections(about, sections, pictures=pictures), encoding="utf-8")
-    return target
+    page = render_sections(about, sections, pictures=pictures)
+    for name, content in {"report.md": text, "report.html": page}.items():
+        with whole_file(folder / name) as partial:
+            partial.write_text(content, encoding="utf-8")
+    return folder / "report.html"
 
 
 def _about(summary: Mapping[str, Any]) -> About:

@@ -4,11 +4,13 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,55 @@ def emomod_batch(corpus: Path, store: Path, *words: str) -> "subprocess.Popen[st
         start_new_session=True,
         env=os.environ | ENVIRONMENT,
     )
+
+
+@contextmanager
+def scheduler_and_worker(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A scheduler and a worker of it as they are started by hand; both gone at the end."""
+    address, started = f"tcp://127.0.0.1:{port}", list["subprocess.Popen[bytes]"]()
+    for words in (
+        ("dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
+        ("dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"),
+    ):
+        command = [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]]
+        with open(folder / f"{words[0]}.txt", "a") as log:
+            started.append(
+                subprocess.Popen(command, stderr=log, cwd=folder, env=os.environ | ENVIRONMENT, start_new_session=True)
+            )
+    try:
+        yield started[0]
+    finally:
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def meanwhile(act: Callable[[], object]) -> Iterator[None]:
+    """Have ``act`` done in a thread; what it raises is raised at the end."""
+    raised = list[BaseException]()
+
+    def acting() -> None:
+        try:
+            act()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=acting)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def begun(store: Path, n: int = 1) -> dict[Path, tuple[int, int]]:
+    """The manifests, once there are ``n``."""
+    found: dict[Path, tuple[int, int]] = wait_for(lambda: windows if len(windows := made(store)) >= n else None)
+    return found
 
 
 def group_of(leader: int) -> list[int]:

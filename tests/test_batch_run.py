@@ -3,9 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
-import threading
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dask
@@ -15,12 +12,15 @@ import soundfile
 from batch_corpus import (
     ENVIRONMENT,
     N_CLIPS,
+    begun,
     children_of,
     differences,
     emomod_batch,
     group_of,
     made,
+    meanwhile,
     rows_of,
+    scheduler_and_worker,
     wait_for,
     write_corpus,
 )
@@ -66,32 +66,6 @@ def undisturbed(corpus, scheduler, tmp_path_factory):
 
 def run(corpus, store, **settings):
     return run_batch(corpus / "list.csv", corpus / "recipe.yaml", out=store, **settings)
-
-
-@contextmanager
-def meanwhile(act):
-    """Have ``act`` done in a thread; what it raises is raised at the end."""
-    raised = []
-
-    def acting():
-        try:
-            act()
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=acting)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-    if raised:
-        raise raised[0]
-
-
-def begun(store, n=1):
-    """The manifests, once there are ``n``."""
-    return wait_for(lambda: found if len(found := made(store)) >= n else None)
 
 
 def test_run_batch_against_the_design_what_a_batch_leaves(undisturbed):
@@ -193,28 +167,6 @@ def test_batch_against_the_design_ctrl_c_and_a_second_run_at_the_same_time(corpu
     assert told.splitlines()[-1] == "emomod: interrupted"
     assert "Traceback" not in told
     wait_for(lambda: not group_of(process.pid), seconds=30.0)
-
-
-@contextmanager
-def scheduler_and_worker(folder, port):
-    """A scheduler and a worker of it as they are started by hand; both gone at the end."""
-    address, started = f"tcp://127.0.0.1:{port}", []
-    for words in (
-        ("dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
-        ("dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"),
-    ):
-        command = [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]]
-        with open(folder / f"{words[0]}.txt", "a") as log:
-            started.append(
-                subprocess.Popen(command, stderr=log, cwd=folder, env=os.environ | ENVIRONMENT, start_new_session=True)
-            )
-    try:
-        yield started[0]
-    finally:
-        for process in started:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def test_run_batch_against_the_design_the_scheduler_is_killed_and_started_again(corpus, undisturbed, tmp_path, capfd):

@@ -1,14 +1,15 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from fakes import sound_file, tiny_checkpoint
 
-from emomod import explained as stage
 from emomod.attribution.methods import parse_method
 from emomod.errors import InputError
 from emomod.explained import explain_clip
 from emomod.model.predictor import load_predictor
 from emomod.output import scores_file
-from emomod.score_log import BLOCK, HEAD, ScoreLog, kept_scores
+from emomod.score_log import BLOCK, HEAD, InUse, ScoreLog, kept_scores
 from emomod.stages import Stages
 
 ABOUT = {"clip": "a"}
@@ -53,7 +54,12 @@ def test_score_log_against_the_design_a_kill_costs_a_block_at_most(tmp_path, mas
     path.write_bytes(path.read_bytes()[: head + kept * block + torn])
     scored = []
     log = ScoreLog(path, ABOUT)
-    again = log(masks, lambda some: scored.append(len(some)) or doubled(some))
+
+    def counted(some):
+        scored.append(len(some))
+        return doubled(some)
+
+    again = log(masks, counted)
     log.close()
     assert np.array_equal(again, found)
     assert sum(scored) == len(masks) - kept * BLOCK
@@ -86,16 +92,21 @@ def test_score_log_against_the_design_scores_of_something_else_are_not_taken(tmp
 def test_score_log_iv_in_use(tmp_path, masks):
     log = ScoreLog(tmp_path / "s", ABOUT)
     log(masks, doubled)
-    with pytest.raises(InputError, match="another run is at work"):
+    with pytest.raises(InUse, match="another run is at work"):
         ScoreLog(tmp_path / "s", ABOUT)
     log.close()
 
 
 def test_kept_scores_against_the_design_they_go_when_the_job_cannot_be_done(tmp_path, masks):
-    for error, stays in ((InputError, False), (KeyboardInterrupt, True)):
-        with pytest.raises(error), kept_scores(tmp_path / "s", ABOUT) as log:
+    def stopped(error):
+        with kept_scores(tmp_path / "s", ABOUT) as log:
+            assert log is not None
             log(masks, doubled)
             raise error
+
+    for error, stays in ((InputError, False), (KeyboardInterrupt, True)):
+        with pytest.raises(error):
+            stopped(error)
         assert (tmp_path / "s").exists() == stays
     with kept_scores(None, ABOUT) as log:
         assert log is None
@@ -113,9 +124,9 @@ def test_kept_scores_against_the_design_they_go_when_the_job_cannot_be_done(tmp_
 )
 def test_explain_clip_regression_stopped_and_gone_on_is_the_same_to_the_bit(tmp_path, monkeypatch, method):
     clip, predictor = sound_file(tmp_path, seconds=2.0), load_predictor(tiny_checkpoint(tmp_path / "t.safetensors"))
-    settings = {"components": "grid", "method": parse_method(method)}
+    settings: dict[str, Any] = {"components": "grid", "method": parse_method(method)}
     whole = explain_clip(clip, predictor, Stages(), **settings).explanation
-    scores, scored = scores_file(tmp_path / "out"), []
+    scores, scored = scores_file(tmp_path / "out"), list[int]()
 
     def stopped(masks, score):
         if len(scored) == 2:
@@ -125,9 +136,14 @@ def test_explain_clip_regression_stopped_and_gone_on_is_the_same_to_the_bit(tmp_
 
     with pytest.raises(KeyboardInterrupt):
         explain_clip(clip, predictor, Stages(), **settings, scores=scores, through=stopped)
-    known = []
-    real = stage.ScoreLog.__init__
-    monkeypatch.setattr(stage.ScoreLog, "__init__", lambda log, *given: real(log, *given) or known.append(log.n_known))
+    known: list[int] = []
+
+    class Counted(ScoreLog):
+        def __init__(self, *given):
+            super().__init__(*given)
+            known.append(self.n_known)
+
+    monkeypatch.setattr("emomod.score_log.ScoreLog", Counted)
     again = explain_clip(clip, predictor, Stages(), **settings, scores=scores).explanation
     assert known == [sum(scored)]
     for name in ("weights", "standard_errors", "neighbourhood_r2"):

@@ -200,7 +200,7 @@ def earlier(tmp_path_factory):
         "clip",
         "model",
         "functions",
-        "a missing file",
+        "lost file",
         "no JSON",
         "no record",
         "versions",
