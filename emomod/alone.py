@@ -10,12 +10,16 @@ from pathlib import Path
 from emomod.errors import InputError
 
 
+class InUse(InputError):  # noqa: N818 - a state of the place, not a mistake
+    """Another process is at work there."""
+
+
 @contextmanager
 def alone(place: Path) -> Iterator[Callable[[], None]]:
     """Hold ``place``: a folder that is there, or else a lock file, which is made for it and removed at the end.
 
-    Yields a check that raises InputError where the place has gone, as when its disk was unmounted. InputError where
-    another process holds it, or where it cannot be opened. A file system without locks holds nothing.
+    Yields a check that raises InputError where the place has gone, as when its disk was unmounted. InUse where another
+    process holds it, InputError where it cannot be opened. A file system without locks holds nothing.
     """
     is_folder = place.is_dir()
     try:
@@ -23,7 +27,7 @@ def alone(place: Path) -> Iterator[Callable[[], None]]:
     except OSError as error:
         raise InputError(f"{place}: cannot be written ({error.strerror})") from None
     try:
-        _lock(handle, place)
+        lock(handle, place)
         try:
             yield partial(_check_there, handle, place)
         finally:
@@ -34,9 +38,9 @@ def alone(place: Path) -> Iterator[Callable[[], None]]:
         os.close(handle)
 
 
-def _lock(handle: int, place: Path) -> None:
-    """Lock what is open; InputError where another process has it, or had it and has just removed it."""
-    taken = InputError(f"out: another run is at work on it ({place} is in use)")
+def lock(handle: int, place: Path) -> None:
+    """Lock what is open, until it is closed; InUse where another process has it, or had it and has just removed it."""
+    taken = InUse(f"out: another run is at work on it ({place} is in use)")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

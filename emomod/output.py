@@ -16,7 +16,7 @@ from emomod.alone import alone
 from emomod.errors import InputError
 from emomod.reading.cells import plain_cell
 
-NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # full, over a quota, read-only, broken
+NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # full, over a quota, read-only
 PARTIAL, EARLIER = ".partial", ".earlier"  # suffixes of folders on their way in and out
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
 RECORDS = frozenset(

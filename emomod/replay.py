@@ -2,17 +2,20 @@
 
 What a record cannot hold ends in one line: components that were cut by a function, and models that were made in Python
 and have no name on the command line. Clip and model must be those of then; their SHA-256 says so.
+
+A record is not trusted: a model that is a program is never run because a record names it, only where the user does.
 """
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from emomod.attribution.methods import METHODS
 from emomod.audio import file_sha256
+from emomod.component_weights import parse_rule
 from emomod.data import demo_clip
 from emomod.errors import InputError
 from emomod.model.engines import ENGINES
@@ -24,8 +27,33 @@ from emomod.pipeline import ModifySettings, RunSettings, run
 from emomod.provenance import package_versions
 from emomod.reading.json_files import read_object
 from emomod.run_differences import Differences, differences, outcome_of
-from emomod.spec import known
+from emomod.spec import build, known
 from emomod.stages import Stages
+
+T = TypeVar("T")
+KINDS: dict[type, str] = {str: "a text", float: "a number", list: "a list", dict: "an object"}
+NEEDED: dict[str, type] = {  # what a record must hold, by the way to it
+    "target": str,
+    "clip": str,
+    "clip_sha256": str,
+    "rule": str,
+    "predictions": dict,
+    "shifts": dict,
+    "controls": dict,
+    "components": dict,
+    "components / kinds": list,
+    "settings": dict,
+    "settings / start": float,
+    "settings / components": str,
+    "settings / method": dict,
+    "settings / method / name": str,
+    "settings / modify": dict,
+    "model": dict,
+    "model / sha256": str,
+}
+MAY_HOLD: dict[str, type] = {
+    "versions": dict, "model / name": str, "model / origin": str, "model / engine": str, "model / device": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,7 +89,7 @@ class Replay:
         if self.changed:
             lines += ["", "not the same as then:"]
             lines += [f"  {name}: {then}, now {now}" for name, (then, now) in self.changed.items()]
-        return "\n".join([*lines, *(["", f"{self.out}/report.html"] if self.out else [])])
+        return _printable("\n".join([*lines, *(["", f"{self.out}/report.html"] if self.out else [])]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,29 +130,45 @@ def replay(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return a record that holds what a run takes."""
+    """Return a record that holds what a run takes, each of its kind."""
     told = read_object(path)
-    try:
-        for key in ("target", "clip", "clip_sha256"):
-            told[key]
-        told["components"]["kinds"], told["settings"]["method"]["name"], told["settings"]["modify"]
-        told["settings"]["start"], told["settings"]["components"], told["model"]["sha256"]
-        told["predictions"], told["shifts"], told["controls"], told["rule"], told["window"]["seconds"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: is no run.json of emomod run ({type(error).__name__}: {error})") from None
+    for way, kind in (NEEDED | MAY_HOLD).items():
+        holder, _, name = way.rpartition(" / ")
+        within = _at(told, holder)
+        if name not in within and way in MAY_HOLD:
+            continue
+        found = within.get(name)
+        if not _is(found, kind):
+            got = f"got {found!r:.80}" if name in within else "which it does not hold"
+            raise InputError(f"{path}: is no run.json of emomod run ({way} must be {KINDS[kind]}, {got})")
+    if not all(isinstance(kind, dict) for kind in told["components"]["kinds"]):
+        raise InputError(f"{path}: is no run.json of emomod run (components / kinds must be a list of objects)")
     return told
+
+
+def _at(told: dict[str, Any], way: str) -> dict[str, Any]:
+    """The object that ``way`` leads to, which was checked before."""
+    for name in way.split(" / ") if way else ():
+        told = told[name]
+    return told
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Whether a value of JSON is of a kind; whole numbers are numbers, and true and false are none."""
+    return isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
 
 
 def _job(
     path: Path, told: dict[str, Any], clip: str | Path | None, model: str | Path | None, device: str | None
 ) -> Job:
     """Return what a record says that was done, with clip and model checked."""
-    own = [kind["own"] for kind in told["components"]["kinds"] if "own" in kind]
+    own = [f"{kind['own']!s:.80}" for kind in told["components"]["kinds"] if "own" in kind]
     if own:
         raise InputError(
             f"{path}: cannot be replayed, since the sound was cut by a function of Python: {', '.join(own)}"
         )
     settings = _settings(path, told["settings"])
+    parse_rule(told["rule"])
     return Job(_clip(told, clip), told["target"], settings, _model(path, told["model"], model, device))
 
 
@@ -132,15 +176,24 @@ def _settings(path: Path, told: dict[str, Any]) -> RunSettings:
     """Return the settings of a run; InputError where this version of emomod has others."""
     method = dict(told["method"])
     name = known("method", method.pop("name"), METHODS)
+    return RunSettings(
+        start=told["start"],
+        components=told["components"],
+        method=_built(path, METHODS[name].settings, method, what=name),
+        modify=_built(path, ModifySettings, told["modify"], what="modify"),
+    )
+
+
+def _built(path: Path, cls: type[T], told: dict[str, Any], *, what: str) -> T:
+    """Return settings of a record as ``cls``, each of the kind that it has there."""
+    if unknown := sorted(told.keys() - {each.name for each in fields(cls)}):  # type: ignore[arg-type]
+        names = f"{', '.join(unknown):.80}"
+        raise InputError(f"{path}: holds settings that this version of emomod does not have ({names})")
+    texts = {name: value if isinstance(value, str) else repr(value) for name, value in told.items()}
     try:
-        return RunSettings(
-            start=told["start"],
-            components=told["components"],
-            method=METHODS[name].settings(**method),
-            modify=ModifySettings(**told["modify"]),
-        )
-    except TypeError as error:
-        raise InputError(f"{path}: holds settings that this version of emomod does not have ({error})") from None
+        return build(cls, texts, what=what)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _clip(told: dict[str, Any], clip: str | Path | None) -> Path:
@@ -157,17 +210,20 @@ def _clip(told: dict[str, Any], clip: str | Path | None) -> Path:
 
 
 def _model(path: Path, told: dict[str, Any], model: str | Path | None, device: str | None) -> ScoringModel:
-    """Return the model of then, with the engine of then where this machine has it."""
-    origin = model if model is not None else told.get("origin")
-    of_checkpoint = "engine" in told or origin is None
-    if of_checkpoint:
-        where = usable_device(device or ("cpu" if told.get("engine") == "ncnn" else None))
+    """Return the model of then, with device and engine of then where this machine has them."""
+    origin, where = model or told.get("origin") or None, _device(told, device)
+    if "engine" in told or origin is None:
         engine = told.get("engine")
-        usable = {"ncnn": where.type == "cpu" and has_ncnn(), "tf32": where.type == "cuda"}
+        usable = {"ncnn": where == "cpu" and has_ncnn(), "tf32": where == "cuda"}
         engine = engine if usable.get(str(engine), engine in ENGINES) else None
-        found: ScoringModel = load_predictor(origin, device=where.type, engine=engine)
+        found: ScoringModel = load_predictor(origin, device=where, engine=engine)
+    elif model is None and not str(origin).endswith(".onnx"):
+        raise InputError(
+            f"model: {path} names a program, {origin!r:.200}, which emomod does not run because a file says so; "
+            "if you trust it, name it yourself with --model"
+        )
     else:
-        found = load_model(origin, device=device)
+        found = load_model(origin, device=where)
     if found.sha256 == told["sha256"]:
         return found
     if origin is None and "engine" not in told:
@@ -178,6 +234,21 @@ def _model(path: Path, told: dict[str, Any], model: str | Path | None, device: s
     raise InputError(
         f"model must be that of then, with SHA-256 {told['sha256']:.12}..., but {now}; say with --model where it is"
     )
+
+
+def _device(told: dict[str, Any], device: str | None) -> str:
+    """The device that is asked for, else that of then where it can be used, else the best that suits the engine."""
+    if device is None and told.get("engine") == "ncnn":
+        device = "cpu"
+    if device is None:
+        with suppress(InputError):
+            device = usable_device(told.get("device")).type
+    return usable_device(device).type
+
+
+def _printable(text: str) -> str:
+    """Return a text with "?" for what a terminal would take as a command: a record may hold anything."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
 @contextmanager
@@ -191,9 +262,12 @@ def _folder(out: str | Path | None) -> Iterator[Path]:
 
 
 def _changed(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Versions and the engine, where they differ."""
-    before = then.get("versions", {}) | {"engine": then["model"].get("engine", "")}
-    after = package_versions() | {"engine": now["model"].get("engine", "")}
+    """Versions, the engine and the device, where they differ; nothing of a device that was not told then."""
+    names = ["engine", *(["device"] if "device" in then["model"] else [])]
+    before = then.get("versions", {}) | {name: then["model"].get(name, "") for name in names}
+    after = package_versions() | {name: now["model"].get(name, "") for name in names}
     return {
-        name: (str(before.get(name, "unknown")), str(after[name])) for name in after if before.get(name) != after[name]
+        name: (f"{before.get(name, 'unknown')!s:.80}", str(after[name]))
+        for name in after
+        if before.get(name) != after[name]
     }

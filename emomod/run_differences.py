@@ -3,6 +3,8 @@
 Three verdicts: "identical", to the bit; "same", within tolerances that leave room for another rounding alone; and
 "different". Another engine on the same CPU moves a score by up to 3e-7 and a component's weight by up to 4e-6 of the
 largest; another number of threads moves the last bits of weights (docs/operations.md has the measurement).
+
+The run of then is a file of anybody's: tolerances follow from scale and counts of the run of now alone.
 """
 
 import math
@@ -14,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.audio import read_clip
+from emomod.audio import file_sha256, read_clip
 from emomod.component_weights import select_components
 from emomod.explanation import Explanation, load_explanation
 from emomod.output import VERSIONS
@@ -155,7 +157,7 @@ def differences(then: Outcome, now: Outcome) -> Differences:
         figures += _components(then.explanation, now.explanation, then.record)
     else:
         missing.insert(0, "explanation.npz")
-    seconds = float(then.record["window"]["seconds"])
+    seconds = float(now.record["window"]["seconds"])
     sounds = [
         _sound(path, now.sounds[name], seconds=seconds) for name, path in then.sounds.items() if name in now.sounds
     ]
@@ -163,15 +165,15 @@ def differences(then: Outcome, now: Outcome) -> Differences:
 
 
 def _figures(then: dict[str, Any], now: dict[str, Any]) -> Iterator[Difference]:
-    """What the two records say."""
-    low, high = then["model"].get("scale", (0.0, 1.0))
+    """What the two records say; ``then`` may say anything."""
+    low, high = now["model"].get("scale", (0.0, 1.0))
     near = SCORE * (high - low)
     yield _apart("scores", then, now, ["predictions"], tolerance=near)
     yield _apart("shifts", then, now, ["shifts"], tolerance=near)
     moved = ("mean_shift", "shift_05", "shift_95")
     yield _apart("shifts of random changes", then, now, ["controls"], tolerance=near, only=moved)
     least = min(
-        (figures["n"] for kinds in then["controls"].values() for figures in kinds.values()), default=1
+        (figures["n"] for kinds in now["controls"].values() for figures in kinds.values()), default=1
     )  # of random changes
     one = CONTROLS / least + 1e-12
     yield _apart("random changes beaten", then, now, ["controls"], tolerance=one, only=("share_beaten", "p_value"))
@@ -252,7 +254,7 @@ def _components(then: Explanation, now: Explanation, record: dict[str, Any]) -> 
 
 def _sound(then: Path, now: Path, *, seconds: float) -> SoundDifference:
     """How far two files of about ``seconds`` are apart."""
-    if then.read_bytes() == now.read_bytes():
+    if then.stat().st_size == now.stat().st_size and file_sha256(then) == file_sha256(now):
         return SoundDifference(then.name, True, math.inf)
     before, after = (read_clip(path, seconds=seconds + 1.0, silence=0.0).y for path in (then, now))
     alike = before.shape == after.shape

@@ -5,7 +5,6 @@ they are smaller. The file begins with a line of JSON that says what was scored;
 masks, its shape, its scores and a checksum. What was torn at the end is dropped.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -13,24 +12,21 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emomod.errors import EmomodError, InputError
+from emomod.alone import InUse, lock
+from emomod.errors import EmomodError
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 BLOCK = 256  # masks that a crash costs at most
 HEAD = struct.Struct("<16sIII")  # digest of the masks, rows, columns, checksum of the scores
 MOST_VALUES = 2**24  # in a block that is read back; what says more is no block of ours
-
-
-class InUse(InputError):  # noqa: N818 - a state of the file, not a mistake
-    """Another process is at work on the same job."""
 
 
 class ScoreLog:
@@ -41,8 +37,11 @@ class ScoreLog:
         self._file: BinaryIO | None = None
         self._known: deque[tuple[bytes, Array]] = deque()
         if path.is_file():
-            self._open()
-            self._known.extend(self._read())
+            try:
+                self._known.extend(self._read())
+            except BaseException:
+                self.close()
+                raise
 
     def __call__(self, masks: Masks, score: Callable[[Masks], Array]) -> Array:
         """Scores [n, T] of masks [n, K]: those that are kept, else those that ``score`` gives, which are kept."""
@@ -57,7 +56,8 @@ class ScoreLog:
     def close(self) -> None:
         """Let go of the file, which stays."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what could not be written was told when it was
+                self._file.close()
             self._file = None
 
     def _block(self, masks: Masks, score: Callable[[Masks], Array]) -> Array:
@@ -76,10 +76,10 @@ class ScoreLog:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a+b")  # noqa: SIM115
             try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                lock(self._file.fileno(), self._path)
+            except InUse:
                 self.close()
-                raise InUse(f"out: another run is at work on it ({self._path} is in use)") from None
+                raise
             if self._file.seek(0, os.SEEK_END) == 0:
                 self._append(self._head)
         return self._file
@@ -141,6 +141,8 @@ def kept_scores(path: Path | None, about: Mapping[str, Any]) -> Iterator[ScoreLo
     log = None if path is None else ScoreLog(path, about)
     try:
         yield log
+    except InUse:
+        raise
     except EmomodError:
         if path is not None:
             path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emomod.batch.clips_table import read_clips_table
 from emomod.batch.store import read_record
 from emomod.batch.tables import read_rows
 from emomod.errors import InputError
@@ -66,12 +67,13 @@ def evaluate_store(store: str | Path, out: str | Path, *, command: str) -> dict[
     """Write batch.csv, summary.json, report.md and report.html into the folder ``out``; return the summary."""
     check_output(out, inputs=[store])
     rows, record = rows_of_store(store), read_record(Path(store))
-    summary = {
+    summary: dict[str, Any] = {
         "batch": summarise_batch(rows),
         "n_windows": len({(row["clip"], row["start"]) for row in rows}),
         "n_files": len({row["song"] for row in rows}),
+        "left_out": left_out(Path(store)),
         "command": command,
-        **{name: record[name] for name in ("recipe", "model", "versions")},
+        **{name: dict(record.get(name) or {}) for name in ("recipe", "model", "versions")},
     }
     about, sections = _about(summary), [_section(summary["batch"])]
     with new_folder(out, inputs=[store]) as folder:
@@ -80,6 +82,15 @@ def evaluate_store(store: str | Path, out: str | Path, *, command: str) -> dict[
         (folder / "report.md").write_text(markdown(about, sections), encoding="utf-8")
         (folder / "report.html").write_text(render_sections(about, sections, pictures={}), encoding="utf-8")
     return summary
+
+
+def left_out(store: Path) -> list[str]:
+    """What the figures lack: windows that failed, or a run that has not ended."""
+    clips = read_clips_table(store)
+    if clips is None:
+        return ["the last run of the batch has not ended: its other windows are not among these"]
+    failed = sum(row["state"] != "done" for row in clips)
+    return [f"{failed} windows or clips of the batch failed, and are not among these"] if failed else []
 
 
 def _section(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Section:
@@ -113,4 +124,5 @@ def _about(summary: Mapping[str, Any]) -> About:
         command=summary["command"],
         details={"Recipe": summary["recipe"], "Model": summary["model"], "Versions": summary["versions"]},
         files=("batch.csv", "summary.json", "report.md"),
+        warnings=tuple(summary["left_out"]),
     )

@@ -2,7 +2,7 @@
 
 import argparse
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,4 +129,10 @@ def summary_words(summary: dict[str, Any]) -> str:
         for version, figures in versions.items():
             lines.append(f"{target}, {version}: {told(figures['shift'], 3)}, the right way {told(figures['right'])}")
     lines += [f"truth AUC of {name}: {told(value)}" for name, value in summary.get("truth_auc", {}).items()]
-    return "\n".join([*lines, *(f"left out: {name}: {why}" for name, why in summary.get("left_out", {}).items())])
+    return "\n".join([*lines, *_left_out(summary["left_out"])])
+
+
+def _left_out(left_out: Mapping[str, str] | Sequence[str]) -> list[str]:
+    """Lines for experiments that were left out, with why, or for what a batch lacks."""
+    told = [f"{name}: {why}" for name, why in left_out.items()] if isinstance(left_out, Mapping) else left_out
+    return [f"left out: {each}" for each in told]

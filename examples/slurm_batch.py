@@ -5,14 +5,16 @@
 It needs ``pip install "emomod[batch]" dask-jobqueue``, runs where ``sbatch`` does (on a login node, or as a small job
 itself) until all is done, and is called again when it was stopped. Clips, model and store lie on disks that all nodes
 see under the same paths. What is behind ``--`` goes to ``emomod batch`` as it is: ``-- --split masks --retries 5``.
-Whoever can reach the scheduler's port can run code as you: see "Clusters" in docs/batch.md.
+Workers and scheduler talk over TLS with a key that is drawn for each call.
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 import dask
 from dask_jobqueue.slurm import SLURMCluster
+from distributed.security import Security
 
 from emomod.batch.cluster import QUIET
 from emomod.cli.main import main
@@ -36,8 +38,12 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_args(own), more
 
 
-def start(told: argparse.Namespace) -> SLURMCluster:
-    """Return a scheduler in this process that has SLURM start ``told.jobs`` workers, and keeps their number."""
+def start(told: argparse.Namespace, security: Security) -> SLURMCluster:
+    """Return a scheduler in this process that has SLURM start ``told.jobs`` workers, and keeps their number.
+
+    Only who has the key reaches it; for the workers that lies beside the store while they run, in files that only the
+    user can read.
+    """
     cluster = SLURMCluster(
         cores=1,
         processes=1,
@@ -48,6 +54,9 @@ def start(told: argparse.Namespace) -> SLURMCluster:
         interface=told.interface,
         job_script_prologue=[f"export {each}" for each in ONE_THREAD],
         log_directory=f"{told.out}.logs",
+        protocol="tls://",
+        security=security,
+        shared_temp_directory=str(Path(told.out).absolute().parent),
     )
     cluster.adapt(minimum_jobs=told.jobs, maximum_jobs=told.jobs)
     return cluster
@@ -56,7 +65,13 @@ def start(told: argparse.Namespace) -> SLURMCluster:
 def run(words: list[str]) -> int:
     """Do the batch; return the exit code of ``emomod batch``."""
     told, more = parse(words)
-    with dask.config.set(QUIET), start(told) as cluster:
+    security = Security.temporary()
+    ours = {
+        "distributed.comm.tls.ca-file": security.tls_ca_file,
+        "distributed.comm.tls.client.cert": security.tls_client_cert,
+        "distributed.comm.tls.client.key": security.tls_client_key,
+    }
+    with dask.config.set(QUIET | ours), start(told, security) as cluster:
         batch = ["batch", told.clips, "--recipe", told.recipe, "--out", told.out, *more]
         return main([*batch, "--scheduler", cluster.scheduler_address])
 

@@ -1,5 +1,6 @@
 """Clips that were explained before, by ``emomod run`` or ``emomod batch``, as items: they are not explained again."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from emomod.reading.json_files import read_object
 from emomod.reading.text import path_inside
 
 RUN = "run.json"
+MOST_WINDOWS = 200  # of a batch: as many as a plan may have items
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,12 @@ def explained_in(folder: str | Path) -> list[Explained]:
     if not (source / RECORD).is_file():
         return []
     windows = sorted(found_keys(source).values(), key=lambda place: place.name)
+    if len(windows) > MOST_WINDOWS:
+        raise InputError(f"{source}: has {len(windows)} windows, too many for a study; name folders of some of them")
     stems = [window.name.rpartition("-")[0] for window in windows]
+    counts = Counter(stems)
     return [
-        _explained(_first_target(source, window), name=stem if stems.count(stem) == 1 else window.name)
+        _explained(_first_target(source, window), name=stem if counts[stem] == 1 else window.name)
         for window, stem in zip(windows, stems, strict=True)
     ]
 

@@ -92,7 +92,12 @@ def make_stimuli(
         if item.steered:
             return _given(plan, item, clip)
         if item.explanation:
+            _check_before(item, components, method)
             before = explained_before(item.clip, load_explanation(item.explanation), predictor)
+            if before.clip.start != item.start:
+                raise InputError(
+                    f"start must be that of the explanation, {before.clip.start:g} s, got {item.start:g} s"
+                )
             made, weights = before.components, before.explanation.weights
         else:
             made = cut(sound_of(clip.y, start=clip.start), components, device=predictor.device)
@@ -108,6 +113,12 @@ def make_stimuli(
             with stages.stage(f"writing the versions of {item.name}"):
                 found += _written(plan, item, number, versions, folder, predictor)
     return found
+
+
+def _check_before(item: Item, components: Cutting, method: MethodSettings | None) -> None:
+    """InputError where it is said how to explain a clip that was explained before."""
+    if components != DEFAULT or method not in (None, LimeSettings()):
+        raise InputError(f"its explanation lies in {item.explanation}; take it away, or the options for another one")
 
 
 def read_clips(items: Sequence[Item], *, seconds: float) -> list[Clip]:

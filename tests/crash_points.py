@@ -103,10 +103,7 @@ def chosen(events: Sequence[str], *, every: int) -> list[int]:
     >>> chosen(["open 1.partial", "open 2.partial", "open 3.partial", "rename a"], every=2)
     [2, 3, 4]
     """
-    last = {
-        re.sub(r"\d+|(?<=\.)[a-z0-9_]{8}(?=\.partial)", "#", event): number
-        for number, event in enumerate(events, start=1)
-    }
+    last = {NUMBERED.sub("#", event): number for number, event in enumerate(events, start=1)}
     return sorted({*last.values(), *range(every, len(events) + 1, every)})
 
 

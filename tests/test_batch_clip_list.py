@@ -49,5 +49,9 @@ def test_read_clip_list_iv_no_list(tmp_path):
     with pytest.raises(InputError, match="there is no such file or folder"):
         read_clip_list(tmp_path / "absent.csv")
     (tmp_path / "latin.csv").write_bytes(b"path\ncaf\xe9.wav\n")
-    with pytest.raises(InputError, match="cannot be read as CSV"):
+    with pytest.raises(InputError, match="line 2: it is not UTF-8"):
         read_clip_list(tmp_path / "latin.csv")
+
+
+def test_read_clip_list_regression_a_table_of_ours_has_an_apostrophe_before_what_looks_like_a_formula(tmp_path):
+    assert listed(tmp_path, "path\n'-intro.wav\n") == [Listed(str(tmp_path / "-intro.wav"))]

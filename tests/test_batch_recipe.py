@@ -152,3 +152,15 @@ def test_key_of_against_the_design_two_keys_are_equal_where_all_is(shas, start, 
     assert set(key) <= set("0123456789abcdef")
     assert (key == key_of(shas[0], other_start, shas[1], shas[2])) == (start == other_start)
     assert (key == key_of(shas[1], start, shas[0], shas[2])) == (shas[0] == shas[1])
+
+
+def test_recipe_regression_whole_numbers_are_those_of_the_default():
+    whole, broken = (recipe_of({"targets": ["fear"], "modify": {"gain_db": gain}}) for gain in (6, 6.0))
+    assert whole.sha256 == broken.sha256 == recipe_of({"targets": ["fear"]}).sha256
+    assert whole.resolved() == broken.resolved()
+
+
+@pytest.mark.parametrize("components", ("stems:voice=v.wav,band=b.wav", "separation:network=hdemucs,weights=w.pt"))
+def test_recipe_iv_components_that_lie_in_files(components):
+    with pytest.raises(InputError, match="must be known by their text, not lie in files"):
+        recipe_of({"targets": ["fear"], "components": components})

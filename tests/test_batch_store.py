@@ -219,7 +219,7 @@ def test_blaming_against_the_design(tmp_path, error):
 def test_blaming_against_the_design_no_room_for_this_file_but_for_a_small_one(tmp_path):
     open_store(tmp_path, RECORD_OF)
     with pytest.raises(StoreError, match="No space left on device"), blaming(tmp_path):
-        raise OSError(stage.FULL[0], "No space left on device")
+        raise OSError(stage.NO_DISK[0], "No space left on device")
 
 
 def test_record_against_the_design_what_it_was_made_with(made):

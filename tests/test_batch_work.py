@@ -138,3 +138,36 @@ def test_do_against_the_design_a_worker_of_an_earlier_run_is_waited_for(tmp_path
         ended.join()
     assert not scores.exists()
     assert Path(folder_of(tmp_path / "store", window.path, window.key), MANIFEST).is_file()
+
+
+def test_do_iv_a_worker_of_another_version(tmp_path, job):
+    window = window_of(tmp_path, job)
+    found = do(window, replace(job, emomod="0.0.1"))
+    assert found.fatal
+    assert "and the batch was started with 0.0.1" in found.error
+
+
+def test_do_regression_a_window_is_held_until_it_is_written(tmp_path, job, monkeypatch):
+    """A worker of a run that was stopped is still writing; the next run waits, and does nothing twice."""
+    window = window_of(tmp_path, job)
+    begun, go_on, real, written = threading.Event(), threading.Event(), stage.write_run, []
+
+    def slow(*given, **named):
+        written.append(threading.current_thread().name)
+        begun.set()
+        assert go_on.wait(60)
+        return real(*given, **named)
+
+    monkeypatch.setattr(stage, "write_run", slow)
+    outcomes = []
+    threads = [threading.Thread(target=lambda: outcomes.append(do(window, job)), name=name) for name in ("one", "two")]
+    threads[0].start()
+    assert begun.wait(60)
+    threads[1].start()
+    threads[1].join(1.5)
+    assert threads[1].is_alive()  # it waits
+    go_on.set()
+    for thread in threads:
+        thread.join(120)
+    assert [outcome.error for outcome in outcomes] == ["", ""]
+    assert written == ["one"]

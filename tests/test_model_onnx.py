@@ -173,8 +173,8 @@ def test_onnx_iv_files(tmp_path, monkeypatch):
     ("card", "told"),
     (
         (None, r"m\.onnx: needs a card beside it, m\.json, such as \{\"names\": "),
-        ("{", r"m\.json: is not JSON \("),
-        ("[]", r"m\.json: must be a JSON object with names"),
+        ("{", r"m\.json: cannot be read as JSON \("),
+        ("[]", r"m\.json: must be a JSON object, got"),
         ("{}", r"m\.json: must be a JSON object with names"),
         ('{"names": []}', r"names must be a list of words, one a score, got \[\]"),
         ('{"names": ["a", "b"], "sample_rate": "x"}', "sample_rate must be a whole number"),

@@ -195,6 +195,25 @@ def named(told):
         (lambda told: told["settings"]["modify"].update(bits=7), "bits must be one of"),
         (lambda told: told.pop("settings"), "is no run.json of emomod run"),
         (lambda told: told.update(components=None), "is no run.json of emomod run"),
+        (lambda told: told.update(clip=5), r"\(clip must be a text, got 5\)"),
+        (lambda told: told.update(clip_sha256=None), r"\(clip_sha256 must be a text, got None\)"),
+        (lambda told: told.update(rule="guess"), "rule must look like"),
+        (lambda told: told.update(controls=5), r"\(controls must be an object, got 5\)"),
+        (lambda told: told["components"].update(kinds=5), r"\(components / kinds must be a list, got 5\)"),
+        (lambda told: told["components"].update(kinds=[5]), r"\(components / kinds must be a list of objects\)"),
+        (lambda told: told["components"].update(kinds=[{"own": [5]}]), r"a function of Python: \[5\]"),
+        (lambda told: told["settings"].update(start=True), r"\(settings / start must be a number, got True\)"),
+        (lambda told: told["settings"].update(components=[5]), r"\(settings / components must be a text, got \[5\]\)"),
+        (lambda told: told["settings"]["method"].update(name=[]), r"\(settings / method / name must be a text"),
+        (lambda told: told["settings"]["method"].update(off=5), "off"),
+        (lambda told: told["settings"]["method"].update(seed="x"), "seed of lime must be a whole number, got 'x'"),
+        (lambda told: told["settings"]["modify"].update(rule=5), "rule must look like"),
+        (lambda told: told["settings"]["modify"].update(gain_db=[]), "gain_db of modify must be a number"),
+        (lambda told: told["settings"]["modify"].update(n_controls=2.5), "n_controls of modify must be a whole number"),
+        (lambda told: told["model"].update(origin=5), r"\(model / origin must be a text, got 5\)"),
+        (lambda told: told["model"].update(device=5), r"\(model / device must be a text, got 5\)"),
+        (lambda told: told.update(versions=[5]), r"\(versions must be an object, got \[5\]\)"),
+        (lambda told: told.update(model=5), r"\(model must be an object, got 5\)"),
     ],
 )
 def test_replay_iv_is_one_line_before_anything_is_computed(copied, capsys, change, message):
@@ -225,13 +244,67 @@ def test_replay_of_a_model_of_somebody_elses(tmp_path, monkeypatch):
     )
     clip, origin = sound_file(tmp_path, seconds=2.5), f"{tmp_path / 'mine.py'}:model"
     run(clip, target="loud", out=tmp_path / "out", settings=SETTINGS, predictor=load_model(origin))
-    found = replay(tmp_path / "out")
+    found = replay(tmp_path / "out", model=origin)
     assert found.differences.verdict == "identical"
     scores = next(each for each in found.differences.figures if each.what == "scores")
     assert scores.tolerance == pytest.approx(4e-5)  # of a scale that is four times as wide
     (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text() + "# changed\n")
     with pytest.raises(InputError, match="model must be that of then"):
-        replay(tmp_path / "out")
+        replay(tmp_path / "out", model=origin)
+
+
+@pytest.mark.parametrize("origin", ["{}/evil.py:model", "{}/evil.py:x.ONNX", "evil:model", "evil:x.ONNX", "a\nb"])
+def test_replay_iv_a_program_that_a_record_names_is_not_run(copied, tmp_path, monkeypatch, capsys, origin):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "evil.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    origin = origin.format(tmp_path)
+    changed_record(copied, lambda told: (told["model"].pop("engine"), told["model"].update(origin=origin)))
+    assert main(["replay", str(copied)]) == 1
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "names a program, " in printed
+    assert printed.endswith("name it yourself with --model\n")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_replay_iv_a_record_of_a_checkpoint_names_no_program(copied, tmp_path):
+    (tmp_path / "evil.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    changed_record(copied, lambda told: told["model"].update(origin=f"{tmp_path}/evil.py:model"))
+    with pytest.raises(InputError, match=r"evil\.py"):
+        replay(copied)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_replay_against_the_design_a_record_cannot_widen_what_counts_as_equal(copied, capsys):
+    def change(told):
+        told["model"]["scale"] = [-1e308, 1e308]
+        told["predictions"]["before"]["emotion"]["fear"] += 0.01
+        told["controls"]["enhanced"]["count"]["n"] = 0
+        told["shifts"]["\x1b[31m"] = 1.0
+
+    changed_record(copied, change)
+    assert main(["replay", str(copied)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith("Different: ")
+    assert "scores: 0.01" in printed
+    assert "\x1b" not in printed
+
+
+def test_replay_against_the_design_the_device_is_that_of_then(copied, monkeypatch):
+    """Where there is a GPU, what ran on the CPU does so again."""
+    record = changed_record(copied, lambda told: told["model"].update(engine="torch"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    found = replay(record)
+    assert found.reproduced
+    assert found.changed == {}
+
+
+def test_replay_against_the_design_a_device_that_is_not_here_is_told(copied, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    record = changed_record(copied, lambda told: told["model"].update(engine="torch", device="cuda"))
+    assert replay(record).changed == {"device": ("cuda", "cpu")}
+    record = changed_record(copied, lambda told: told["model"].pop("device"))
+    assert replay(record).changed == {}  # of an earlier version, which did not tell it
 
 
 def test_replay_iv_a_model_that_was_made_in_python(tmp_path):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from fakes import sound_file, tiny_checkpoint
 
+from emomod.alone import InUse
 from emomod.attribution.methods import parse_method
 from emomod.errors import InputError
 from emomod.explained import explain_clip
 from emomod.model.predictor import load_predictor
 from emomod.output import scores_file
-from emomod.score_log import BLOCK, HEAD, InUse, ScoreLog, kept_scores
+from emomod.score_log import BLOCK, HEAD, ScoreLog, kept_scores
 from emomod.stages import Stages
 
 ABOUT = {"clip": "a"}
@@ -149,3 +150,24 @@ def test_explain_clip_regression_stopped_and_gone_on_is_the_same_to_the_bit(tmp_
     for name in ("weights", "standard_errors", "neighbourhood_r2"):
         one, other = (getattr(each.weights, name) for each in (whole, again))
         assert (one is None and other is None) or np.array_equal(one, other, equal_nan=True)
+
+
+def test_kept_scores_regression_whoever_is_refused_leaves_the_scores_of_the_other(tmp_path, masks):
+    with kept_scores(tmp_path / "s", ABOUT) as late:  # before the other has written its first block
+        log = ScoreLog(tmp_path / "s", ABOUT)
+        log(masks, doubled)
+        with pytest.raises(InUse), kept_scores(tmp_path / "s", ABOUT):
+            pass
+
+        def refused():
+            with kept_scores(tmp_path / "s", {"clip": "late"}) as other:
+                other(masks, doubled)
+
+        with pytest.raises(InUse):
+            refused()
+        with pytest.raises(InUse):
+            late(masks, doubled)
+    log.close()
+    again = ScoreLog(tmp_path / "s", ABOUT)
+    assert again.n_known == len(masks)
+    again.close()

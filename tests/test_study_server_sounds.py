@@ -45,9 +45,8 @@ def test_a_sound_that_is_no_longer_itself_is_not_sent(own, tmp_path):
             lambda: link(tmp_path / "study" / "private" / "key.csv"),
             lambda: path.write_bytes(b""),
         ],
-        "it is no file": [lambda: link("/dev/zero"), pipe],
+        "it is no file": [lambda: link("/dev/zero"), pipe, lambda: link(tmp_path)],
         "No such file": [lambda: link(tmp_path / "nowhere"), path.unlink],
-        "Is a directory": [lambda: link(tmp_path)],
         "Too many levels": [lambda: link(path)],
     }
     for reason, changes in says.items():
@@ -61,6 +60,20 @@ def test_a_sound_that_is_no_longer_itself_is_not_sent(own, tmp_path):
             assert response.json()["error"].startswith(f"a sound cannot be read ({reason}"), response.text
             assert int(response.headers["retry-after"]) > 0
             assert b"nobody" not in response.content
+
+
+def test_a_sound_that_is_none_leaves_no_file_open(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "other").write_bytes(b"other")
+    before = len(os.listdir("/proc/self/fd"))
+    for name, error in (("", sounds.ChangedSoundError), ("pipe", sounds.ChangedSoundError), ("gone", OSError)):
+        for _ in range(20):
+            with pytest.raises(error):
+                sounds.read_sound(tmp_path / name, sha256="0" * 64)
+    for _ in range(20):
+        with pytest.raises(sounds.ChangedSoundError):
+            sounds.read_sound(tmp_path / "other", sha256="0" * 64)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_sound_that_is_linked_to_itself_elsewhere_is_sent(own, tmp_path):

@@ -205,7 +205,7 @@ def test_a_table_appears_whole_or_stays_as_it_was(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match=r"table\.png: cannot be written \(No space"):
         write_table(table_of(np.zeros((4, 1))), tmp_path)
     assert (tmp_path / "table.png").read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv", "table.md", "table.png"]

@@ -1,11 +1,13 @@
 """The clips of a batch: a CSV with a column ``path`` and perhaps ``start``, or a folder of sound files."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from emomod.errors import InputError
 from emomod.many_clips import find_clips
+from emomod.reading.cells import unescaped
+from emomod.reading.csv_lines import MOST_BYTES, TableError, csv_lines
+from emomod.reading.text import read_text
 
 PATH, START = "path", "start"
 
@@ -29,23 +31,22 @@ def read_clip_list(source: str | Path) -> list[Listed]:
         return [Listed(path) for path in find_clips([place])]
     if not place.is_file():
         raise InputError(f"{source}: there is no such file or folder")
+    text = read_text(place, most=MOST_BYTES)
     try:
-        with open(place, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if PATH not in (reader.fieldnames or ()):
-                raise InputError(
-                    f"{source}: must have a column {PATH}, got {', '.join(reader.fieldnames or ()) or 'none'}"
-                )
-            listed = [_listed(row, reader.line_num, place) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{source}: cannot be read as CSV ({error})") from None
+        rows = csv_lines(text)
+        header = next((cells for _, cells in rows), [])
+        if PATH not in header:
+            raise InputError(f"{source}: must have a column {PATH}, got {', '.join(header)[:200] or 'none'}")
+        listed = [_listed(dict(zip(header, cells, strict=False)), line, place) for line, cells in rows if any(cells)]
+    except TableError as error:
+        raise InputError(f"{source}: line {error.line}: {error}") from None
     if not listed:
         raise InputError(f"{source}: lists no clip")
     return list(dict.fromkeys(listed))
 
 
-def _listed(row: dict[str, str | None], line: int, place: Path) -> Listed:
-    path, start = (row.get(PATH) or "").strip(), (row.get(START) or "").strip()
+def _listed(row: dict[str, str], line: int, place: Path) -> Listed:
+    path, start = unescaped(row.get(PATH, "").strip()), row.get(START, "").strip()
     if not path or "\0" in path:
         raise InputError(f"{place}: line {line} has no {PATH}")
     try:

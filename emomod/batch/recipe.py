@@ -18,6 +18,8 @@ from emomod.attribution.methods import MethodSettings, as_method
 from emomod.batch.store import plain_name
 from emomod.checks import check_choice, check_count
 from emomod.components.kinds import DEFAULT, steps_of
+from emomod.components.separation import Separation
+from emomod.components.stems import Stems
 from emomod.errors import InputError
 from emomod.explained import method_record
 from emomod.model.predictor import ScoringModel
@@ -50,7 +52,11 @@ class Recipe:
         check_choice("windows", self.windows, WINDOWS)
         for what in self.keep:
             known("keep", what, KEPT)
-        steps_of(self.components)
+        for kind in steps_of(self.components):
+            if isinstance(kind, Stems) or (isinstance(kind, Separation) and kind.weights):
+                raise InputError(
+                    f"components of a recipe must be known by their text, not lie in files, got {self.components}"
+                )
         as_method(self.method)
         check_count("seed", self.seed, low=0)
 
@@ -126,10 +132,12 @@ def _modify(value: Any) -> ModifySettings:
     if not isinstance(value, Mapping):
         raise InputError(f"modify must be fields with values, as in {{gain_db: 6}}, got {value!r}")
     kinds = {each.name: each.default for each in fields(ModifySettings) if each.name != "seed"}
+    values: dict[str, Any] = {}
     for name, given in value.items():
         default = kinds[known("field of modify", str(name), kinds)]
         number = isinstance(given, (int, float)) and not isinstance(given, bool)
         wanted = "a text" if isinstance(default, str) else "a number"
         if not (isinstance(given, str) if wanted == "a text" else number):
-            raise InputError(f"{name} of modify must be {wanted}, got {given!r}")
-    return ModifySettings(**value)
+            raise InputError(f"{name} of modify must be {wanted}, got {given!r:.80}")
+        values[str(name)] = float(given) if isinstance(default, float) else given
+    return ModifySettings(**values)

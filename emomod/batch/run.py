@@ -77,13 +77,12 @@ def run_batch(
     check_choice("split", split, tuple(DO))
     if n_workers is not None:
         check_count("workers", n_workers)
-    on_disk = Path(corpus).absolute() if scheduler else corpus  # workers elsewhere need whole paths
-    clips, wanted = read_clip_list(on_disk), read_recipe(recipe)
+    clips, wanted = read_clip_list(Path(corpus).absolute()), read_recipe(recipe)
     predictor = load_model(wanted.model or None, device=device)
     _check(wanted, predictor)
     with held(folder):
         open_store(folder, record_of(wanted, predictor))
-        job = Job(str(folder.resolve()), wanted, device, predictor.sha256, _place_of(wanted.model) if scheduler else "")
+        job = Job(str(folder.resolve()), wanted, device, predictor.sha256, _place_of(wanted.model))
         with blaming(folder), stages.stage("reading the store"):
             (folder / CLIPS_TABLE).unlink(missing_ok=True)  # it is there when a run has ended
             ledger = Ledger(clips, found_keys(folder), store=folder, retries=retries)
@@ -109,8 +108,11 @@ def _check(recipe: Recipe, predictor: ScoringModel) -> None:
 
 
 def _place_of(model: str) -> str:
-    """A model as workers in other folders find it."""
-    return str(Path(model).absolute()) if model and Path(model).is_file() else model
+    """A model as workers in other folders find it: a file by its whole path, also in FILE.py:NAME."""
+    file, colon, name = model.rpartition(":")
+    if Path(model).is_file() or not colon:
+        return str(Path(model).absolute()) if Path(model).is_file() else model
+    return f"{Path(file).absolute()}:{name}" if Path(file).is_file() else model
 
 
 def record_of(recipe: Recipe, predictor: ScoringModel) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from emomod.batch.cluster import threads_of
 from emomod.batch.work import Job, Outcome, Window, do, model_of
 from emomod.components.base import sound_of
 from emomod.components.kinds import cut
+from emomod.errors import InputError
 
 MOST_ROWS = 64  # masks of a task: more would leave workers waiting at the end of a block
 
@@ -52,5 +53,7 @@ def _hood(window: Window, job: Job) -> Neighbourhood:
     """The clip, cut once in a process."""
     predictor = model_of(job)
     clip = read_clip(window.path, start=window.start, seconds=predictor.window_seconds)
+    if clip.sha256 != window.clip_sha256:
+        raise InputError(f"{window.path}: is another file on this machine")
     parts = cut(sound_of(clip.y, start=clip.start), job.recipe.components, device=predictor.device)
     return neighbourhood(predictor, parts, job.recipe.method_settings)

@@ -1,6 +1,6 @@
 """The results of a batch on disk: a folder for each window of a clip, whole or not there, keyed by what it depends on.
 
-    batch.json             the resolved recipe, model and versions that everything in the store is made with
+    batch.json             the resolved recipe and the model of everything in the store; versions of its first run
     clips.csv              every window of the last run: done, or failed and why
     clips/4f/NAME-4f01.../ one window: manifest.json with the hashes of all files, and a folder for each target, as
                            ``emomod run`` writes it
@@ -11,7 +11,6 @@ A folder's name ends in its key: the hash of the clip, the place of the window, 
 there need not be made again, wherever the clip lies now.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ from typing import Any
 from emomod.alone import alone
 from emomod.audio import file_sha256
 from emomod.errors import EmomodError, InputError
-from emomod.output import check_writable, to_json, whole_file
+from emomod.output import NO_DISK, check_writable, to_json, whole_file
 from emomod.reading.json_files import read_object
 
 FORMAT = "emomod batch 1"
@@ -34,7 +33,6 @@ SAME = ("format", "emomod", "model_sha256", "recipe_sha256")  # of the record: w
 KEY_LENGTH = 20  # hexadecimal digits: two of 100 000 windows have the same with a chance of 1 in 10^14
 NAME_LENGTH = 40  # of a clip's or a target's name in that of a folder
 PROBE = 4 * 2**20  # bytes that must find room, else the disk counts as full: about what one window takes
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class StoreError(EmomodError):
@@ -61,8 +59,18 @@ def folder_of(store: Path, path: str, key: str) -> Path:
     return store / CLIPS / key[:2] / f"{plain_name(Path(path).stem)}-{key}"
 
 
+def check_no_links(store: Path) -> None:
+    """InputError where a folder of the store is a link: what lies behind it is not the store's."""
+    tables = (store / TABLES).glob("*") if (store / TABLES).is_dir() else ()
+    parts = (store / CLIPS).glob("??") if (store / CLIPS).is_dir() else ()
+    for place in (store / CLIPS, store / TABLES, *parts, *tables):
+        if place.is_symlink():
+            raise InputError(f"{place}: is a link, of which a store has none; put the folder itself there")
+
+
 def found_keys(store: Path) -> dict[str, Path]:
-    """The folders that are there, by key."""
+    """The folders that are there, by key; InputError where the store has links."""
+    check_no_links(store)
     places = (store / CLIPS).glob("??/*") if (store / CLIPS).is_dir() else ()
     return {place.name.rpartition("-")[2]: place for place in places if not place.name.startswith(".")}
 
@@ -140,7 +148,7 @@ def blaming(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         check_usable(folder)
-        if isinstance(error, OSError) and error.errno in FULL:  # there is room again, but not for long
+        if isinstance(error, OSError) and error.errno in NO_DISK:  # there is room again, but not for long
             raise StoreError(f"the store {folder} cannot be written: {error.strerror}") from None
         raise
 

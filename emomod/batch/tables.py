@@ -120,9 +120,16 @@ def remake_tables(store: Path, folders: Mapping[str, Path]) -> None:
 
 
 def read_rows(store: str | Path, name: str) -> list[dict[str, Any]]:
-    """The rows of a table, "runs" or "shifts", in the order of keys and targets."""
+    """The rows of a table, "runs" or "shifts", in the order of keys and targets; InputError where one is damaged."""
     parts = sorted((Path(store) / TABLES / name).glob("*.parquet"))
-    return [row for part in parts for row in parquet.read_table(part).to_pylist()]
+    try:
+        rows = [row for part in parts for row in parquet.read_table(part, columns=list(COLUMNS[name])).to_pylist()]
+    except (OSError, pa.ArrowException) as error:
+        cure = f"`emomod store verify {store} --repair` makes the tables anew"
+        raise InputError(f"{store}: its tables cannot be read ({error!s:.200}); {cure}") from None
+    if any(set(row) != set(COLUMNS[name]) for row in rows[:1]):
+        raise InputError(f"{store}: its tables lack columns; `emomod store verify {store} --repair` makes them anew")
+    return rows
 
 
 def _update_part(store: Path, digit: str, folders: Mapping[str, Path]) -> None:

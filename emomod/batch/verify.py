@@ -1,15 +1,14 @@
 """Is a store whole? Every file against the hash that it was written with, every window of the list, every row."""
 
-import csv
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emomod.batch.clips_table import read_clips_table
 from emomod.batch.store import CLIPS, CLIPS_TABLE, damage_of, found_keys, held, read_record
 from emomod.batch.tables import remake_tables, unequal_keys
-from emomod.errors import InputError
 from emomod.output import PARTIAL
 from emomod.stages import Stages
 
@@ -122,14 +121,8 @@ def _remove(folder: Path) -> None:
 
 def _listed(store: Path, whole: dict[str, Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What of the last run's list is missing, and what failed."""
-    if not (store / CLIPS_TABLE).is_file():
-        return (), ()
-    try:
-        with open(store / CLIPS_TABLE, newline="", encoding="utf-8") as file:
-            rows = [
-                (row["state"], row["key"], f"{row['path']} at {row['start'] or 0} s") for row in csv.DictReader(file)
-            ]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"{store / CLIPS_TABLE}: cannot be read ({error!r}); remove it") from None
+    rows = [
+        (row["state"], row["key"], f"{row['path']} at {row['start'] or 0} s") for row in read_clips_table(store) or ()
+    ]
     missing = tuple(window for state, key, window in rows if state == "done" and key not in whole)
     return missing, tuple(window for state, _, window in rows if state != "done")

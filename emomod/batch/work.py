@@ -6,11 +6,12 @@ travel to other machines; the model is loaded once in each.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from emomod.alone import InUse, alone
 from emomod.attribution.common import Array, Masks, Through, directly
 from emomod.audio import file_sha256, read_windows
 from emomod.batch.clip_list import Listed
@@ -32,7 +33,7 @@ from emomod.model.load import load_model
 from emomod.model.predictor import ScoringModel
 from emomod.output import VERSIONS, finite, new_folder, scores_file
 from emomod.pipeline import write_run
-from emomod.score_log import InUse
+from emomod.provenance import package_versions
 from emomod.stages import Stages
 
 PATIENCE = 600.0  # s that another process may still be at a window
@@ -47,6 +48,7 @@ class Job:
     device: str | None
     model_sha256: str
     model: str = ""  # where all machines find it; empty: as the recipe names it
+    emomod: str = field(default_factory=lambda: package_versions()["emomod"])  # the version
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,12 @@ class Outcome:
 
 
 def model_of(job: Job) -> ScoringModel:
-    """The model, loaded once in a process; StoreError where it is not the one that the batch was started with."""
+    """The model, loaded once in a process.
+
+    StoreError where it, or emomod itself, is not the one that the batch was started with.
+    """
+    if (here := package_versions()["emomod"]) != job.emomod:
+        raise StoreError(f"a worker has emomod {here}, and the batch was started with {job.emomod}")
     origin = job.model or job.recipe.model
     predictor = _loaded(origin, job.device)
     if predictor.sha256 != job.model_sha256:
@@ -128,7 +135,9 @@ def _once(folder: Path, write: Callable[[], None]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not (folder / MANIFEST).is_file():
         try:
-            write()
+            with alone(folder.with_name(f".{folder.name}.lock")):
+                if not (folder / MANIFEST).is_file():
+                    write()
         except InUse:
             if time.monotonic() > deadline:
                 raise

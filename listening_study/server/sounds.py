@@ -17,10 +17,14 @@ def read_sound(path: Path, *, sha256: str) -> bytes:
 
     A link is followed, since what it leads to must have the hash as well. Pipes and devices are not waited for.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ChangedSoundError("it is no file")
-        found = file.read(MAX_SOUND + 1)
+        with open(handle, "rb", closefd=False) as file:
+            found = file.read(MAX_SOUND + 1)
+    finally:
+        os.close(handle)
     if hashlib.sha256(found).hexdigest() != sha256:
         raise ChangedSoundError("it was changed after it was made")
     return found
