@@ -101,6 +101,8 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.performance_page
 	$(BIN)/python benchmarks/kinds_and_methods.py --out docs/results/kinds_and_methods.md
 	$(BIN)/python benchmarks/study_recovery.py --out docs/results/study_recovery.md
+	$(BIN)/python -m benchmarks.replays
+	$(BIN)/python -m benchmarks.reliability
 
 # The figures and pictures in docs/, measured again; a real clip is used where it is at hand. Rated phrases are looked at
 # only with a reason, which docs/phrase_looks.csv keeps: make results WHY="the new default checkpoint"

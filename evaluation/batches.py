@@ -28,27 +28,30 @@ DIGITS = {"shift": 3}
 def rows_of_store(store: str | Path) -> Rows:
     """A row for each window, target and version; InputError where there is no store, or nothing in it."""
     read_record(Path(store))
-    found = [
-        {
-            "clip": run["path"],
-            "song": run["clip_sha256"],
-            "start": run["start"],
-            "target": run["target"],
-            "version": version,
-            "gain_db": run["gain_db"],
-            "before": run["before"],
-            "shift": run[f"shift_{version}"],
-            "right": run[f"shift_{version}"] * direction > 0,
-            "moves_most": run[f"moved_further_{version}"] == 0,
-            **{f"beats_{kind}": run[f"share_beaten_{kind}_{version}"] for kind in CONTROL_KINDS},
-            "surrogate_r2": run["surrogate_r2"],
-        }
-        for run in read_rows(store, "runs")
-        for version, direction in DIRECTIONS.items()
-    ]
+    try:
+        found = [
+            {
+                "clip": run["path"],
+                "song": run["clip_sha256"],
+                "start": run["start"],
+                "target": run["target"],
+                "version": version,
+                "gain_db": run["gain_db"],
+                "before": run["before"],
+                "shift": run[f"shift_{version}"],
+                "right": run[f"shift_{version}"] * direction > 0,
+                "moves_most": run[f"moved_further_{version}"] == 0,
+                **{f"beats_{kind}": run[f"share_beaten_{kind}_{version}"] for kind in CONTROL_KINDS},
+                "surrogate_r2": run["surrogate_r2"],
+            }
+            for run in read_rows(store, "runs")
+            for version, direction in DIRECTIONS.items()
+        ]
+    except TypeError:
+        raise InputError(f"{store}: its tables lack figures, which no run leaves out; make the store anew") from None
     if not found:
         raise InputError(f"{store}: holds no finished window; see `emomod store verify {store}`")
-    return sorted(found, key=lambda row: (row["target"], row["clip"], row["start"], row["version"]))
+    return sorted(found, key=lambda row: (str(row["target"]), str(row["clip"]), row["start"] or 0.0, row["version"]))
 
 
 def summarise_batch(rows: Rows) -> dict[str, dict[str, dict[str, Any]]]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from small_batches import QUICK, small_store
 
-from emomod.batch import store as stage
 from emomod.batch.recipe import recipe_of
 from emomod.batch.store import (
     CLIPS,
@@ -25,6 +24,7 @@ from emomod.batch.store import (
     write_manifest,
 )
 from emomod.errors import InputError
+from emomod.output import NO_DISK
 
 RECORD_OF = {
     "format": "f",
@@ -219,7 +219,7 @@ def test_blaming_against_the_design(tmp_path, error):
 def test_blaming_against_the_design_no_room_for_this_file_but_for_a_small_one(tmp_path):
     open_store(tmp_path, RECORD_OF)
     with pytest.raises(StoreError, match="No space left on device"), blaming(tmp_path):
-        raise OSError(stage.NO_DISK[0], "No space left on device")
+        raise OSError(NO_DISK[0], "No space left on device")
 
 
 def test_record_against_the_design_what_it_was_made_with(made):

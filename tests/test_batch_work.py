@@ -17,6 +17,7 @@ from emomod.batch.store import MANIFEST, RECORD, folder_of, found_keys, open_sto
 from emomod.batch.work import Job, Outcome, Window, do, look
 from emomod.model.load import load_model
 from emomod.output import scores_file
+from emomod.pipeline import write_run
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_do_iv_a_worker_of_another_version(tmp_path, job):
 def test_do_regression_a_window_is_held_until_it_is_written(tmp_path, job, monkeypatch):
     """A worker of a run that was stopped is still writing; the next run waits, and does nothing twice."""
     window = window_of(tmp_path, job)
-    begun, go_on, real, written = threading.Event(), threading.Event(), stage.write_run, []
+    begun, go_on, real, written = threading.Event(), threading.Event(), write_run, []
 
     def slow(*given, **named):
         written.append(threading.current_thread().name)

@@ -154,6 +154,7 @@ def test_explain_clip_regression_stopped_and_gone_on_is_the_same_to_the_bit(tmp_
 
 def test_kept_scores_regression_whoever_is_refused_leaves_the_scores_of_the_other(tmp_path, masks):
     with kept_scores(tmp_path / "s", ABOUT) as late:  # before the other has written its first block
+        assert late is not None
         log = ScoreLog(tmp_path / "s", ABOUT)
         log(masks, doubled)
         with pytest.raises(InUse), kept_scores(tmp_path / "s", ABOUT):
@@ -161,6 +162,7 @@ def test_kept_scores_regression_whoever_is_refused_leaves_the_scores_of_the_othe
 
         def refused():
             with kept_scores(tmp_path / "s", {"clip": "late"}) as other:
+                assert other is not None
                 other(masks, doubled)
 
         with pytest.raises(InUse):

@@ -131,6 +131,7 @@ def test_a_head_that_comes_slowly_is_not_waited_for(made, tmp_path, monkeypatch,
         connection.sendall(begin)
         timers.wait(received=(sent := sent + len(begin)), n=1)
         while len(timers.kept) <= before or sent < len(HEAD) * before + len(begin) + 3:
+            assert sent < 1000, "no limit is set for the second head"
             connection.sendall(b"x")
             timers.wait(received=(sent := sent + 1))
         assert len(timers.kept) == 1 + before

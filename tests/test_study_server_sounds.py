@@ -65,7 +65,7 @@ def test_a_sound_that_is_no_longer_itself_is_not_sent(own, tmp_path):
 def test_a_sound_that_is_none_leaves_no_file_open(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "other").write_bytes(b"other")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len([*Path("/proc/self/fd").iterdir()])
     for name, error in (("", sounds.ChangedSoundError), ("pipe", sounds.ChangedSoundError), ("gone", OSError)):
         for _ in range(20):
             with pytest.raises(error):
@@ -73,7 +73,7 @@ def test_a_sound_that_is_none_leaves_no_file_open(tmp_path):
     for _ in range(20):
         with pytest.raises(sounds.ChangedSoundError):
             sounds.read_sound(tmp_path / "other", sha256="0" * 64)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
 def test_a_sound_that_is_linked_to_itself_elsewhere_is_sent(own, tmp_path):

@@ -62,6 +62,7 @@ SHIFTS = {
     },
 }
 COLUMNS = {"runs": RUNS, "shifts": SHIFTS}
+UNREADABLE = (OSError, ValueError, pa.ArrowException)  # of a torn part; ValueError of texts that are not UTF-8
 
 
 def run_row(record: Mapping[str, Any], *, key: str, folder: str) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def read_rows(store: str | Path, name: str) -> list[dict[str, Any]]:
     parts = sorted((Path(store) / TABLES / name).glob("*.parquet"))
     try:
         rows = [row for part in parts for row in parquet.read_table(part, columns=list(COLUMNS[name])).to_pylist()]
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         cure = f"`emomod store verify {store} --repair` makes the tables anew"
         raise InputError(f"{store}: its tables cannot be read ({error!s:.200}); {cure}") from None
     if any(set(row) != set(COLUMNS[name]) for row in rows[:1]):
@@ -143,10 +144,31 @@ def _update_part(store: Path, digit: str, folders: Mapping[str, Path]) -> None:
     if all(keys == folders.keys() for keys in found.values()):
         return
     same = found["runs"] == found["shifts"] and found["runs"] <= folders.keys()
+    earlier = {name: _whole(parts[name], name) for name in NAMES if same and found[name]}
+    same = same and None not in earlier.values()
     rows = _rows_of(store, [folder for key, folder in folders.items() if not (same and key in found["runs"])])
     for name in reversed(NAMES):
-        earlier = [parquet.read_table(parts[name])] if same and found[name] else []
-        _write(parts[name], [*earlier, _table(rows[name], COLUMNS[name])])
+        kept = earlier.get(name) if same else None
+        _write(parts[name], [*([] if kept is None else [kept]), _table(rows[name], COLUMNS[name])])
+
+
+def _whole(part: Path, name: str) -> pa.Table | None:
+    """A part of a table; None where it cannot be read or has other columns, so that it is made anew."""
+    try:
+        table = parquet.read_table(part)
+        table.validate(full=True)
+    except UNREADABLE:
+        return None
+    return table if table.schema.equals(_schema(COLUMNS[name])) else None
+
+
+def damage_of_rows(folder: Path) -> str:
+    """What is wrong with the rows in a window's manifest; empty where nothing is."""
+    try:
+        _rows_of(folder, [folder])
+    except InputError:
+        return f"its {MANIFEST} holds rows that no table can"
+    return ""
 
 
 def _part(store: Path, name: str, digit: str) -> Path:
@@ -157,7 +179,7 @@ def _keys_in(part: Path) -> set[str]:
     """The keys whose rows a part holds; one that cannot be read holds the key "", which no window has."""
     try:
         keys = parquet.read_table(part, columns=["key"])["key"].unique().to_pylist() if part.is_file() else []
-    except (OSError, pa.ArrowException):
+    except UNREADABLE:
         return {""}
     return set(keys)
 
@@ -169,16 +191,21 @@ def _rows_of(store: Path, folders: Iterable[Path]) -> dict[str, list[dict[str, A
         try:
             manifest = read_object(folder / MANIFEST)
             for name in NAMES:
+                _table(manifest[name], COLUMNS[name])
                 rows[name] += manifest[name]
-        except (InputError, OSError, KeyError, TypeError) as error:
+        except (InputError, KeyError, TypeError, AttributeError, OverflowError, *UNREADABLE) as error:
             cure = f"`emomod store verify {store} --repair` removes the folder"
-            raise InputError(f"{folder}: its {MANIFEST} cannot be read ({error}); {cure}") from None
+            raise InputError(f"{folder}: its {MANIFEST} cannot be read ({error!s:.200}); {cure}") from None
     return rows
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> pa.Table:
     picked = [{name: row.get(name) for name in columns} for row in rows]
-    return pa.Table.from_pylist(picked, schema=pa.schema(list(columns.items())))
+    return pa.Table.from_pylist(picked, schema=_schema(columns))
+
+
+def _schema(columns: Mapping[str, Any]) -> pa.Schema:
+    return pa.schema(list(columns.items()))
 
 
 def _write(part: Path, tables: Sequence[pa.Table]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from emomod.batch.clips_table import read_clips_table
 from emomod.batch.store import CLIPS, CLIPS_TABLE, damage_of, found_keys, held, read_record
-from emomod.batch.tables import remake_tables, unequal_keys
+from emomod.batch.tables import damage_of_rows, remake_tables, unequal_keys
 from emomod.output import PARTIAL
 from emomod.stages import Stages
 
@@ -88,7 +88,7 @@ def _damaged(folders: dict[str, Path], stages: Stages) -> dict[str, str]:
     """What is wrong with each folder that is not whole, by key."""
     damaged = {}
     for done, (key, folder) in enumerate(folders.items()):
-        if why := damage_of(folder):
+        if why := damage_of(folder) or damage_of_rows(folder):
             damaged[key] = why
         stages.progress(done + 1, len(folders))
     return damaged

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from emomod.attribution.methods import parse_method
 from emomod.audio import read_blocks, read_clip, read_windows
+from emomod.batch.clip_list import read_clip_list
 from emomod.component_weights import parse_rule, select_components
 from emomod.components.kinds import parse_kinds
 from emomod.corpus.clip_files import read_clip_folder
@@ -36,7 +37,7 @@ from listening_study.plan import read_plan, told_of
 from listening_study.series import read_series
 from listening_study.table import read_table
 from listening_study.trials import draw_lists
-from tests.fuzz import seeds
+from tests.fuzz import seeds, stores
 from tests.fuzz.study import study
 
 
@@ -121,6 +122,18 @@ def _importer(read: Callable[..., object]) -> Callable[[Path], object]:
     return lambda path: read(study(), [path])
 
 
+def _in_store(name: str, kind: str) -> Target:
+    """The readers of a store, of which the file ``name`` is changed."""
+    return Target(
+        lambda path: stores.read_store(name, path),
+        stores.INPUT,
+        kind,
+        lambda: [stores.of_store(name)],
+        stores.store,
+        0.3,
+    )
+
+
 TARGETS: dict[str, Target] = {
     "wav": Target(_sound, "clip.wav", "bytes", seeds.wavs),
     "flac": Target(_sound, "clip.flac", "bytes", seeds.flacs),
@@ -169,6 +182,22 @@ TARGETS: dict[str, Target] = {
     "from_label_studio": Target(_importer(import_label_studio), "a.json", "json", seeds.label_studio),
     "from_webmushra": Target(_importer(import_webmushra), "lss.csv", "text", seeds.webmushra),
     "from_webmushra_posts": Target(_importer(import_webmushra), "webmushra.jsonl", "json", seeds.webmushra_posts),
+    "run_json": Target(
+        stores.read_run,
+        "run.json",
+        "json",
+        lambda: [(stores.a_run() / "run.json").read_bytes()],
+        stores.a_run,
+        share=0.5,
+    ),
+    "recipe": Target(stores.read_whole_recipe, "recipe.yaml", "yaml", lambda: [stores.RECIPE]),
+    "clip_list": Target(read_clip_list, "clips.csv", "text", lambda: [stores.CLIP_LIST]),
+    "store_record": _in_store("batch.json", "json"),
+    "store_clips": _in_store("clips.csv", "text"),
+    "store_manifest": _in_store("manifest.json", "json"),
+    "store_run": _in_store("run.json", "json"),
+    "store_runs": _in_store("runs", "bytes"),
+    "store_shifts": _in_store("shifts", "bytes"),
     "midi": Target(_song, "song.mid", "bytes", seeds.midis),
     "midi_notes": Target(lambda path: read_midi(path, seconds=4.0), "song.mid", "bytes", seeds.midis),
     "musicxml": Target(_song, "song.musicxml", "text", seeds.musicxmls, share=0.3),
