@@ -30,7 +30,7 @@ from emomod.audio import SAMPLE_RATE
 from emomod.batch import cluster as stage
 from emomod.batch.cluster import GONE, QUIET
 from emomod.batch.run import DIED, run_batch
-from emomod.batch.store import MANIFEST, PROBE, StoreError, found_keys
+from emomod.batch.store import MANIFEST, PROBE, StoreError, found_keys, held
 from emomod.batch.verify import verify_store
 from emomod.cli.main import main
 from emomod.errors import InputError
@@ -40,7 +40,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
+    """Windows take long enough that what befalls a batch finds it at work."""
+    return write_corpus(tmp_path_factory.mktemp("corpus"), n_masks=3072)
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +160,8 @@ def test_batch_against_the_design_ctrl_c_and_a_second_run_at_the_same_time(corpu
     store = tmp_path / "store"
     process = emomod_batch(corpus, store, "--workers", "2")
     begun(store)
-    with pytest.raises(InputError, match="another run is at work on it"):
-        run(corpus, store, n_workers=1)
+    with pytest.raises(InputError, match="another run is at work on it"), held(store):
+        pass
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -227,8 +228,14 @@ def test_run_batch_against_the_design_a_disk_that_turns_read_only(corpus, schedu
     (tmp_path / "real").mkdir()
     mount("--bind", tmp_path / "real", disk)
     store = disk / "store"
-    turns = meanwhile(lambda: begun(store) and mount("-o", "remount,ro,bind", disk))
-    with turns, pytest.raises(StoreError, match="cannot be written: Read-only file system"):
+
+    def turn_read_only():
+        """By a mount above that is: the one below cannot be turned while a file is open for writing."""
+        begun(store)
+        mount("--bind", tmp_path / "real", disk)
+        mount("-o", "remount,ro,bind", disk)
+
+    with meanwhile(turn_read_only), pytest.raises(StoreError, match="cannot be written: Read-only file system"):
         run(corpus, store, scheduler=scheduler)
     with pytest.raises(InputError, match=r"out: the folder .*store is read-only"):
         run(corpus, store, scheduler=scheduler)
