@@ -23,6 +23,7 @@ from tests.killing import contents, differences, processes_of
 
 N_CLIPS, CLIP_SECONDS = 40, 10.0  # of the speed
 TINY_SECONDS, TINY_MASKS = 0.5, 34
+MASKS = 512  # a quarter of the default; with fewer the loading of the model counts
 ENDS = 0.1  # share of the samples at either end that memory is told of
 TRIED = 3  # times that memory is sampled in a second, at most
 
@@ -70,7 +71,7 @@ def compare_workers(folder: Path, *, quick: bool) -> Row:
     """Seconds of the same clips by one worker and by two, and whether all that they wrote is equal to the bit."""
     n_clips, seconds = (4, 1.0) if quick else (N_CLIPS, CLIP_SECONDS)
     folder.mkdir(parents=True)
-    corpus, recipe = write_clips(folder, n_clips=n_clips, seconds=seconds), write_recipe(folder, n_masks=128)
+    corpus, recipe = write_clips(folder, n_clips=n_clips, seconds=seconds), write_recipe(folder, n_masks=MASKS)
     found = {workers: batch(corpus, recipe, folder / f"store_{workers}", workers=workers) for workers in (1, 2)}
     for workers, watched in found.items():
         note(f"{workers} workers: {watched.clips_seconds:.1f} s of {watched.seconds:.1f} s")

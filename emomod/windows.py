@@ -17,15 +17,14 @@ from typing import Any
 from emomod.alone import alone
 from emomod.attribution.methods import as_method
 from emomod.audio import file_sha256, read_windows
-from emomod.components.kinds import parse_kinds
-from emomod.components.separation import Separation
-from emomod.components.stems import Stems
+from emomod.components.kinds import is_told_by_text
 from emomod.errors import InputError
 from emomod.explained import method_record, model_record
 from emomod.model.predictor import ScoringModel, load_predictor
 from emomod.output import check_writable, to_json, whole_file
 from emomod.pipeline import RunSettings, run
 from emomod.provenance import package_versions
+from emomod.reading.json_files import read_object
 from emomod.stages import Stages
 from emomod.whole_file import FILES, WRITTEN, join_windows, part_of
 
@@ -150,13 +149,8 @@ def _write_table(folder: Path, windows: Collection[WindowRun]) -> None:
 
 
 def _expected(path: str | Path, target: str, settings: RunSettings, predictor: ScoringModel) -> dict[str, Any] | None:
-    """What run.json of a window of this job says, but for its start; None where that does not say all.
-
-    Functions are known by their names alone, and stems and weights of a separation lie in files of their own.
-    """
-    if not isinstance(settings.components, str):
-        return None
-    if any(isinstance(kind, (Stems, Separation)) for kind in parse_kinds(settings.components)):
+    """What run.json of a window of this job says, but for its start; None where that does not say all."""
+    if not is_told_by_text(settings.components):
         return None
     told = {
         "clip": str(path),
@@ -181,9 +175,9 @@ def _kept(folder: Path, named: dict[str, float], *, expected: dict[str, Any] | N
     for name, start in named.items():
         window = folder / name
         with suppress(OSError, ValueError):
-            record = json.loads((window / RECORD).read_text(encoding="utf-8"))
+            record = read_object(window / RECORD)
             wanted = expected | {"settings": {"start": start, **expected["settings"]}}
-            same = isinstance(record, dict) and all(record.get(key) == value for key, value in wanted.items())
-            if same and all((window / name).is_file() for name in NEEDED):
+            same = all(record.get(key) == value for key, value in wanted.items())
+            if same and all((window / needed).is_file() for needed in NEEDED):
                 found[name] = WindowRun(window, record)
     return found

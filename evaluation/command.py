@@ -42,6 +42,10 @@ def run(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, 
 
         words = ("emomod", "evaluate", "batch", "--store", str(arguments.store), "--out", str(arguments.out))
         return evaluate_store(arguments.store, arguments.out, command=shlex.join(words))
+    return _run_experiments(arguments, log)
+
+
+def _run_experiments(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict[str, Any]:
     preset = preset_of(arguments.preset)
     predictor = load_model(arguments.model, device=arguments.device)
     scores = None if arguments.scores is None else str(arguments.scores)

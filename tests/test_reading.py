@@ -21,7 +21,8 @@ from emomod.reading.cells import escaped, plain_cell, unescaped
 from emomod.reading.csv_lines import MOST_COLUMNS, TableError, csv_lines
 from emomod.reading.json_files import parse_json, read_json, read_object
 from emomod.reading.text import MOST_DEPTH, check_values, name_beside, path_inside, read_text
-from emomod.reading.yaml_files import MOST_BYTES, MOST_TEXT, import_yaml, read_yaml
+from emomod.reading.yaml_files import MOST_BYTES, import_yaml, read_yaml
+from emomod.reading.yaml_loader import MOST_TEXT
 
 YAML = (
     ("a: &x 1\nb: *x", "line 1: it has an anchor or alias"),

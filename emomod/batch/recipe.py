@@ -17,9 +17,7 @@ from typing import Any
 from emomod.attribution.methods import MethodSettings, as_method
 from emomod.batch.store import plain_name
 from emomod.checks import check_choice, check_count
-from emomod.components.kinds import DEFAULT, steps_of
-from emomod.components.separation import Separation
-from emomod.components.stems import Stems
+from emomod.components.kinds import DEFAULT, is_told_by_text
 from emomod.errors import InputError
 from emomod.explained import method_record
 from emomod.model.predictor import ScoringModel
@@ -52,11 +50,10 @@ class Recipe:
         check_choice("windows", self.windows, WINDOWS)
         for what in self.keep:
             known("keep", what, KEPT)
-        for kind in steps_of(self.components):
-            if isinstance(kind, Stems) or (isinstance(kind, Separation) and kind.weights):
-                raise InputError(
-                    f"components of a recipe must be known by their text, not lie in files, got {self.components}"
-                )
+        if not is_told_by_text(self.components):
+            raise InputError(
+                f"components of a recipe must be known by their text, not lie in files, got {self.components}"
+            )
         as_method(self.method)
         check_count("seed", self.seed, low=0)
 

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ SHIFTS = {
 }
 COLUMNS = {"runs": RUNS, "shifts": SHIFTS}
 UNREADABLE = (OSError, ValueError, pa.ArrowException)  # of a torn part; ValueError of texts that are not UTF-8
+NO_ROWS = (KeyError, TypeError, AttributeError, OverflowError, *UNREADABLE)  # of a manifest that somebody changed
 
 
 def run_row(record: Mapping[str, Any], *, key: str, folder: str) -> dict[str, Any]:
@@ -122,14 +123,12 @@ def remake_tables(store: Path, folders: Mapping[str, Path]) -> None:
 
 def read_rows(store: str | Path, name: str) -> list[dict[str, Any]]:
     """The rows of a table, "runs" or "shifts", in the order of keys and targets; InputError where one is damaged."""
-    parts = sorted((Path(store) / TABLES / name).glob("*.parquet"))
-    try:
-        rows = [row for part in parts for row in parquet.read_table(part, columns=list(COLUMNS[name])).to_pylist()]
-    except UNREADABLE as error:
-        cure = f"`emomod store verify {store} --repair` makes the tables anew"
-        raise InputError(f"{store}: its tables cannot be read ({error!s:.200}); {cure}") from None
-    if any(set(row) != set(COLUMNS[name]) for row in rows[:1]):
-        raise InputError(f"{store}: its tables lack columns; `emomod store verify {store} --repair` makes them anew")
+    rows: list[dict[str, Any]] = []
+    for part in sorted((Path(store) / TABLES / name).glob("*.parquet")):
+        table = _whole(part, name)
+        if table is None:
+            raise InputError(f"{part}: is damaged; `emomod store verify {store} --repair` makes the tables anew")
+        rows += table.to_pylist()
     return rows
 
 
@@ -145,11 +144,11 @@ def _update_part(store: Path, digit: str, folders: Mapping[str, Path]) -> None:
         return
     same = found["runs"] == found["shifts"] and found["runs"] <= folders.keys()
     earlier = {name: _whole(parts[name], name) for name in NAMES if same and found[name]}
-    same = same and None not in earlier.values()
-    rows = _rows_of(store, [folder for key, folder in folders.items() if not (same and key in found["runs"])])
+    if None in earlier.values():
+        earlier, same = {}, False
+    new = _tables_of(store, [folder for key, folder in folders.items() if not (same and key in found["runs"])])
     for name in reversed(NAMES):
-        kept = earlier.get(name) if same else None
-        _write(parts[name], [*([] if kept is None else [kept]), _table(rows[name], COLUMNS[name])])
+        _write(parts[name], [*([earlier[name]] if name in earlier else []), new[name]])
 
 
 def _whole(part: Path, name: str) -> pa.Table | None:
@@ -165,9 +164,11 @@ def _whole(part: Path, name: str) -> pa.Table | None:
 def damage_of_rows(folder: Path) -> str:
     """What is wrong with the rows in a window's manifest; empty where nothing is."""
     try:
-        _rows_of(folder, [folder])
-    except InputError:
-        return f"its {MANIFEST} holds rows that no table can"
+        manifest = read_object(folder / MANIFEST)
+        for name in NAMES:
+            _table(manifest[name], COLUMNS[name])
+    except NO_ROWS as error:
+        return f"its {MANIFEST} holds rows that no table can ({error!s:.200})"
     return ""
 
 
@@ -184,19 +185,21 @@ def _keys_in(part: Path) -> set[str]:
     return set(keys)
 
 
-def _rows_of(store: Path, folders: Iterable[Path]) -> dict[str, list[dict[str, Any]]]:
-    """What manifests say, by table."""
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
-    for folder in folders:
-        try:
+def _tables_of(store: Path, folders: Sequence[Path]) -> dict[str, pa.Table]:
+    """What manifests say, by table; InputError names the folder whose manifest cannot be read."""
+    rows: dict[str, list[Any]] = {name: [] for name in NAMES}
+    try:
+        for folder in folders:
             manifest = read_object(folder / MANIFEST)
             for name in NAMES:
-                _table(manifest[name], COLUMNS[name])
                 rows[name] += manifest[name]
-        except (InputError, KeyError, TypeError, AttributeError, OverflowError, *UNREADABLE) as error:
-            cure = f"`emomod store verify {store} --repair` removes the folder"
-            raise InputError(f"{folder}: its {MANIFEST} cannot be read ({error!s:.200}); {cure}") from None
-    return rows
+        return {name: _table(rows[name], COLUMNS[name]) for name in NAMES}
+    except NO_ROWS:
+        cure = f"`emomod store verify {store} --repair` removes the folder"
+        for folder in folders:
+            if why := damage_of_rows(folder):
+                raise InputError(f"{folder}: {why}; {cure}") from None
+        raise
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> pa.Table:

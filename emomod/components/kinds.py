@@ -113,6 +113,13 @@ def steps_of(components: Cutting) -> tuple[Kind | Own, ...]:
     return tuple(found)
 
 
+def is_told_by_text(components: Cutting) -> bool:
+    """Whether ``components`` is a text that says all that it does: no function of the user's own, and no file."""
+    return isinstance(components, str) and not any(
+        isinstance(kind, Stems) or (isinstance(kind, Separation) and kind.weights) for kind in steps_of(components)
+    )
+
+
 def cut(sound: Sound, components: Cutting = DEFAULT, *, device: torch.device | str = "cpu") -> LayeredComponents:
     """Return a sound cut as ``components`` says, with a ``mix`` that runs on ``device``.
 

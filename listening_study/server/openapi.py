@@ -66,7 +66,10 @@ PAGE = {HTML: TEXT}
 
 def operations() -> dict[tuple[str, str], Operation]:
     """All operations by method and address."""
-    limit = f"at most {MAX_BODY} bytes"
+    return _pages() | _taking_part() | _for_experimenters()
+
+
+def _pages() -> dict[tuple[str, str], Operation]:
     return {
         ("get", "/"): Operation("The participant's page.", PAGE),
         ("get", "/p/{participant}"): Operation("The page of a participant.", PAGE, parameters={"participant": TEXT}),
@@ -78,6 +81,12 @@ def operations() -> dict[tuple[str, str], Operation]:
             parameters={"name": {"enum": sorted(page_files())}},
         ),
         ("get", "/api/openapi.json"): Operation("This document.", {JSON: {"type": "object"}}),
+    }
+
+
+def _taking_part() -> dict[tuple[str, str], Operation]:
+    limit = f"at most {MAX_BODY} bytes"
+    return {
         ("get", "/api/study"): Operation("What a page needs before anybody joins.", _json("About")),
         ("post", "/api/join"): Operation(
             "Take part; 409: the text to agree to has changed.",
@@ -111,6 +120,11 @@ def operations() -> dict[tuple[str, str], Operation]:
             (404, *OF_PERSON),
             parameters={**PERSON, "sound": TEXT},
         ),
+    }
+
+
+def _for_experimenters() -> dict[tuple[str, str], Operation]:
+    return {
         ("get", HOME): Operation("How the study goes.", PAGE, SAVED, html_401=True, closed=True),
         ("post", HOME): Operation(
             "Give the token once, for a cookie.",
