@@ -1,7 +1,6 @@
 """A small corpus for `emomod batch`, where its workers are, and how what two runs left is compared."""
 
 import csv
-import json
 import os
 import shutil
 import signal
@@ -9,12 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fakes import sound_file, tiny_checkpoint
+from killing import processes, timeless
 
 from emomod.batch.store import CLIPS_TABLE, MANIFEST, found_keys
 from emomod.batch.tables import read_rows
@@ -48,11 +48,11 @@ def differences(store: Path, other: Path) -> list[str]:
 
 
 def contents(store: Path) -> dict[str, Any]:
-    """All that a batch left, without times: of JSON the values, of tables the rows, of other files the bytes."""
+    """All that a batch left, without times: of tables the rows, of other files what they hold."""
     found: dict[str, Any] = {"runs": read_rows(store, "runs"), "shifts": read_rows(store, "shifts")}
     for path in sorted((store / "clips").rglob("*")):
         if path.is_file():
-            found[str(path.relative_to(store))] = _content(path)
+            found[str(path.relative_to(store))] = timeless(path)
     return found | {CLIPS_TABLE: [{**row, "tries": ""} for row in rows_of(store)]}
 
 
@@ -60,16 +60,6 @@ def rows_of(store: Path) -> list[dict[str, str]]:
     """The lines of clips.csv."""
     with open(store / CLIPS_TABLE, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def _content(path: Path) -> Any:
-    if path.name not in ("run.json", MANIFEST):
-        return path.read_bytes()
-    told = json.loads(path.read_text())
-    told.pop("seconds", None)
-    for name in [name for name in told.get("files", ()) if name.endswith("run.json")]:
-        told["files"].pop(name)  # its hash is of the times, too
-    return told
 
 
 def made(store: Path) -> dict[Path, tuple[int, int]]:
@@ -144,25 +134,25 @@ def meanwhile(act: Callable[[], object]) -> Iterator[None]:
         raise raised[0]
 
 
+@contextmanager
+def paused(workers: Iterable[int]) -> Iterator[None]:
+    """Have processes stand still, so that nothing more is done in the meantime."""
+    stopped = list(workers)
+    for worker in stopped:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in stopped:
+            os.kill(worker, signal.SIGCONT)
+
+
 def begun(store: Path, n: int = 1) -> dict[Path, tuple[int, int]]:
     """The manifests, once there are ``n``."""
     found: dict[Path, tuple[int, int]] = wait_for(lambda: windows if len(windows := made(store)) >= n else None)
     return found
 
 
-def group_of(leader: int) -> list[int]:
-    """The processes of a group that live, whoever their parents are by now."""
-    return [pid for pid, fields in _processes() if int(fields[2]) == leader]
-
-
 def children_of(parent: int) -> list[int]:
-    """The processes that a process started and that live."""
-    return [pid for pid, fields in _processes() if int(fields[1]) == parent]
-
-
-def _processes() -> Iterator[tuple[int, list[str]]]:
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-            if fields[0] not in "ZX":
-                yield int(path.parent.name), fields
+    """The processes that a process started and that run."""
+    return [process for process, of, _ in processes() if of == parent]

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -104,13 +104,16 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
 
 def processes_of(group: int) -> list[int]:
     """Processes of a group that run; none where the system does not tell."""
-    found = []
+    return [process for process, _, of in processes() if of == group]
+
+
+def processes() -> Iterator[tuple[int, int, int]]:
+    """Each process that runs: itself, its parent, its group."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            fields = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-            if int(fields[2]) == group and fields[0] not in "ZX":
-                found.append(int(path.parent.name))
-    return found
+            state, parent, group = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[:3]
+            if state not in "ZX":
+                yield int(path.parent.name), int(parent), int(group)
 
 
 def killed_at(job: Job, folder: Path, *, moment: float) -> bool:

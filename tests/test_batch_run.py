@@ -16,15 +16,16 @@ from batch_corpus import (
     children_of,
     differences,
     emomod_batch,
-    group_of,
     made,
     meanwhile,
+    paused,
     rows_of,
     scheduler_and_worker,
     wait_for,
     write_corpus,
 )
 from fakes import tones
+from killing import processes_of
 
 from emomod.audio import SAMPLE_RATE
 from emomod.batch import cluster as stage
@@ -144,10 +145,10 @@ def test_batch_against_the_design_the_driver_is_killed(corpus, scheduler, undist
     store = tmp_path / "store"
     process = emomod_batch(corpus, store, "--workers", "2")
     finished = begun(store)
-    assert len(group_of(process.pid)) > 2
+    assert len(processes_of(process.pid)) > 2
     process.kill()
     process.communicate()
-    wait_for(lambda: not group_of(process.pid), seconds=30.0)
+    wait_for(lambda: not processes_of(process.pid), seconds=30.0)
     finished |= made(store)
     assert not verify_store(store).ended
     result = run(corpus, store, scheduler=scheduler)
@@ -167,7 +168,7 @@ def test_batch_against_the_design_ctrl_c_and_a_second_run_at_the_same_time(corpu
     assert process.returncode == 130
     assert told.splitlines()[-1] == "emomod: interrupted"
     assert "Traceback" not in told
-    wait_for(lambda: not group_of(process.pid), seconds=30.0)
+    wait_for(lambda: not processes_of(process.pid), seconds=30.0)
 
 
 def test_run_batch_against_the_design_the_scheduler_is_killed_and_started_again(corpus, undisturbed, tmp_path, capfd):
@@ -182,6 +183,25 @@ def test_run_batch_against_the_design_the_scheduler_is_killed_and_started_again(
         assert main(arguments) == 1  # for the clips that cannot be used
     assert finished.items() <= made(store).items()
     assert differences(store, undisturbed) == []
+
+
+def test_run_batch_against_the_design_a_cluster_whose_workers_come_later(tmp_path):
+    corpus, told = write_corpus(tmp_path), list[str]()
+    with (
+        dask.config.set(QUIET),
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as own,
+    ):
+
+        def come():
+            wait_for(lambda: told)
+            own.scale(1)
+
+        with meanwhile(come):
+            result = run(corpus, tmp_path / "store", scheduler=own.scheduler_address, log=told.append)
+    assert told == ["no worker is there yet; the clips wait for the first one"]
+    assert (result.n_done, len(result.failed)) == (N_CLIPS + 1, 2)
 
 
 def test_run_batch_iv_no_scheduler(corpus, tmp_path, monkeypatch):
@@ -232,8 +252,9 @@ def test_run_batch_against_the_design_a_disk_that_turns_read_only(corpus, schedu
     def turn_read_only():
         """By a mount above that is: the one below cannot be turned while a file is open for writing."""
         begun(store)
-        mount("--bind", tmp_path / "real", disk)
-        mount("-o", "remount,ro,bind", disk)
+        with paused(children_of(os.getpid())):
+            mount("--bind", tmp_path / "real", disk)
+            mount("-o", "remount,ro,bind", disk)
 
     with meanwhile(turn_read_only), pytest.raises(StoreError, match="cannot be written: Read-only file system"):
         run(corpus, store, scheduler=scheduler)
@@ -253,7 +274,8 @@ def test_run_batch_against_the_design_a_disk_that_vanishes(corpus, scheduler, un
 
     def vanish():
         begun(store)
-        subprocess.run(["umount", "-l", disk], check=True)
+        with paused(children_of(os.getpid())):
+            subprocess.run(["umount", "-l", disk], check=True)
 
     with meanwhile(vanish), pytest.raises(StoreError, match="cannot be written: it is not there any more"):
         run(corpus, store, scheduler=scheduler)

@@ -16,9 +16,10 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason="needs dask-jobqueue"),
 ]
 SCRIPT = Path(__file__).parents[1] / "examples" / "slurm_batch.py"
+# Like the real one it has taken its copy when it returns: the script is removed then.
 SBATCH = """#!/bin/sh
 cp "$1" "$SLURM_PLAYED/job.$$.sh"
-setsid sh "$1" > "$SLURM_PLAYED/job.$$.txt" 2>&1 < /dev/null &
+setsid sh "$SLURM_PLAYED/job.$$.sh" > "$SLURM_PLAYED/job.$$.txt" 2>&1 < /dev/null &
 echo $! >> "$SLURM_PLAYED/started"
 echo "Submitted batch job $!"
 """

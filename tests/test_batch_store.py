@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from small_batches import QUICK, small_store
 
+from emomod.alone import alone
 from emomod.batch.recipe import recipe_of
 from emomod.batch.store import (
     CLIPS,
@@ -19,8 +20,10 @@ from emomod.batch.store import (
     folder_of,
     found_keys,
     held,
+    lock_of,
     open_store,
     plain_name,
+    sweep,
     write_manifest,
 )
 from emomod.errors import InputError
@@ -229,3 +232,42 @@ def test_record_against_the_design_what_it_was_made_with(made):
     assert record["recipe"]["modify"]["gain_db"] == 6.0
     assert {"python", "torch", "emomod"} <= record["versions"].keys()
     assert len(record["model_sha256"]) == 64
+
+
+# ---- what killed workers leave ---------------------------------------------------------------------------------------
+
+
+def left_beside(folder, *suffixes):
+    """Files with the names of what belongs to a window that is being written."""
+    paths = [folder.with_name(f".{folder.name}{suffix}") for suffix in suffixes]
+    for path in paths:
+        path.touch()
+    return paths
+
+
+def test_sweep_against_the_design_only_beside_windows_that_are_whole(made, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(made, store)
+    [whole] = found_keys(store).values()
+    of_whole = [lock_of(whole), *left_beside(whole, ".lock", ".scores"), whole.with_name(f".{whole.name}.abc.partial")]
+    of_whole[-1].mkdir()
+    of_another = left_beside(whole.with_name("another-0"), ".lock", ".scores")
+    (whole.parent / "..strange").touch()
+    sweep(store)
+    assert not any(path.exists() for path in of_whole)
+    assert all(path.exists() for path in of_another)
+    assert damage_of(whole) == ""
+    assert (whole.parent / "..strange").exists()
+
+
+def test_sweep_against_the_design_a_worker_at_the_window_is_left_alone(made, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(made, store)
+    [whole] = found_keys(store).values()
+    [scores] = left_beside(whole, ".scores")
+    with alone(lock_of(whole)):
+        sweep(store)
+        assert scores.exists()
+        assert lock_of(whole).exists()
+    sweep(store)
+    assert not scores.exists()

@@ -79,8 +79,9 @@ def test_verify_store_against_the_design_what_a_killed_run_leaves(store):
     (store / "clips" / "00" / ".a-0.abc.partial").mkdir()
     (store / "clips" / "00" / ".a-0.scores").write_text("")
     shutil.rmtree(store / "tables")
+    (store / "clips" / "00" / ".b-1.lock").touch()
     found = verify_store(store)
-    assert found.unfinished == ("clips/00/.a-0.abc.partial", "clips/00/.a-0.scores")
+    assert found.unfinished == tuple(f"clips/00/{name}" for name in (".a-0.abc.partial", ".a-0.scores", ".b-1.lock"))
     assert (found.ended, found.unequal, found.healthy) == (False, 2, False)
     assert not Verified(2, {}, (), False, (), (), 0).healthy
     assert "the last run did not end" in found.as_text()

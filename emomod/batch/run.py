@@ -13,7 +13,7 @@ from emomod.batch.cluster import GONE, client_of, reaching, threads_of
 from emomod.batch.ledger import Ledger, Task
 from emomod.batch.recipe import Recipe, read_recipe
 from emomod.batch.split import do_split
-from emomod.batch.store import CLIPS_TABLE, FORMAT, StoreError, blaming, found_keys, held, open_store
+from emomod.batch.store import CLIPS_TABLE, FORMAT, StoreError, blaming, found_keys, held, open_store, sweep
 from emomod.batch.tables import update_tables
 from emomod.batch.work import Job, Outcome, Window, do, look
 from emomod.checks import check_choice, check_count
@@ -86,11 +86,14 @@ def run_batch(
         with blaming(folder), stages.stage("reading the store"):
             (folder / CLIPS_TABLE).unlink(missing_ok=True)  # it is there when a run has ended
             ledger = Ledger(clips, found_keys(folder), store=folder, retries=retries)
+            sweep(folder)
         with ExitStack() as cluster:
             with stages.stage("starting workers"):
                 client = cluster.enter_context(client_of(scheduler, n_workers=n_workers))
             if scheduler is None and client.dashboard_link:
                 log(f"what the workers do: {client.dashboard_link}")
+            if not threads_of(client):
+                log("no worker is there yet; the clips wait for the first one")
             with blaming(folder), reaching(client), stages.stage("clips"):
                 _work_off(client, job, ledger, split=split, stages=stages)
         with blaming(folder), stages.stage("tables"):

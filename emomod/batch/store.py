@@ -16,14 +16,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from emomod.alone import alone
 from emomod.audio import file_sha256
 from emomod.errors import EmomodError, InputError
-from emomod.output import NO_DISK, check_writable, to_json, whole_file
+from emomod.output import NO_DISK, check_writable, scores_file, tidy, to_json, whole_file
 from emomod.reading.json_files import read_object
 
 FORMAT = "emomod batch 1"
@@ -59,6 +59,11 @@ def folder_of(store: Path, path: str, key: str) -> Path:
     return store / CLIPS / key[:2] / f"{plain_name(Path(path).stem)}-{key}"
 
 
+def lock_of(folder: Path) -> Path:
+    """What a worker holds while it is at a window."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
 def check_no_links(store: Path) -> None:
     """InputError where a folder of the store is a link: what lies behind it is not the store's."""
     tables = (store / TABLES).glob("*") if (store / TABLES).is_dir() else ()
@@ -73,6 +78,15 @@ def found_keys(store: Path) -> dict[str, Path]:
     check_no_links(store)
     places = (store / CLIPS).glob("??/*") if (store / CLIPS).is_dir() else ()
     return {place.name.rpartition("-")[2]: place for place in places if not place.name.startswith(".")}
+
+
+def sweep(store: Path) -> None:
+    """Do away with what workers that were killed, or lost the disk, left beside windows they had just finished."""
+    for folder in {path.parent / path.name.split(".")[1] for path in (store / CLIPS).glob("??/.*")}:
+        if (folder / MANIFEST).is_file():
+            with suppress(InputError), alone(lock_of(folder)):
+                tidy(folder)
+                scores_file(folder).unlink(missing_ok=True)
 
 
 def open_store(folder: Path, record: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from emomod.output import PARTIAL
 from emomod.stages import Stages
 
 AGAIN = "`emomod batch`, as it was called,"
+UNFINISHED = (PARTIAL, ".scores", ".lock")  # how names end of what a killed worker leaves
 MOST_TOLD = 10  # of each kind, in words
 
 
@@ -102,7 +103,7 @@ def _compared(
     return Verified(
         n_whole=len(whole),
         damaged={str(folders[key].relative_to(place)): why for key, why in damaged.items()},
-        unfinished=tuple(str(path.relative_to(place)) for path in hidden if path.suffix in (PARTIAL, ".scores")),
+        unfinished=tuple(str(path.relative_to(place)) for path in hidden if path.suffix in UNFINISHED),
         ended=(place / CLIPS_TABLE).is_file(),
         missing=missing,
         failed=failed,

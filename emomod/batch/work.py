@@ -23,6 +23,7 @@ from emomod.batch.store import (
     check_there,
     folder_of,
     key_of,
+    lock_of,
     plain_name,
     write_manifest,
 )
@@ -135,7 +136,7 @@ def _once(folder: Path, write: Callable[[], None]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not (folder / MANIFEST).is_file():
         try:
-            with alone(folder.with_name(f".{folder.name}.lock")):
+            with alone(lock_of(folder)):
                 if not (folder / MANIFEST).is_file():
                     write()
         except InUse:
