@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import ROOT, Row, made_by, note, page_of, told, write_results
-from benchmarks.reliability_batch import MASKS, TINY_SECONDS, compare_workers, long_file, memory_of_many
+from benchmarks.reliability_batch import TINY_SECONDS, compare_workers, long_file, memory_of_many
 from benchmarks.reliability_kills import Effort, count_kills, fuzz
 from emomod.markdown import table
 from emomod.output import to_json
@@ -102,7 +102,7 @@ def _workers_section(row: Row) -> list[str]:
     ]
     same = "are equal to the bit" if row["same_numbers"] else "DIFFER"
     how = (
-        f"`emomod batch` on {row['n_clips']} clips of {row['clip_seconds']:g} s with {MASKS} masks and one control of "
+        f"`emomod batch` on {row['n_clips']} clips of {row['clip_seconds']:g} s with {row['n_masks']} masks and one control of "
         "each kind, by one worker and by two, on the same machine one after the other. The first line is the stage "
         f"*clips* that the command tells, in which each worker loads the model. But for seconds, all files of all "
         f"clips {same}."

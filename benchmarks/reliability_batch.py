@@ -76,7 +76,7 @@ def compare_workers(folder: Path, *, quick: bool) -> Row:
     for workers, watched in found.items():
         note(f"{workers} workers: {watched.clips_seconds:.1f} s of {watched.seconds:.1f} s")
     stores = [contents(folder / f"store_{workers}", "clips/**/*") for workers in (1, 2)]
-    row: Row = {"n_clips": n_clips, "clip_seconds": seconds, "same_numbers": not differences(*stores)}
+    row: Row = {"n_clips": n_clips, "clip_seconds": seconds, "n_masks": MASKS, "same_numbers": not differences(*stores)}
     for name in ("clips_seconds", "seconds"):
         row |= {f"{name}_{workers}": getattr(watched, name) for workers, watched in found.items()}
         row[f"speedup_of_{name}"] = row[f"{name}_1"] / row[f"{name}_2"]

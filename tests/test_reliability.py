@@ -19,6 +19,7 @@ READ = {"fuzz_inputs": 7, "tracebacks": 1, "hangs": 0, "over_memory": 2}
 WORKERS = {
     "n_clips": 4,
     "clip_seconds": 1.0,
+    "n_masks": 512,
     "same_numbers": True,
     "clips_seconds_1": 10.0,
     "clips_seconds_2": 5.0,
