@@ -102,10 +102,10 @@ def _workers_section(row: Row) -> list[str]:
     ]
     same = "are equal to the bit" if row["same_numbers"] else "DIFFER"
     how = (
-        f"`emomod batch` on {row['n_clips']} clips of {row['clip_seconds']:g} s with {row['n_masks']} masks and one control of "
-        "each kind, by one worker and by two, on the same machine one after the other. The first line is the stage "
-        f"*clips* that the command tells, in which each worker loads the model. But for seconds, all files of all "
-        f"clips {same}."
+        f"`emomod batch` on {row['n_clips']} clips of {row['clip_seconds']:g} s with {row['n_masks']} masks and one "
+        "control of each kind, by one worker and by two, on the same machine one after the other. The first line is "
+        "the stage *clips* that the command tells, in which each worker loads the model. But for seconds, all files "
+        f"of all clips {same}."
     )
     return ["## Two workers", how, table(header, shown)]
 
