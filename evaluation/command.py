@@ -18,7 +18,8 @@ from emomod.provenance import machine, package_versions
 from emomod.report.words import number
 from emomod.training.sense import synthesiser_at_hand
 from evaluation.cases import file_cases, rendered_cases, settings_of_cases
-from evaluation.experiments import EXPERIMENTS, Job
+from evaluation.experiments import EXPERIMENTS
+from evaluation.job import Job
 from evaluation.preset import preset_of
 from evaluation.report import SUMMARY, read_summary, told, write_report
 from evaluation.store import Rows, Store

@@ -1,80 +1,34 @@
 """The experiments: each takes the clips of a run and gives rows, piece by piece, so that it can go on after a stop."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emomod.attribution.common import held_out_masks
 from emomod.attribution.lime import explain_with_lime, lime_curve
-from emomod.component_map import map_of_labels
 from emomod.component_weights import ComponentWeights, select_components
-from emomod.components.base import Components, sound_of
+from emomod.components.base import sound_of
 from emomod.components.kinds import cut
 from emomod.components.off import off_gain
 from emomod.corpus.codecs import mp3, through_codec
-from emomod.corpus.pair_clips import HeardPair, draw_pairs, hear_pairs
-from emomod.corpus.pairs import KINDS
-from emomod.corpus.render import Studio, open_studio
-from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
-from emomod.labels import spoken
 from emomod.model.companions import companions_of
-from emomod.model.predictor import Predict, Predictor, ScoringModel
+from emomod.model.predictor import Predict, Predictor
 from emomod.perturbation import least_perturbations
 from emomod.steering.robustness import later
-from evaluation import confounder, faithfulness, fidelity, kinds, methods, sanity, stability, steering, sweep, truth
-from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
-from evaluation.cases import RENDERED, Case, cut_stems, rendered_cases
-from evaluation.preset import Preset
+from evaluation import faithfulness, fidelity, methods, planted, sanity, stability, steering, sweep
+from evaluation.cases import RENDERED, Case, rendered_cases
+from evaluation.job import Job
 from evaluation.random_labels import train_on_permuted_labels
-from evaluation.store import Rows, Store
+from evaluation.store import Rows
 
 N_RANDOM_MODELS = 3  # draws of weights at each depth
-STRETCH_SECONDS = 2.0  # of parts over time
 NOISE_DB, SHIFT_SECONDS, MP3_KBIT_S = 60.0, 0.01, 128.0
 N_SMALL_CHANGES = 3  # of the sound, for its largest effect on the explanation
 Wave = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """All that an experiment needs."""
-
-    predictor: ScoringModel
-    cases: list[Case]  # the first n_stability and n_sanity of them for these
-    corpus: CorpusSettings  # that pairs are drawn from
-    preset: Preset
-    store: Store
-    log: Callable[[str], None]
-    known: dict[str, ComponentWeights] = field(default_factory=dict)  # explanations of the preset, by clip
-
-    def explain_case(self, case: Case) -> ComponentWeights:
-        """The explanation of a clip with the preset's settings, which several experiments need."""
-        if case.name not in self.known:
-            self.known[case.name] = self.explain(case.components)
-        return self.known[case.name]
-
-    def explain(self, components: Components, **changes: Any) -> ComponentWeights:
-        """The explanation of the preset, with other settings where ``changes`` says so."""
-        return explain_with_lime(self.predictor, components, settings=replace(self.preset.lime, **changes))
-
-    def over(self, experiment: str, cases: list[Case], make: Callable[[Case], Rows]) -> Rows:
-        """Rows of all ``cases``, the clip's name and song first."""
-        found: Rows = []
-        for number, case in enumerate(cases):
-            rows = self.store.piece(experiment, case.name, lambda case=case: make(case))  # type: ignore[misc]
-            found += [{"clip": case.name, "song": case.song, **row} for row in rows]
-            self.log(f"{experiment}: clip {number + 1} of {len(cases)}")
-        return found
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The model's scores."""
-        return self.predictor.names
 
 
 # ---- stability -------------------------------------------------------------------------------------------------------
@@ -247,67 +201,7 @@ def sanity_of_explanations(job: Job) -> Rows:
     return job.over("sanity", job.cases[: job.preset.n_sanity], make)
 
 
-# ---- truth -----------------------------------------------------------------------------------------------------------
-
-
-def truth_of_weights(job: Job) -> Rows:
-    """How explanations rank what is known to carry a feature; see evaluation.truth for the questions."""
-    studio = open_studio(job.corpus)
-    return [*_truth_of_carriers(job, studio), *_truth_of_pairs(job, studio)]
-
-
-def _truth_of_carriers(job: Job, studio: Studio) -> Rows:
-    drawn = draw_carriers(job.corpus, studio=studio, count=job.preset.n_carriers)
-    found: Rows = []
-    for feature, carriers in drawn.items():
-        for number, heard in enumerate(hear_carriers(carriers, studio=studio)):
-            make = partial(_ranked_carrier, job, heard, segments=number < job.preset.n_pairs)
-            rows = job.store.piece("truth", f"{feature}_{number:03d}", make)
-            about = {"kind": "carrier", "number": number, "song": heard.drawn.song}
-            found += [{**about, **row} for row in rows]
-            job.log(f"truth: part {number + 1} of {len(carriers)} that carries {spoken(feature)}")
-    return found
-
-
-def _ranked_carrier(job: Job, heard: HeardCarrier, *, segments: bool) -> Rows:
-    carrier, rows = heard.drawn.carrier, Rows()
-    about = {"feature": carrier.feature, "version": "before", "effect": carrier.effect}
-    stretches = {"parts": 1, "parts over time": round(carrier.score.seconds / STRETCH_SECONDS)}
-    for question, n_segments in stretches.items():
-        components = cut_stems(heard.stems, n_stretches=n_segments, device=job.predictor.device)
-        weights = explain_with_lime(job.predictor, components, settings=job.preset.lime_of_parts)
-        row = weights.weights[weights.index(carrier.feature)]
-        rows.append({"question": question, **about, **truth.evaluate_parts(heard, components, row)})
-    if segments:
-        rows.append({"question": "segments", **about, **_ranked_cells(job, truth.cells_of_carrier(heard))})
-    return rows
-
-
-def _truth_of_pairs(job: Job, studio: Studio) -> Rows:
-    drawn = draw_pairs(job.corpus, studio=studio, kinds=tuple(KINDS), count=job.preset.n_pairs)
-    found: Rows = []
-    for kind, pairs in drawn.items():
-        for number, heard in enumerate(hear_pairs(pairs, studio=studio)):
-            rows = job.store.piece("truth", f"{kind}_{number:03d}", partial(_ranked_pair, job, heard))
-            found += [{"kind": kind, "number": number, "song": heard.drawn.song, **row} for row in rows]
-            job.log(f"truth: pair {number + 1} of {len(pairs)} of kind {kind}")
-    return found
-
-
-def _ranked_pair(job: Job, heard: HeardPair) -> Rows:
-    planted, pair = truth.cells_of_pair(heard), heard.drawn.pair
-    about = {"feature": planted.feature, "version": planted.version, "effect": pair.label_shift}
-    return [{"question": "notes", **about, **_ranked_cells(job, planted)}]
-
-
-def _ranked_cells(job: Job, planted: truth.PlantedCells) -> dict[str, float | None]:
-    if not (planted.changed.any() and planted.unchanged.any()):
-        items = planted.changed | planted.unchanged
-        return truth.unknown(n_changed=int(planted.changed.sum()), n_items=int(items.sum()))
-    components = cut(sound_of(planted.y), device=job.predictor.device)
-    weights = job.explain(components)
-    row = weights.weights[weights.index(planted.feature)]
-    return {**truth.evaluate_cells(planted, map_of_labels(components.regions), row, components.energies())}
+# ---- methods, sweep, steering ----------------------------------------------------------------------------------------
 
 
 def methods_compared(job: Job) -> Rows:
@@ -323,61 +217,6 @@ def methods_compared(job: Job) -> Rows:
         return rows
 
     return job.over("methods", job.cases[: grid.n_clips], make)
-
-
-def kinds_compared(job: Job) -> Rows:
-    """Whether kinds of components and methods find what is known to matter: carriers, and the confounder."""
-    return [*_kinds_of_carriers(job), *_kinds_of_confounder(job)]
-
-
-def _kinds_of_carriers(job: Job) -> Rows:
-    studio, grid = open_studio(job.corpus), job.preset.grid
-    found: Rows = []
-    for feature, carriers in draw_carriers(job.corpus, studio=studio, count=grid.n_carriers).items():
-        for number, heard in enumerate(hear_carriers(carriers, studio=studio)):
-            rows = job.store.piece("kinds", f"{feature}_{number:03d}", partial(_ranked_kinds, job, heard))
-            about = {"clip": f"{feature} {number:03d}", "song": heard.drawn.song, "feature": feature}
-            found += [{**about, **row} for row in rows]
-            job.log(f"kinds: part {number + 1} of {len(carriers)} that carries {spoken(feature)}")
-    return found
-
-
-def _ranked_kinds(job: Job, heard: HeardCarrier) -> Rows:
-    grid, planted, rows = job.preset.grid, truth.cells_of_carrier(heard), Rows()
-    if not (planted.changed.any() and planted.unchanged.any()):
-        return rows
-    for kind in (*grid.components, kinds.ORACLE):
-        components = kinds.cut_as(kind, planted.y, heard.stems, device=job.predictor.device)
-        weights, _ = methods.explain_all(job.predictor, components, grid.methods_of_kinds)
-        ranked = kinds.evaluate_carrier(planted, components, weights)
-        rows += [{"components": kind, "method": method, **figures} for method, figures in ranked.items()]
-    return rows
-
-
-def _kinds_of_confounder(job: Job) -> Rows:
-    grid = job.preset.grid
-    settings = replace(job.preset.confounder, synthesiser=job.corpus.synthesiser)
-
-    def make() -> Rows:
-        classifier, clips = confounder.confounded_classifier(settings, n_bad=grid.n_bad)
-        cut_by = (*grid.components, kinds.ORACLE)
-        return kinds.evaluate_confounder(classifier, clips, kinds=cut_by, methods=grid.methods_of_kinds)
-
-    job.log("kinds: training a classifier on confounded clips")
-    return job.store.piece("kinds", "confounder", make)
-
-
-def confounder_found(job: Job) -> Rows:
-    """Rows of the guitar-against-piano task, for each classifier and clip."""
-
-    def make() -> Rows:
-        return confounder.evaluate(replace(job.preset.confounder, synthesiser=job.corpus.synthesiser))
-
-    job.log("confounder: rendering clips and training two classifiers")
-    return job.store.piece("confounder", "task", make)
-
-
-# ---- sweep -----------------------------------------------------------------------------------------------------------
 
 
 def responses_to_gains(job: Job) -> Rows:
@@ -418,10 +257,10 @@ EXPERIMENTS: dict[str, Callable[[Job], Rows]] = {
     "fidelity": fidelity_of_surrogates,
     "faithfulness": faithfulness_of_weights,
     "sanity": sanity_of_explanations,
-    "truth": truth_of_weights,
-    "confounder": confounder_found,
+    "truth": planted.truth_of_weights,
+    "confounder": planted.confounder_found,
     "methods": methods_compared,
-    "kinds": kinds_compared,
+    "kinds": planted.kinds_compared,
     "sweep": responses_to_gains,
     "steering": steering_met,
 }

@@ -157,6 +157,17 @@ def test_batch_against_the_design_the_driver_is_killed(corpus, scheduler, undist
     assert differences(store, undisturbed) == []
 
 
+def test_batch_against_the_design_workers_outlive_their_driver(corpus, scheduler, undisturbed, tmp_path):
+    store = tmp_path / "store"
+    process = emomod_batch(corpus, store, "--scheduler", scheduler)
+    finished = begun(store)
+    process.kill()
+    process.communicate()
+    run(corpus, store, scheduler=scheduler)  # while they may still be at windows of the first run
+    assert finished.items() <= made(store).items()
+    assert differences(store, undisturbed) == []
+
+
 def test_batch_against_the_design_ctrl_c_and_a_second_run_at_the_same_time(corpus, tmp_path):
     store = tmp_path / "store"
     process = emomod_batch(corpus, store, "--workers", "2")

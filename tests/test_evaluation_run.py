@@ -21,7 +21,8 @@ from emomod.model.predictor import load_predictor
 from evaluation import command, options, random_labels
 from evaluation.cases import Case, file_cases, rendered_cases, settings_of_cases
 from evaluation.confounder import ConfounderSettings
-from evaluation.experiments import EXPERIMENTS, Job
+from evaluation.experiments import EXPERIMENTS
+from evaluation.job import Job
 from evaluation.kinds import ORACLE
 from evaluation.methods import GridSettings
 from evaluation.plots import draw_all
@@ -116,7 +117,7 @@ def test_experiments_against_themselves_a_stopped_run_goes_on(job, monkeypatch):
 
 
 def test_truth_against_its_summary(job, monkeypatch):
-    monkeypatch.setattr("evaluation.experiments.cut", coarse)
+    monkeypatch.setattr("evaluation.planted.cut", coarse)
     rows = EXPERIMENTS["truth"](job)
     assert len(rows) == 4 * 7
     found = summarise({"truth": rows})
