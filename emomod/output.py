@@ -18,6 +18,7 @@ from emomod.reading.cells import plain_cell
 
 NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # full, over a quota, read-only
 PARTIAL, EARLIER = ".partial", ".earlier"  # suffixes of folders on their way in and out
+SCORES = ".scores"  # of what is kept so that a job can go on
 VERSIONS = ("original", "enhanced", "weakened", "positive", "negative")
 RECORDS = frozenset(
     {"run.json", "explanation.json", "modification.json", "effects.json", "compare.json", "analysis.json", "steer.json"}
@@ -77,7 +78,7 @@ def check_output(out: str | Path, *, inputs: Iterable[str | Path] = ()) -> Path:
 def scores_file(out: str | Path) -> Path:
     """Where scores of a job are kept until its folder ``out`` is written, so that the job can go on when stopped."""
     folder = Path(out).resolve()
-    return folder.with_name(f".{folder.name}.scores")
+    return folder.with_name(f".{folder.name}{SCORES}")
 
 
 @contextmanager

@@ -271,3 +271,14 @@ def test_sweep_against_the_design_a_worker_at_the_window_is_left_alone(made, tmp
         assert lock_of(whole).exists()
     sweep(store)
     assert not scores.exists()
+
+
+def test_sweep_against_the_design_what_cannot_be_removed_stays(made, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(made, store)
+    [whole] = found_keys(store).values()
+    scores = whole.with_name(f".{whole.name}.scores")
+    scores.mkdir()
+    sweep(store)
+    assert scores.is_dir()
+    assert not lock_of(whole).exists()

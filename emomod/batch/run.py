@@ -92,9 +92,9 @@ def run_batch(
                 client = cluster.enter_context(client_of(scheduler, n_workers=n_workers))
             if scheduler is None and client.dashboard_link:
                 log(f"what the workers do: {client.dashboard_link}")
-            if not threads_of(client):
-                log("no worker is there yet; the clips wait for the first one")
             with blaming(folder), reaching(client), stages.stage("clips"):
+                if not threads_of(client):
+                    log("no worker is there yet; the clips wait for the first one")
                 _work_off(client, job, ledger, split=split, stages=stages)
         with blaming(folder), stages.stage("tables"):
             update_tables(folder, ledger.folders)

@@ -28,6 +28,7 @@ from emomod.reading.json_files import read_object
 
 FORMAT = "emomod batch 1"
 RECORD, MANIFEST, CLIPS, TABLES = "batch.json", "manifest.json", "clips", "tables"
+LOCK = ".lock"  # how the name ends of what a worker holds while it is at a window
 CLIPS_TABLE = "clips.csv"
 SAME = ("format", "emomod", "model_sha256", "recipe_sha256")  # of the record: what a store must agree in
 KEY_LENGTH = 20  # hexadecimal digits: two of 100 000 windows have the same with a chance of 1 in 10^14
@@ -61,7 +62,7 @@ def folder_of(store: Path, path: str, key: str) -> Path:
 
 def lock_of(folder: Path) -> Path:
     """What a worker holds while it is at a window."""
-    return folder.with_name(f".{folder.name}.lock")
+    return folder.with_name(f".{folder.name}{LOCK}")
 
 
 def check_no_links(store: Path) -> None:
@@ -81,10 +82,13 @@ def found_keys(store: Path) -> dict[str, Path]:
 
 
 def sweep(store: Path) -> None:
-    """Do away with what workers that were killed, or lost the disk, left beside windows they had just finished."""
+    """Do away with what workers that were killed, or lost the disk, left beside windows they had just finished.
+
+    What another process holds, or what cannot be removed, stays.
+    """
     for folder in {path.parent / path.name.split(".")[1] for path in (store / CLIPS).glob("??/.*")}:
         if (folder / MANIFEST).is_file():
-            with suppress(InputError), alone(lock_of(folder)):
+            with suppress(InputError, OSError), alone(lock_of(folder)):
                 tidy(folder)
                 scores_file(folder).unlink(missing_ok=True)
 

@@ -101,6 +101,7 @@ def update_tables(store: Path, folders: Mapping[str, Path]) -> None:
     """
     for digit in DIGITS:
         _update_part(store, digit, {key: folder for key, folder in folders.items() if key.startswith(digit)})
+    pa.default_memory_pool().release_unused()  # which would grow with every update of a long run
 
 
 def unequal_keys(store: Path, folders: Mapping[str, Path]) -> set[str]:

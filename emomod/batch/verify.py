@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from emomod.batch.clips_table import read_clips_table
-from emomod.batch.store import CLIPS, CLIPS_TABLE, damage_of, found_keys, held, read_record
+from emomod.batch.store import CLIPS, CLIPS_TABLE, LOCK, damage_of, found_keys, held, read_record
 from emomod.batch.tables import damage_of_rows, remake_tables, unequal_keys
-from emomod.output import PARTIAL
+from emomod.output import PARTIAL, SCORES
 from emomod.stages import Stages
 
 AGAIN = "`emomod batch`, as it was called,"
-UNFINISHED = (PARTIAL, ".scores", ".lock")  # how names end of what a killed worker leaves
+UNFINISHED = (PARTIAL, SCORES, LOCK)  # how names end of what a killed worker leaves
 MOST_TOLD = 10  # of each kind, in words
 
 
