@@ -31,7 +31,7 @@ from emomod.audio import SAMPLE_RATE
 from emomod.batch import cluster as stage
 from emomod.batch.cluster import GONE, QUIET
 from emomod.batch.run import DIED, run_batch
-from emomod.batch.store import MANIFEST, PROBE, StoreError, found_keys, held
+from emomod.batch.store import CLIPS_TABLE, MANIFEST, PROBE, StoreError, found_keys, held
 from emomod.batch.verify import verify_store
 from emomod.cli.main import main
 from emomod.errors import InputError
@@ -220,6 +220,8 @@ def test_run_batch_iv_no_scheduler(corpus, tmp_path, monkeypatch):
     for address in ("tcp://127.0.0.1:1", "nowhere", "tcp://"):
         with pytest.raises(InputError, match="scheduler: nothing answers at"):
             run(corpus, tmp_path / "store", scheduler=address)
+        (tmp_path / "store" / CLIPS_TABLE).touch()  # of an earlier run, which the next address does not undo
+    assert (tmp_path / "store" / CLIPS_TABLE).exists()
 
 
 # ---- disks -----------------------------------------------------------------------------------------------------------

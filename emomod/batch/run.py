@@ -84,7 +84,6 @@ def run_batch(
         open_store(folder, record_of(wanted, predictor))
         job = Job(str(folder.resolve()), wanted, device, predictor.sha256, _place_of(wanted.model))
         with blaming(folder), stages.stage("reading the store"):
-            (folder / CLIPS_TABLE).unlink(missing_ok=True)  # it is there when a run has ended
             ledger = Ledger(clips, found_keys(folder), store=folder, retries=retries)
             sweep(folder)
         with ExitStack() as cluster:
@@ -93,6 +92,7 @@ def run_batch(
             if scheduler is None and client.dashboard_link:
                 log(f"what the workers do: {client.dashboard_link}")
             with blaming(folder), reaching(client), stages.stage("clips"):
+                (folder / CLIPS_TABLE).unlink(missing_ok=True)  # it is there when a run has ended
                 if not threads_of(client):
                     log("no worker is there yet; the clips wait for the first one")
                 _work_off(client, job, ledger, split=split, stages=stages)
