@@ -41,7 +41,8 @@ class LinearPredict:
 
     def __call__(self, spectrograms: torch.Tensor, /) -> torch.Tensor:
         magnitudes = 10.0 ** spectrograms.double() - 1.0
-        scores = torch.einsum("nbt,cbt->nc", magnitudes, self.weights[:, :, : spectrograms.shape[2]])
+        weights = self.weights[:, :, : spectrograms.shape[2]]
+        scores = torch.stack([torch.einsum("bt,cbt->c", each.clone(), weights) for each in magnitudes])  # as if alone
         if self.mid_to_emotion is None:
             return scores
         return torch.cat([scores, torch.from_numpy(self.mid_to_emotion.emotions(scores.numpy()))], dim=1)
