@@ -176,7 +176,7 @@ def test_batch_against_the_design_ctrl_c_and_a_second_run_at_the_same_time(corpu
         pass
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert told.splitlines()[-1] == "emomod: interrupted"
     assert "Traceback" not in told
     wait_for(lambda: not processes_of(process.pid), seconds=30.0)

@@ -192,8 +192,7 @@ def test_couples_iv_music_in_which_nothing_can_be_changed(monkeypatch):
 
 LONG = CorpusSettings(4000, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)
 RENDERING = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits that it is ignored
+import sys
 from emomod.corpus.render import render_corpus
 from emomod.corpus.store import CorpusSettings
 render_corpus(sys.argv[1], {settings}, n_workers=2, log=lambda line: print(line, file=sys.stderr, flush=True))
