@@ -1,5 +1,4 @@
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -7,10 +6,8 @@ from hypothesis import strategies as st
 
 from emomod.batch.clip_list import Listed
 from emomod.batch.ledger import LOOKED_AT_ONCE, Ledger, Place, Task
-from emomod.batch.store import StoreError, folder_of
+from emomod.batch.store import StoreError
 from emomod.batch.work import Outcome, Window
-
-STORE = Path("store")
 
 
 def window(path, key="", start=0.0):
@@ -26,8 +23,7 @@ def failed(task, *, final=False, fatal=False):
 
 
 def ledger(*paths, kept=(), retries=2):
-    folders = {key: STORE / "clips" / f"x-{key}" for key in kept}
-    return Ledger([Listed(path) for path in paths], folders, store=STORE, retries=retries)
+    return Ledger([Listed(path) for path in paths], kept, retries=retries)
 
 
 def looked(book, *windows):
@@ -36,7 +32,7 @@ def looked(book, *windows):
 
 
 def rows(book):
-    return {row["path"]: row for row in book.rows()}
+    return {row["path"]: row for row in book.rows({})}
 
 
 def test_ledger_against_the_design_a_clip_is_looked_at_done_and_told():
@@ -50,8 +46,9 @@ def test_ledger_against_the_design_a_clip_is_looked_at_done_and_told():
     book.take(second, done(second))
     book.take(first, done(first))
     assert (book.n_open, book.n_ended, book.next_task(), book.failed) == (0, 2, None, [])
-    assert book.folders == {each.key: folder_of(STORE, "a", each.key) for each in (first, second)}
-    assert [(row["start"], row["state"], row["tries"], row["folder"]) for row in book.rows()] == [
+    assert book.n_in_store == 2
+    folders = {first.key: "clips/ke/a-key-of-a", second.key: "clips/se/a-second"}
+    assert [(row["start"], row["state"], row["tries"], row["folder"]) for row in book.rows(folders)] == [
         (0.0, "done", 1, "clips/ke/a-key-of-a"),
         (10.0, "done", 1, "clips/se/a-second"),
     ]
@@ -64,8 +61,8 @@ def test_ledger_against_the_design_what_is_in_the_store_is_not_done_again():
     assert task.path == "b"
     book.take(task, done(task))
     assert book.next_task() is None
-    assert (len(book.done), book.n_kept) == (2, 1)
-    assert (rows(book)["a"]["folder"], rows(book)["a"]["tries"]) == ("clips/x-key-of-a", 0)
+    assert (len(book.done), book.n_kept, book.n_in_store) == (2, 1, 2)
+    assert rows(book)["a"]["tries"] == 0
 
 
 @pytest.mark.parametrize("retries", (0, 1, 3))
@@ -122,9 +119,9 @@ def test_ledger_against_the_design_copies_of_one_sound_are_done_once(result):
     assert (task.path, book.next_task(), book.n_open) == ("a", None, 3)
     book.take(task, result(task))
     assert (book.n_open, book.n_ended) == (0, 3)
-    assert {row["state"] for row in book.rows()} == {result.__name__}
-    folder = "clips/sa/a-same" if result is done else ""
-    assert {row["folder"] for row in book.rows()} == {folder}
+    assert {row["state"] for row in book.rows({})} == {result.__name__}
+    folder = "clips/sa/a-same"
+    assert {row["folder"] for row in book.rows({"same": folder})} == {folder if result is done else ""}
     assert [rows(book)[path]["tries"] for path in "abc"] == [1, 0, 0]
 
 
@@ -152,7 +149,7 @@ def test_ledger_against_the_design_of_clips_that_took_a_worker_down_each_is_look
         task = book.next_task()
         book.take(task, done(task))
     assert book.next_task() is None
-    assert [row["state"] for row in book.rows()] == ["done", "failed", "done"]
+    assert [row["state"] for row in book.rows({})] == ["done", "failed", "done"]
 
 
 RESULTS = st.sampled_from(("done", "again", "final"))
@@ -189,8 +186,9 @@ def test_ledger_against_the_design_whatever_happens_each_window_ends_once(keys, 
             book.take(task, [Outcome(clip.path, clip.start, error="x", final=final) for clip in task])
     assert book.n_open == 0
     assert max(tries.values(), default=0) <= retries + 1
-    assert set(book.folders) == in_store
-    ended = {(row["path"], row["start"]): row for row in book.rows()}
+    assert book.n_in_store == len(in_store)
+    assert {each.key for each in book.done} <= in_store
+    ended = {(row["path"], row["start"]): row for row in book.rows({})}
     for path, own in windows.items():
         unlooked = (path, None) in ended
         assert [each for each in own if (each.path, each.start) in ended] == ([] if unlooked else own)

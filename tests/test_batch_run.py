@@ -1,6 +1,7 @@
 """Whole batches on real workers: what they leave, and what bad days leave of them."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -29,12 +30,14 @@ from killing import processes_of
 
 from emomod.audio import SAMPLE_RATE
 from emomod.batch import cluster as stage
+from emomod.batch import run as driver
 from emomod.batch.cluster import GONE, QUIET
 from emomod.batch.run import DIED, run_batch
 from emomod.batch.store import CLIPS_TABLE, MANIFEST, PROBE, StoreError, found_keys, held
 from emomod.batch.verify import verify_store
 from emomod.cli.main import main
 from emomod.errors import InputError
+from emomod.stages import Stages
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +123,32 @@ def test_run_batch_against_the_design_only_what_is_missing_is_done_again(corpus,
     after = made(store)
     assert {path for path in after if after[path] != before[path]} == {damaged / MANIFEST}
     assert differences(store, undisturbed) == []
+
+
+def test_run_batch_against_the_design_tables_grow_while_it_runs(corpus, scheduler, undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "TABLES_EVERY", 1)
+    store, ended = tmp_path / "store", []
+
+    def see():
+        wait_for(lambda: list((store / "tables" / "runs").glob("*.parquet")))
+        ended.append((store / CLIPS_TABLE).exists())
+
+    with meanwhile(see):
+        run(corpus, store, scheduler=scheduler)
+    assert ended == [False]
+    assert differences(store, undisturbed) == []
+
+
+def test_run_batch_iv_a_manifest_that_somebody_changed(corpus, scheduler, undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "TABLES_EVERY", 1)
+    store, stages = shutil.copytree(undisturbed, tmp_path / "store"), Stages()
+    shutil.rmtree(store / "tables")
+    spoiled, gone, *_ = found_keys(store).values()
+    (spoiled / MANIFEST).write_text("nonsense")
+    shutil.rmtree(gone)
+    with pytest.raises(InputError, match=r"`emomod store verify .* --repair` removes the folder"):
+        run(corpus, store, scheduler=scheduler, stages=stages)
+    assert "tables" not in stages.seconds  # a worker found it, and not the run at its end
 
 
 def test_run_batch_against_the_design_half_of_the_workers_are_killed(corpus, undisturbed, tmp_path, capfd):

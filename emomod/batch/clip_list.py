@@ -12,7 +12,7 @@ from emomod.reading.text import read_text
 PATH, START = "path", "start"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A line of the list."""
 

@@ -2,11 +2,11 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from emomod.batch.clip_list import Listed
-from emomod.batch.store import StoreError, folder_of
+from emomod.batch.store import StoreError
 from emomod.batch.work import Outcome, Window
 
 LOOKED_AT_ONCE = 16  # clips that a worker looks at in one task
@@ -15,16 +15,15 @@ Place = tuple[str, float | None]  # path and start
 
 
 class Ledger:
-    """The state of a batch, from its list of clips to an outcome for each of their windows.
+    """The state of a batch, from its list of clips to an outcome for each of their windows, and little more of each.
 
     What was looked at is taken in the order of the list, so that it is always the same one of several files with the
     same sound that is done, and that the others are copies of.
     """
 
-    def __init__(self, clips: Iterable[Listed], folders: Mapping[str, Path], *, store: Path, retries: int) -> None:
-        self.folders = dict(folders)  # of all windows that are in the store, by key
-        self._kept = frozenset(folders)
-        self._store, self._retries = store, retries
+    def __init__(self, clips: Iterable[Listed], kept: Iterable[str], *, retries: int) -> None:
+        self._kept = frozenset(kept)  # keys of windows that were in the store before
+        self._made, self._retries = set[str](), retries
         self._clips, self._suspects, self._windows = deque(clips), deque[Listed](), deque[Window]()
         self._looks = deque[tuple[Listed, ...]]()  # at work, in their order
         self._found: dict[tuple[Listed, ...], Sequence[Window | Outcome]] = {}  # by looks that others come before
@@ -60,7 +59,7 @@ class Ledger:
                 self._take_outcome(each)
 
     def _take_window(self, window: Window) -> None:
-        if window.key in self.folders:
+        if window.key in self._kept or window.key in self._made:
             self._outcomes[window.path, window.start] = Outcome(window.path, window.start, window.key)
         elif window.key in self._at_work:
             self._at_work[window.key].append(window)
@@ -77,9 +76,11 @@ class Ledger:
             self._again(result)
             return
         if not result.error:
-            self.folders[result.key] = folder_of(self._store, result.path, result.key)
-        for path, start in {place, *((same.path, same.start) for same in self._at_work.pop(result.key, []))}:
-            self._outcomes[path, start] = Outcome(path, start, result.key, result.error)
+            self._made.add(result.key)
+        self._outcomes[place] = result
+        for same in self._at_work.pop(result.key, []):
+            if (same.path, same.start) != place:
+                self._outcomes[same.path, same.start] = replace(result, path=same.path, start=same.start)
 
     def _again(self, result: Outcome) -> None:
         if same := self._at_work.get(result.key):
@@ -99,6 +100,11 @@ class Ledger:
         return clips + sum(map(len, self._at_work.values()))
 
     @property
+    def n_in_store(self) -> int:
+        """Windows that are in the store, of this list or another."""
+        return len(self._kept) + len(self._made)
+
+    @property
     def done(self) -> list[Outcome]:
         """What is in the store."""
         return [each for each in self._outcomes.values() if not each.error]
@@ -113,15 +119,14 @@ class Ledger:
         """What is not, by path and start."""
         return sorted((each for each in self._outcomes.values() if each.error), key=_order)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """A row for each outcome, by path and start."""
+    def rows(self, folders: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """A row for each outcome, by path and start; ``folders`` are those of the windows by key, within the store."""
         for each in sorted(self._outcomes.values(), key=_order):
-            folder = None if each.error else self.folders.get(each.key)
             yield {
                 "path": each.path,
                 "start": each.start,
                 "key": each.key,
-                "folder": str(folder.relative_to(self._store)) if folder else "",
+                "folder": "" if each.error else folders.get(each.key, ""),
                 "state": "failed" if each.error else "done",
                 "tries": self._tries[each.path, each.start],
                 "error": each.error,

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from emomod.batch.store import MANIFEST, TABLES
+from emomod.batch.store import MANIFEST, TABLES, found_keys
 from emomod.errors import InputError
 from emomod.output import PARTIAL
 from emomod.reading.json_files import read_object
@@ -92,6 +92,11 @@ def run_row(record: Mapping[str, Any], *, key: str, folder: str) -> dict[str, An
 
 def _score(levels: Mapping[str, Mapping[str, float]], target: str) -> float:
     return next(named[target] for named in levels.values() if target in named)
+
+
+def renew_tables(store: Path) -> None:
+    """Have the rows of all windows that are in the store in its tables; InputError where a manifest cannot be read."""
+    update_tables(store, found_keys(store))
 
 
 def update_tables(store: Path, folders: Mapping[str, Path]) -> None:

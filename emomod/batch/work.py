@@ -52,7 +52,7 @@ class Job:
     emomod: str = field(default_factory=lambda: package_versions()["emomod"])  # the version
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Window:
     """A window of a clip that is to be done."""
 
@@ -62,7 +62,7 @@ class Window:
     key: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a clip or of one of its windows."""
 
