@@ -8,7 +8,7 @@ Conventions
 -----------
 ``effect`` [n_parts] of a feature is the label of the whole less that without the part. A part carries the feature
 where its effect is at least .1 up (or down), and that of every other part less than .3 times as much in that
-direction. Labels lie between .1 and .9.
+direction. Labels lie between .1 and .9; an effect of .2, a quarter of that, is large.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from emomod.corpus.versions import with_notes
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 
-LEAST_EFFECT, MOST_OF_OTHERS = 0.1, 0.3
+LEAST_EFFECT, LARGE_EFFECT, MOST_OF_OTHERS = 0.1, 0.2, 0.3
 LEAST_PARTS = 3
 STREAM = 5  # of a clip's random numbers; it has those below itself, its pairs those from 10 on
 
@@ -79,8 +79,11 @@ def effects_of_parts(score: Score) -> dict[int, NDArray[np.float64]]:
     return {part: whole - scaled_labels(raw_labels(with_notes(score, part, ()))) for part in removable}
 
 
-def carriers_of(score: Score) -> list[Carrier]:
-    """All features that one part of ``score`` carries; none where fewer than 3 parts can be taken away."""
+def carriers_of(score: Score, *, least: float = LEAST_EFFECT) -> list[Carrier]:
+    """All features that one part of ``score`` carries by an effect of ``least`` or more.
+
+    None where fewer than 3 parts can be taken away.
+    """
     effects = effects_of_parts(score)
     if len(effects) < LEAST_PARTS:
         return []
@@ -89,12 +92,14 @@ def carriers_of(score: Score) -> list[Carrier]:
         for direction in (1, -1):
             values = direction * np.array([effects[part][column] for part in parts])
             second, first = np.sort(values)[-2:]
-            if first >= LEAST_EFFECT and second < MOST_OF_OTHERS * first:
+            if first >= least and second < MOST_OF_OTHERS * first:
                 found.append(Carrier(score, parts[int(values.argmax())], feature, direction, float(first)))
     return found
 
 
-def draw_carriers(settings: CorpusSettings, *, studio: Studio, count: int) -> dict[str, tuple[DrawnCarrier, ...]]:
+def draw_carriers(
+    settings: CorpusSettings, *, studio: Studio, count: int, least: float = LEAST_EFFECT
+) -> dict[str, tuple[DrawnCarrier, ...]]:
     """The first ``count`` carriers of each feature among the clips of ``settings``; its ``n_clips`` does not matter.
 
     InputError when the clips have too few.
@@ -106,7 +111,7 @@ def draw_carriers(settings: CorpusSettings, *, studio: Studio, count: int) -> di
             break
         clip = draw_clip(settings, index, studio=studio)
         room = draw_acoustics(np.random.default_rng([settings.seed, index, STREAM]))
-        for carrier in carriers_of(clip.score):
+        for carrier in carriers_of(clip.score, least=least):
             if len(found[carrier.feature]) < count:
                 found[carrier.feature].append(DrawnCarrier(carrier, index, clip.song, room))
     if short := [feature for feature, drawn in found.items() if len(drawn) < count]:

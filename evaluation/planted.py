@@ -12,18 +12,19 @@ from emomod.corpus.pairs import KINDS
 from emomod.corpus.render import Studio, open_studio
 from emomod.labels import spoken
 from evaluation import confounder, kinds, methods, truth
-from evaluation.carriers import HeardCarrier, draw_carriers, hear_carriers
+from evaluation.carriers import LARGE_EFFECT, HeardCarrier, draw_carriers, hear_carriers
 from evaluation.cases import cut_stems
 from evaluation.job import Job
 from evaluation.store import Rows
 
 STRETCH_SECONDS = 2.0  # of parts over time
+LARGE = "parts, large effects"
 
 
 def truth_of_weights(job: Job) -> Rows:
     """How explanations rank what is known to carry a feature; see evaluation.truth for the questions."""
     studio = open_studio(job.corpus)
-    return [*_truth_of_carriers(job, studio), *_truth_of_pairs(job, studio)]
+    return [*_truth_of_carriers(job, studio), *_truth_of_large(job, studio), *_truth_of_pairs(job, studio)]
 
 
 def _truth_of_carriers(job: Job, studio: Studio) -> Rows:
@@ -39,18 +40,41 @@ def _truth_of_carriers(job: Job, studio: Studio) -> Rows:
     return found
 
 
+def _truth_of_large(job: Job, studio: Studio) -> Rows:
+    """Carriers of large effect, in clips that nothing else is drawn from: a seed of their own."""
+    corpus = replace(job.corpus, seed=job.corpus.seed + 1)
+    drawn = draw_carriers(corpus, studio=studio, count=job.preset.n_large, least=LARGE_EFFECT)
+    found: Rows = []
+    for feature, carriers in drawn.items():
+        for number, heard in enumerate(hear_carriers(carriers, studio=studio)):
+            make = partial(_ranked_parts, job, heard, LARGE, n_stretches=1)
+            rows = job.store.piece("truth", f"large_{feature}_{number:03d}", make)
+            found += [{"kind": "carrier", "number": number, "song": heard.drawn.song, **row} for row in rows]
+            job.log(f"truth: part {number + 1} of {len(carriers)} that carries {spoken(feature)}, large effect")
+    return found
+
+
 def _ranked_carrier(job: Job, heard: HeardCarrier, *, segments: bool) -> Rows:
-    carrier, rows = heard.drawn.carrier, Rows()
-    about = {"feature": carrier.feature, "version": "before", "effect": carrier.effect}
-    stretches = {"parts": 1, "parts over time": round(carrier.score.seconds / STRETCH_SECONDS)}
-    for question, n_segments in stretches.items():
-        components = cut_stems(heard.stems, n_stretches=n_segments, device=job.predictor.device)
-        weights = explain_with_lime(job.predictor, components, settings=job.preset.lime_of_parts)
-        row = weights.weights[weights.index(carrier.feature)]
-        rows.append({"question": question, **about, **truth.evaluate_parts(heard, components, row)})
+    n_stretches = round(heard.drawn.carrier.score.seconds / STRETCH_SECONDS)
+    rows = [
+        *_ranked_parts(job, heard, "parts", n_stretches=1),
+        *_ranked_parts(job, heard, "parts over time", n_stretches=n_stretches),
+    ]
     if segments:
-        rows.append({"question": "segments", **about, **_ranked_cells(job, truth.cells_of_carrier(heard))})
+        rows.append({**_about("segments", heard), **_ranked_cells(job, truth.cells_of_carrier(heard))})
     return rows
+
+
+def _ranked_parts(job: Job, heard: HeardCarrier, question: str, *, n_stretches: int) -> Rows:
+    components = cut_stems(heard.stems, n_stretches=n_stretches, device=job.predictor.device)
+    weights = explain_with_lime(job.predictor, components, settings=job.preset.lime_of_parts)
+    row = weights.weights[weights.index(heard.drawn.carrier.feature)]
+    return [{**_about(question, heard), **truth.evaluate_parts(heard, components, row)}]
+
+
+def _about(question: str, heard: HeardCarrier) -> dict[str, str | float]:
+    carrier = heard.drawn.carrier
+    return {"question": question, "feature": carrier.feature, "version": "before", "effect": carrier.effect}
 
 
 def _truth_of_pairs(job: Job, studio: Studio) -> Rows:

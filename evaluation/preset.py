@@ -20,6 +20,7 @@ class Preset:
     reference: int  # masks of the explanation that errors are measured against
     n_repeats: int  # seeds
     n_carriers: int  # parts that carry a feature, for each feature
+    n_large: int  # of large effect, of other clips
     n_pairs: int  # of each kind; and of the carriers as many are explained by segments too
     n_sanity: int  # clips
     sweep: SweepSettings
@@ -35,7 +36,7 @@ class Preset:
     rule: str = "bh:0.05"
 
     def __post_init__(self) -> None:
-        for name in ("n_clips", "n_stability", "reference", "n_carriers", "n_pairs", "n_sanity"):
+        for name in ("n_clips", "n_stability", "reference", "n_carriers", "n_large", "n_pairs", "n_sanity"):
             check_count(name, getattr(self, name))
         check_count("n_repeats", self.n_repeats, low=2)
 
@@ -48,6 +49,7 @@ PRESETS = {
         reference=4096,
         n_repeats=2,
         n_carriers=4,
+        n_large=4,
         n_pairs=2,
         n_sanity=1,
         sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
@@ -63,6 +65,7 @@ PRESETS = {
         reference=8192,
         n_repeats=2,
         n_carriers=20,
+        n_large=40,
         n_pairs=8,
         n_sanity=5,
         sweep=SweepSettings(n_controls=119),

@@ -84,11 +84,11 @@ def _truth(summary: Mapping[str, Any]) -> list[Section]:
     text = (
         "Where it is known what carries a feature: the area under the ROC curve of the explanation (.5 is chance), "
         "and how much that is above the area of the components' energy on the same clips. Parts: the clip has one part "
-        "that carries the feature, as its labels say, "
-        "and the components are the true stems (over time: in stretches of 2 s; large effects: those of .2 or more on "
-        "the label, which goes from .1 to .9). Segments: the same clips, cut as an "
-        "explanation cuts a sound by default. Notes: clips in which notes of a part were changed (played staccato, "
-        "moved in time or in pitch), cut by default; that asks more than which component matters."
+        "that carries the feature, as its labels say, and the components are the true stems (large effects: parts of "
+        "other clips with an effect of .2 or more on the label, which goes from .1 to .9; over time: in stretches of "
+        "2 s). Segments: the same clips, cut as an explanation cuts a sound by default. Notes: clips in which notes of "
+        "a part were changed (played staccato, moved in time or in pitch), cut by default; that asks more than which "
+        "component matters."
     )
     header = ("feature", *(f"{question}{of}" for question in found for of in ("", ", over energy")))
     return [Section("Does it find what is known to matter?", text, header, rows, "truth")]

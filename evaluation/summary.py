@@ -14,8 +14,6 @@ from evaluation.truth import METRICS
 Tables = Mapping[str, Rows]
 SEED = 0  # of the bootstrap
 HEADLINE = "parts"  # the question of truth that is the headline
-LARGE_EFFECT = 0.2  # of the label: a quarter of its range
-LARGE = "parts, large effects"
 GAIN_DB = 6.0  # of the selectivity
 BEATEN = 0.05  # p-value below which one version beats its controls
 
@@ -148,14 +146,9 @@ def _truth(rows: Rows) -> dict[str, Any]:
     """By question and feature: figures of the explanation, energy and chance; of ``HEADLINE`` the ROC area by itself.
 
     ``auc_over_energy`` is the area less that of energy, clip by clip.
-
-    Parts whose effect is large are told apart once more.
     """
-    large = [
-        {**row, "question": LARGE} for row in rows if row["question"] == HEADLINE and row["effect"] >= LARGE_EFFECT
-    ]
     found: dict[str, Any] = {}
-    for (question, feature), mine in _by([*rows, *large], "question", "feature").items():
+    for (question, feature), mine in _by(rows, "question", "feature").items():
         by_name = found.setdefault(question, {})
         for name in METRICS:
             for prefix in ("", "energy_", "random_"):

@@ -12,6 +12,7 @@ against it. A carrier's clip is the version before its part is taken away.
 The questions differ in what is ranked:
 
 - "parts": the true stems of a carrier's clip
+- "parts, large effects": the same, of other clips in which the effect is large
 - "parts over time": the same in stretches of 2 s
 - "segments": the cells of a carrier's clip, cut as the default explanation cuts it
 - "notes": the cells of the explained version of a pair, cut likewise

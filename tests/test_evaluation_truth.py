@@ -117,6 +117,8 @@ def test_carriers_against_scores_that_have_none(carried):
     two = replace(score, parts=score.parts[:2])
     assert len(effects_of_parts(two)) <= 2
     assert carriers_of(two) == []
+    effects = [carrier.effect for carrier in carriers_of(score)]
+    assert [carrier.effect for carrier in carriers_of(score, least=0.2)] == [each for each in effects if each >= 0.2]
     silent = Part("harmony", 0, ())
     assert len(effects_of_parts(replace(score, parts=(*score.parts, silent)))) == len(effects_of_parts(score))
 
