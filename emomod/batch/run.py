@@ -12,9 +12,9 @@ from emomod.batch.clip_list import read_clip_list
 from emomod.batch.cluster import GONE, client_of, reaching, threads_of
 from emomod.batch.ledger import Ledger, Task
 from emomod.batch.recipe import Recipe, read_recipe
+from emomod.batch.renewal import renew_tables
 from emomod.batch.split import do_split
 from emomod.batch.store import CLIPS_TABLE, FORMAT, StoreError, blaming, found_keys, held, open_store, sweep
-from emomod.batch.tables import renew_tables
 from emomod.batch.work import Job, Outcome, Window, do, look
 from emomod.checks import check_choice, check_count
 from emomod.errors import InputError
@@ -135,45 +135,27 @@ def record_of(recipe: Recipe, predictor: ScoringModel) -> dict[str, Any]:
 
 
 def _work_off(client: Client, job: Job, ledger: Ledger, *, split: str, stages: Stages) -> None:
-    """Keep workers busy until nothing waits. The scheduler knows of a few tasks at a time, however many there are.
-
-    Workers see to the tables, too: what that takes of memory they have for the next clip.
-    """
-    tasks: dict[Any, Task | None] = {}  # by key of a future; None where it is the tables
+    """Keep workers busy until nothing waits. The scheduler knows of a few tasks at a time, however many there are."""
+    tasks: dict[Any, Task] = {}
     finished, in_tables = as_completed(loop=client.loop), ledger.n_in_store
 
-    def submit(task: Task | None, work: Callable[..., Any], *words: Any) -> None:
-        future = client.submit(work, *words, pure=False)
-        tasks[future.key] = task
-        finished.add(future)
-
-    def submit_next() -> None:
+    def submit() -> None:
         most = 1 if split == "masks" else IN_HAND * max(1, threads_of(client))
         while len(tasks) < most and (task := ledger.next_task()) is not None:
-            submit(task, DO[split] if isinstance(task, Window) else look, task, job)
+            future = client.submit(DO[split] if isinstance(task, Window) else look, task, job, pure=False)
+            tasks[future.key] = task
+            finished.add(future)
 
-    submit_next()
+    submit()
     for future in finished:
         task = tasks.pop(future.key)
-        if task is None:
-            _see_tables(future)
-        else:
-            ledger.take(task, _results_of(future, task))
+        ledger.take(task, _results_of(future, task))
         future.release()
-        if None not in tasks.values() and ledger.n_in_store - in_tables >= max(TABLES_EVERY, in_tables // 4):
-            submit(None, renew_tables, Path(job.store))
+        submit()
+        if ledger.n_in_store - in_tables >= max(TABLES_EVERY, in_tables // 4):
+            renew_tables(Path(job.store))
             in_tables = ledger.n_in_store
         stages.progress(ledger.n_ended, ledger.n_ended + ledger.n_open)
-        submit_next()
-
-
-def _see_tables(future: Future[None]) -> None:
-    """Raise what kept the tables from being written; rows that a dead worker did not write come with the next."""
-    if future.status not in ("finished", "error"):
-        raise StoreError(GONE)
-    error = future.exception() if future.status == "error" else None
-    if error is not None and not isinstance(error, KilledWorker):
-        raise error
 
 
 def _results_of(future: Future[Any], task: Task) -> Sequence[Window | Outcome]:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from emomod.batch.store import MANIFEST, TABLES, found_keys
+from emomod.batch.store import MANIFEST, TABLES
 from emomod.errors import InputError
 from emomod.output import PARTIAL
 from emomod.reading.json_files import read_object
@@ -94,11 +94,6 @@ def _score(levels: Mapping[str, Mapping[str, float]], target: str) -> float:
     return next(named[target] for named in levels.values() if target in named)
 
 
-def renew_tables(store: Path) -> None:
-    """Have the rows of all windows that are in the store in its tables; InputError where a manifest cannot be read."""
-    update_tables(store, found_keys(store))
-
-
 def update_tables(store: Path, folders: Mapping[str, Path]) -> None:
     """Have the rows of windows' ``folders``, by key, in the tables, and no others; what is right stays as it is.
 
@@ -106,7 +101,6 @@ def update_tables(store: Path, folders: Mapping[str, Path]) -> None:
     """
     for digit in DIGITS:
         _update_part(store, digit, {key: folder for key, folder in folders.items() if key.startswith(digit)})
-    pa.default_memory_pool().release_unused()  # which would grow with every update of a long run
 
 
 def unequal_keys(store: Path, folders: Mapping[str, Path]) -> set[str]:
