@@ -18,7 +18,6 @@ from evaluation.job import Job
 from evaluation.store import Rows
 
 STRETCH_SECONDS = 2.0  # of parts over time
-LARGE = "parts, large effects"
 
 
 def truth_of_weights(job: Job) -> Rows:
@@ -47,7 +46,7 @@ def _truth_of_large(job: Job, studio: Studio) -> Rows:
     found: Rows = []
     for feature, carriers in drawn.items():
         for number, heard in enumerate(hear_carriers(carriers, studio=studio)):
-            make = partial(_ranked_parts, job, heard, LARGE, n_stretches=1)
+            make = partial(_ranked_parts, job, heard, truth.LARGE, n_stretches=1)
             rows = job.store.piece("truth", f"large_{feature}_{number:03d}", make)
             found += [{"kind": "carrier", "number": number, "song": heard.drawn.song, **row} for row in rows]
             job.log(f"truth: part {number + 1} of {len(carriers)} that carries {spoken(feature)}, large effect")
@@ -69,7 +68,8 @@ def _ranked_parts(job: Job, heard: HeardCarrier, question: str, *, n_stretches: 
     components = cut_stems(heard.stems, n_stretches=n_stretches, device=job.predictor.device)
     weights = explain_with_lime(job.predictor, components, settings=job.preset.lime_of_parts)
     row = weights.weights[weights.index(heard.drawn.carrier.feature)]
-    return [{**_about(question, heard), **truth.evaluate_parts(heard, components, row)}]
+    effect = truth.model_effect(job.predictor, heard, components)
+    return [{**_about(question, heard), "model_effect": effect, **truth.evaluate_parts(heard, components, row)}]
 
 
 def _about(question: str, heard: HeardCarrier) -> dict[str, str | float]:

@@ -91,7 +91,21 @@ def _truth(summary: Mapping[str, Any]) -> list[Section]:
         "component matters."
     )
     header = ("feature", *(f"{question}{of}" for question in found for of in ("", ", over energy")))
-    return [Section("Does it find what is known to matter?", text, header, rows, "truth")]
+    return [Section("Does it find what is known to matter?", text, header, rows, "truth"), _hearing(summary)]
+
+
+def _hearing(summary: Mapping[str, Any]) -> Section:
+    found = summary["truth_by_hearing"]
+    names = {"heard": "share that is heard", "auc_heard": "of parts that are heard", "auc_unheard": "of others"}
+    rows = tuple(
+        (spoken(feature), *(told(found[key].get(feature)) for key in names)) for feature in _known(found["heard"])
+    )
+    text = (
+        "The parts of large effect once more. A part is heard where the model's own score goes down by .1 or more (or "
+        "up, as the label does) when it is taken away. What the model does not hear, no explanation of it can show: "
+        "the area of parts that are heard is what the explanation can answer for."
+    )
+    return Section("Does the model hear what is known to matter?", text, ("feature", *names.values()), rows)
 
 
 def _confounder(summary: Mapping[str, Any]) -> list[Section]:

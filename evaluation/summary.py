@@ -8,8 +8,9 @@ import numpy as np
 from emomod.bootstrap import draw_groups, estimate, wilson_interval
 from emomod.errors import InputError
 from evaluation import responses, steering
+from evaluation.carriers import LEAST_EFFECT
 from evaluation.store import Rows
-from evaluation.truth import METRICS
+from evaluation.truth import LARGE, METRICS
 
 Tables = Mapping[str, Rows]
 SEED = 0  # of the bootstrap
@@ -156,7 +157,18 @@ def _truth(rows: Rows) -> dict[str, Any]:
                 by_name.setdefault(key, {})[feature] = mean_with_interval(mine, f"{prefix}{name}")
         gains = [{**row, "gain": row["roc_auc"] - row["energy_roc_auc"]} for row in mine if row["roc_auc"] is not None]
         by_name.setdefault("auc_over_energy", {})[feature] = mean_with_interval(gains, "gain")
-    return {"truth": found, "truth_auc": found[HEADLINE]["auc"]}
+    return {"truth": found, "truth_auc": found[HEADLINE]["auc"], "truth_by_hearing": _by_hearing(rows)}
+
+
+def _by_hearing(rows: Rows) -> dict[str, Any]:
+    """By feature, of parts of large effect: the share that the model hears, ROC areas of these and of the others."""
+    found: dict[str, Any] = {"heard": {}, "auc_heard": {}, "auc_unheard": {}}
+    for (feature,), mine in _by([row for row in rows if row["question"] == LARGE], "feature").items():
+        told = [{**row, "heard": row["model_effect"] >= LEAST_EFFECT} for row in mine]
+        found["heard"][feature] = mean_with_interval(told, "heard")
+        for name, flag in (("auc_heard", True), ("auc_unheard", False)):
+            found[name][feature] = mean_with_interval([row for row in told if row["heard"] == flag], "roc_auc")
+    return found
 
 
 def _confounder(rows: Rows) -> dict[str, Any]:

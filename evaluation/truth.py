@@ -22,6 +22,10 @@ explained version is the louder one there; it is unchanged where next to nothing
 others, and cells 60 dB below the loudest, are left out, as are stems 60 dB below the loudest. A cell has the value of
 its component.
 
+Labels say what carries a feature, and a model may not hear it: ``model_effect`` is to the model's score what a
+carrier's effect is to the label. A part is heard where it is at least .1, which is the least that counts of a label.
+No explanation of a model can show what the model does not hear.
+
 Metrics, of ``values`` [n] and ``changed`` [n]
 -------
 - ``roc_auc``: chance that a changed item has a higher value than an unchanged one; .5 is chance, ties count half
@@ -45,6 +49,8 @@ from emomod.corpus.difference_cells import difference_cells
 from emomod.corpus.pair_clips import HeardPair
 from emomod.corpus.stems import Stems
 from emomod.errors import InputError
+from emomod.mixtures import score_mixtures
+from emomod.model.predictor import Predict
 from emomod.spectrogram import compute_spectrogram
 from evaluation.carriers import HeardCarrier
 from evaluation.checks import check_numbers
@@ -54,6 +60,7 @@ Flags = NDArray[np.bool_]
 CHANGED, UNCHANGED = 0.5, 0.05  # share of what sounds
 LONGER = 1.05  # times as long
 AUDIBLE_DB = 60.0  # below the loudest cell or component
+LARGE = "parts, large effects"
 N_RANDOM = 100  # random weights that make a baseline
 
 
@@ -192,6 +199,14 @@ def evaluate_parts(
     if told.all() or not told.any():
         return unknown(n_changed=int(told.sum()), n_items=told.size)
     return evaluate(values[audible], energies[audible], told, seed=seed)
+
+
+def model_effect(predict: Predict, heard: HeardCarrier, components: LayeredComponents) -> float:
+    """What the model's score of the feature loses without the carrying part, in the direction of the label's loss."""
+    carrier, parts = heard.drawn.carrier, np.arange(components.n_components) // components.n_regions
+    gains = np.stack([np.ones(parts.size), parts != carrier.part])
+    whole, without = score_mixtures(predict, components, gains)[:, predict.names.index(carrier.feature)]
+    return float(carrier.direction * (whole - without))
 
 
 def evaluate(

@@ -126,6 +126,13 @@ def test_truth_against_its_summary(job, monkeypatch):
     assert set(found["truth"]) == questions
     assert min(row["effect"] for row in rows if row["question"] == "parts, large effects") >= 0.2
     assert found["truth_auc"] == found["truth"]["parts"]["auc"]
+    hearing = found["truth_by_hearing"]
+    large = {row["feature"]: row for row in rows if row["question"] == "parts, large effects"}
+    for feature, row in large.items():
+        heard = row["model_effect"] >= 0.1
+        assert hearing["heard"][feature]["value"] == heard
+        assert hearing["auc_heard" if heard else "auc_unheard"][feature]["value"] == row["roc_auc"]
+        assert hearing["auc_unheard" if heard else "auc_heard"][feature]["value"] is None
     for question in questions:
         assert set(found["truth"][question]["auc"]) == set(MIDLEVEL_NAMES)
         for feature in MIDLEVEL_NAMES:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import grid_components, linear_predict
+import torch
+from fakes import LinearPredict, grid_components, linear_predict
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -32,6 +33,7 @@ from evaluation.truth import (
     evaluate,
     evaluate_cells,
     evaluate_parts,
+    model_effect,
     pointing_game,
     roc_auc,
 )
@@ -135,6 +137,18 @@ def test_truth_of_parts_against_theory(carried, n_segments):
         assert evaluate_parts(heard, components, -carrier.direction * (part == carrier.part))["roc_auc"] == 0.0
         counts = [int(found[name] or 0) for name in ("n_changed", "n_items")]
         assert 1 <= counts[0] < counts[1] <= components.n_components
+
+
+def test_model_effect_against_a_linear_model_and_the_sound_without_the_part(carried, rng):
+    for feature, heard in carried.items():
+        carrier, found = heard.drawn.carrier, compute_spectrogram(heard.stems.mix)
+        weights = torch.from_numpy(rng.random((7, *found.log_spectrogram.shape)))
+        components = cut_stems(heard.stems, n_stretches=2)
+        without = compute_spectrogram(heard.without.mix)
+        sounding = [10.0 ** each.log_spectrogram.double() - 1.0 for each in (found, without)]
+        lost = sounding[0] - sounding[1] * without.peak / found.peak
+        expected = carrier.direction * float((weights[MIDLEVEL_NAMES.index(feature)] * lost).sum())
+        assert model_effect(LinearPredict(weights), heard, components) == pytest.approx(expected, rel=1e-3), feature
 
 
 def test_an_inaudible_part_is_unknown(carried):
