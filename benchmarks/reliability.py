@@ -121,7 +121,8 @@ def _memory_section(found: Sequence[Any]) -> list[str]:
         f"`emomod batch` with two workers on {row['n_tiny']} clips of {TINY_SECONDS:g} s, in "
         f"{row['tiny_seconds']:.0f} s. The memory that its processes hold was sampled up to three times a second; the "
         "figures are medians of the second and of the last but one tenth of the samples. The most of all together: "
-        f"{row['tiny_peak_mib']:.0f} MiB."
+        f"{row['tiny_peak_mib']:.0f} MiB. The process that renews the tables now and then is not in them: it lives for "
+        "seconds."
     )
     picture = f"![Memory of the driver and of the workers over time]({PICTURE})"
     return ["## Memory over many clips", how, table(header, shown), picture]
