@@ -17,7 +17,8 @@ from emomod.output import check_output, new_folder, to_json, write_csv
 from emomod.report.sections import About, Section, markdown, render_sections
 from emomod.rescoring import CONTROL_KINDS
 from emomod.result import DIRECTIONS
-from evaluation.report import SUMMARY, told
+from evaluation.report import SUMMARY
+from evaluation.sections import told
 from evaluation.store import Rows
 from evaluation.summary import mean_with_interval
 

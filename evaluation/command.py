@@ -21,7 +21,8 @@ from evaluation.cases import file_cases, rendered_cases, settings_of_cases
 from evaluation.experiments import EXPERIMENTS
 from evaluation.job import Job
 from evaluation.preset import preset_of
-from evaluation.report import SUMMARY, read_summary, told, write_report
+from evaluation.report import SUMMARY, read_summary, write_report
+from evaluation.sections import told
 from evaluation.store import Rows, Store
 from evaluation.summary import smallest_counts, summarise
 

@@ -27,7 +27,7 @@ from evaluation.kinds import ORACLE
 from evaluation.methods import GridSettings
 from evaluation.plots import draw_all
 from evaluation.preset import PRESETS, Preset, preset_of
-from evaluation.report import sections_of
+from evaluation.sections import sections_of
 from evaluation.steering import SteeringSettings
 from evaluation.store import Store
 from evaluation.summary import mean_with_interval, smallest_counts, summarise

@@ -14,7 +14,7 @@ from emomod.components.kinds import cut
 from emomod.errors import InputError
 from emomod.labels import SCORE_NAMES
 from emomod.model.predictor import ScoringModel, load_predictor
-from evaluation.report import sections_of
+from evaluation.sections import sections_of
 from evaluation.steering import HOLDING, PLAIN, SINGLE, SteeredClip, SteeringSettings, transferred, with_order
 from evaluation.summary import summarise
 
