@@ -127,14 +127,15 @@ def measure(turns: int, *, quick: bool) -> list[Row]:
             "width": width,
             "help_seconds": float(np.median(starts)),
             "seconds": float(np.median([each["seconds"] for each in mine])),
-            "stages": _medians([each["stages"] for each in mine]),
+            "stages": medians([each["stages"] for each in mine]),
             **profiles[width],
         }
         for width, mine in jobs.items()
     ]
 
 
-def _medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+def medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure."""
     return {name: float(np.median([row[name] for row in rows])) for name in rows[0]}
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from fakes import tones
 
-from benchmarks import against_lime, engines, gradient_prior, long_file, main_job, measuring, scaling
+from benchmarks import against_lime, engines, gradient_prior, long_file, main_job, measuring, scaling, steer_job
 from benchmarks.against_lime_page import (
     AS_LIME,
     LIME,
@@ -107,6 +107,14 @@ def test_main_job_in_small(here, tmp_path):
     for name in main_job.PARTS:
         assert 0 < parts[name] < parts[main_job.ALL], name  # a part that was renamed would have no seconds
     assert f"| {main_job.REST} |" in (tmp_path / "main_job.md").read_text()
+
+
+@pytest.mark.slow
+def test_steer_job_in_small(tmp_path):
+    steer_job.main(["--quick", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "steer_job.json").read_text())["0.5"]
+    assert found["whole"] > found["total"] > found["steering"] > 0
+    assert "| - steering |" in (tmp_path / "steer_job.md").read_text()
 
 
 def test_gradient_prior_in_small(tmp_path):
