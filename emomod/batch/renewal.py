@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from emomod.batch.store import StoreError, blaming, found_keys
@@ -22,9 +23,20 @@ def renew_tables(store: Path) -> None:
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-m", __name__, str(store.resolve())]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, start_new_session=True
-    )  # Ctrl-C does not reach it
+    alive, ours = os.pipe()  # it reads there until this process is gone
+    try:
+        done = subprocess.run(  # in a session of its own, which Ctrl-C does not reach
+            command,
+            stdin=alive,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            start_new_session=True,
+        )
+    finally:
+        os.close(alive)
+        os.close(ours)
     if done.returncode:
         why = done.stderr.strip().rpartition("\n")[2] or "memory?"
         raise StoreError(f"the tables of {store} could not be written: their process ended ({why:.300})")
@@ -43,5 +55,12 @@ def _told(store: Path) -> tuple[str, str]:
     return "", ""
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: a later run may be at the tables by then."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout.write(json.dumps(_told(Path(sys.argv[1]))))
