@@ -33,7 +33,7 @@ from emomod.batch import cluster as stage
 from emomod.batch import run as driver
 from emomod.batch.cluster import GONE, QUIET
 from emomod.batch.run import DIED, run_batch
-from emomod.batch.store import CLIPS_TABLE, MANIFEST, PROBE, StoreError, found_keys, held
+from emomod.batch.store import CLIPS_TABLE, MANIFEST, PROBE, StoreError, found_keys, held, lock_of
 from emomod.batch.verify import verify_store
 from emomod.cli.main import main
 from emomod.errors import InputError
@@ -168,6 +168,22 @@ def test_run_batch_against_the_design_half_of_the_workers_are_killed(corpus, und
     assert differences(store, undisturbed) == []
     assert set(children_of(os.getpid())) <= others
     assert capfd.readouterr().err == ""
+
+
+def test_run_batch_against_the_design_a_worker_dies_when_its_window_was_finished(
+    corpus, scheduler, undisturbed, tmp_path
+):
+    store = tmp_path / "store"
+    left: list[Path] = []
+
+    def leave_a_lock():
+        left.extend(lock_of(manifest.parent) for manifest in begun(store))
+        left[0].touch()
+
+    with meanwhile(leave_a_lock):
+        run(corpus, store, scheduler=scheduler)
+    assert left
+    assert differences(store, undisturbed) == []
 
 
 def test_batch_against_the_design_the_driver_is_killed(corpus, scheduler, undisturbed, tmp_path):

@@ -85,7 +85,6 @@ def run_batch(
         job = Job(str(folder.resolve()), wanted, device, predictor.sha256, _place_of(wanted.model))
         with blaming(folder), stages.stage("reading the store"):
             ledger = Ledger(clips, found_keys(folder), retries=retries)
-            sweep(folder)
         with ExitStack() as cluster:
             with stages.stage("starting workers"):
                 client = cluster.enter_context(client_of(scheduler, n_workers=n_workers))
@@ -97,6 +96,7 @@ def run_batch(
                     log("no worker is there yet; the clips wait for the first one")
                 _work_off(client, job, ledger, split=split, stages=stages)
         with blaming(folder), stages.stage("tables"):
+            sweep(folder)
             renew_tables(folder)
             places = {key: str(place.relative_to(folder)) for key, place in found_keys(folder).items()}
             with whole_file(folder / CLIPS_TABLE) as partial:
