@@ -15,7 +15,7 @@ Embeddings for Text-Guided Audio Effects (arXiv:2409.18847), for equalisers turn
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from emomod.spectrogram import N_FFT, filterbank, heard_spectrograms, peak_of
 N_SECTIONS = 6
 OCTAVE_DB = float(20.0 * np.log10(2.0))  # a doubling of amplitude
 FLAT_Q = 0.5**0.5  # the largest at which a shelf does not overshoot
-RING_SECONDS = 2.0  # the longest that filters ring for
+RING = 2 * SAMPLE_RATE  # samples, the longest that filters ring for
 ROUNDING = 1e-9
 
 Array = NDArray[np.float64]
@@ -124,7 +124,8 @@ class EqualisedSound:
 
     def sound(self, parameters: torch.Tensor) -> torch.Tensor:
         """The waveform [1, n_samples], float32, as ``Equaliser.apply`` gives it but for rounding."""
-        spectrum = self._spectrum * _transfer(parameters, self._delays)
+        rung: torch.Tensor = torch.fft.irfft(_transfer(parameters, _delays(RING)), RING)
+        spectrum = self._spectrum * torch.fft.rfft(rung, self._length)
         y: torch.Tensor = torch.fft.irfft(spectrum, self._length)[None, : self.y.size].float()
         return y
 
@@ -134,16 +135,12 @@ class EqualisedSound:
 
     @property
     def _length(self) -> int:
-        return int(next_fast_len(self.y.size + int(RING_SECONDS * SAMPLE_RATE), real=True))
+        return int(next_fast_len(self.y.size + RING, real=True))
 
     @cached_property
     def _spectrum(self) -> torch.Tensor:
         spectrum: torch.Tensor = torch.fft.rfft(torch.tensor(self.y, dtype=torch.float64), self._length)
         return spectrum
-
-    @cached_property
-    def _delays(self) -> torch.Tensor:
-        return _delays(self._length)
 
 
 def _gain_limits(largest: float) -> Array:
@@ -186,6 +183,7 @@ def _shelves(root: torch.Tensor, cosines: torch.Tensor, alphas: torch.Tensor, si
     return torch.stack([*zeros, below + edge, -2.0 * (apart + both * cosines), below - edge], dim=1)
 
 
+@lru_cache(maxsize=2)
 def _delays(n_fft: int) -> torch.Tensor:
     """What delays of 0, 1 and 2 samples do [3, n_fft // 2 + 1] to sines at the bins of a Fourier transform."""
     return torch.from_numpy(np.exp(-2j * np.pi * np.arange(3)[:, None] * np.fft.rfftfreq(n_fft)))
