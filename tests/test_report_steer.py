@@ -104,6 +104,16 @@ def test_page_against_itself_needs_no_other_file(html, page):
     assert policy.startswith("default-src 'none'")
 
 
+def test_page_against_steer_json_of_many_scores_those_that_moved_most(steered, page, tmp_path):
+    asked = dict.fromkeys(steered.names[:6], 0.01)
+    many = written(steered, tmp_path, request=Request(asked))
+    words = re.search(r"Below stand the 4 of these 6 that moved most, (.*?); shifts\.csv has all\.", words_of(many))
+    assert words is not None
+    far = sorted(asked, key=lambda name: -abs(float(steered.shift[steered.names.index(name)])))
+    assert set(re.split(", | and ", words[1])) == {spoken(name) for name in far[:4]}
+    assert "Below stand" not in words_of(page)
+
+
 def test_page_against_itself_same_result_same_page(steered, html, tmp_path):
     write_steer_page(steered, tmp_path)
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html

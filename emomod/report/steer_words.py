@@ -1,6 +1,6 @@
 """What the figures of a steered clip mean, in plain words: what was reached, what it costs, and whether it lasts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +146,20 @@ def sums_words(sums: Mapping[str, tuple[float, float]], *, n_components: int, co
     """
     told = [f"{change(total, 3)} of {change(shift, 3)} for {spoken(name)}" for name, (total, shift) in sums.items()]
     return f"The shares of all {n_components} parts ({components}) sum to {listed(told)}."
+
+
+def shown_words(shown: Sequence[str], *, n_asked: int) -> str:
+    """Say which of many scores the rest of the page shows; nothing where it shows all.
+
+    >>> shown_words(["happy", "sad"], n_asked=5)
+    'Below stand the 2 of these 5 that moved most, happy and sad; shifts.csv has all.'
+    >>> shown_words(["happy", "sad"], n_asked=2)
+    ''
+    """
+    if len(shown) == n_asked:
+        return ""
+    names = listed([spoken(name) for name in shown])
+    return f"Below stand the {len(shown)} of these {n_asked} that moved most, {names}; shifts.csv has all."
 
 
 def simpler_words(steered: Steered) -> str:
