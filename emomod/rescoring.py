@@ -7,9 +7,10 @@ as far the intended way) / (1 + controls), as for any permutation test (Phipson 
 Biol. 9(1), 2010).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from emomod.checks import check_choice, check_count, check_rng
 from emomod.components.base import Components
 from emomod.model.predictor import Predict, score_waveform, score_waveforms
 from emomod.modification import CEILING
+
+T = TypeVar("T")
 
 CONTROL_KINDS = ("count", "energy")
 AT_ONCE = 4  # controls that are rendered and scored together: transforms of more would leave the caches
@@ -138,47 +141,44 @@ def control_shifts(
         draw_control(gains, energies, kind=kind, rng=np.random.default_rng([seed, index]))
         for index in range(n_controls)
     ]
-    scored = _Scored(predict, components.render(np.ones_like(gains)), float(10.0 ** (static_gain_db / 20.0)), bits)
-    shifts = [
-        scored.shifts(components.sound(torch.from_numpy(np.array(drawn[first : first + AT_ONCE]))).cpu().numpy())
-        for first in range(0, n_controls, AT_ONCE)
-    ]
+    written = _Written(components.render(np.ones_like(gains)), float(10.0 ** (static_gain_db / 20.0)), bits)
+    after, levels = [], []
+    for few in _batches(drawn):
+        ys = components.sound(torch.from_numpy(np.array(few))).cpu().numpy()
+        at = [written.level_of(y) for y in ys]
+        after.append(score_waveforms(predict, list(map(written.at, ys, at))))
+        levels += at
+    known, place = np.unique(levels, return_inverse=True)
+    unchanged = ([written.at(written.whole, level) for level in few] for few in _batches(known.tolist()))
+    before = np.vstack([score_waveforms(predict, few) for few in unchanged])
     share = energies[changed].sum() / energies.sum()
     energy = np.median([energies[control != 1.0].sum() for control in drawn]) / energies.sum()
     return ControlShifts(
         kind,
-        np.vstack(shifts),
+        np.vstack(after) - before[place],
         float(energy / share) if share > FAINT else float("nan"),
         len({control.tobytes() for control in drawn} - {gains.tobytes()}),
-        ROUNDING * scored.size,
+        ROUNDING * np.abs(before).max(axis=0),
     )
 
 
-class _Scored:
-    """Scores of sounds beside those of the unchanged one at the same level."""
+def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[first : first + AT_ONCE] for first in range(0, len(values), AT_ONCE))
 
-    def __init__(self, predict: Predict, whole: NDArray[np.float32], level: float, bits: int) -> None:
-        self._predict, self._whole, self._level, self._bits = predict, whole, level, bits
-        self._known: dict[float, NDArray[np.float64]] = {}
 
-    def shifts(self, ys: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How far the scores [n, n_names] of sounds [n, n_samples] are from those of the unchanged sound."""
-        levels = [self._written_at(y) for y in ys]
-        for level in set(levels) - set(self._known):
-            self._known[level] = score_waveform(self._predict, self._written(self._whole, level))
-        written = [self._written(y, level) for y, level in zip(ys, levels, strict=True)]
-        before = np.array([self._known[level] for level in levels])
-        return np.asarray(score_waveforms(self._predict, written) - before)
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """Sounds as files hold them that are written at one level or, where they or the unchanged one would clip, lower."""
 
-    @property
-    def size(self) -> NDArray[np.float64]:
-        """The largest absolute scores [n_names] of the unchanged sound."""
-        largest: NDArray[np.float64] = np.abs(list(self._known.values())).max(axis=0)
-        return largest
+    whole: NDArray[np.float32]  # the unchanged sound
+    level: float
+    bits: int
 
-    def _written_at(self, y: NDArray[np.float32]) -> float:
-        peak = max(float(np.abs(each).max()) for each in (y, self._whole))
-        return min(self._level, CEILING / peak) if peak > 0.0 else self._level
+    def level_of(self, y: NDArray[np.float32]) -> float:
+        """The level at which ``y`` is written."""
+        peak = max(float(np.abs(each).max()) for each in (y, self.whole))
+        return min(self.level, CEILING / peak) if peak > 0.0 else self.level
 
-    def _written(self, y: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-        return quantise(y * np.float32(level), bits=self._bits)
+    def at(self, y: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+        """A sound as a file at a level holds it."""
+        return quantise(y * np.float32(level), bits=self.bits)

@@ -10,6 +10,7 @@ from emomod.components.base import sound_of
 from emomod.components.layered import layered
 from emomod.errors import InputError
 from emomod.model.predictor import Takes, score_waveform
+from emomod.modification import CEILING
 from emomod.rescoring import (
     ControlShifts,
     ScoreShift,
@@ -174,6 +175,20 @@ def test_controls_against_itself_more_of_them_begin_with_the_same(predict, compo
 def test_controls_against_theory_loud_changes_do_not_clip(predict, components):
     controls = control_shifts(predict, components, changed([5, 6], 50.0), kind="count", n_controls=2, seed=0, bits=BITS)
     assert np.isfinite(controls.shifts).all()
+
+
+def test_controls_against_the_definition_each_beside_the_unchanged_sound_at_its_level(predict, components):
+    gains, n, whole = changed([5, 6], 50.0), 6, components.render(np.ones(24))
+    found = control_shifts(predict, components, gains, kind="count", n_controls=n, seed=0, bits=BITS)
+    levels = set()
+    for index, shift in enumerate(found.shifts):
+        drawn = draw_control(gains, components.energies(), kind="count", rng=np.random.default_rng([0, index]))
+        y = components.render(drawn)
+        level = np.float32(min(1.0, CEILING / max(np.abs(y).max(), np.abs(whole).max())))
+        after, before = (score_waveform(predict, quantise(each * level, bits=BITS)) for each in (y, whole))
+        np.testing.assert_allclose(shift, after - before, rtol=0, atol=1e-6)
+        levels.add(float(level))
+    assert len(levels) > 1
 
 
 def test_controls_iv(predict, components):
