@@ -27,6 +27,7 @@ T = TypeVar("T")
 CONTROL_KINDS = ("count", "energy")
 AT_ONCE = 4  # controls that are rendered and scored together: transforms of more would leave the caches
 ROUNDING = 16 * float(np.finfo(np.float32).eps)  # parts of a score: shifts that are no further apart count as equal
+STEP_DB = 1.0  # in which what would clip is written softer: the unchanged sound is scored once for each level
 FAINT = 1e-12  # share of the energy below which a change is one of silence
 
 
@@ -133,7 +134,7 @@ def control_shifts(
     """Render, quantise and score ``n_controls`` random changes like ``gains`` [K]; return their shifts.
 
     All are written at ``static_gain_db``, as the versions that they stand beside; one that would clip there, and the
-    unchanged sound that it is compared with, are written at a level of their own.
+    unchanged sound that it is compared with, are written softer by as many decibels as it takes.
     """
     check_count("n_controls", n_controls)
     energies, changed = components.energies(), gains != 1.0
@@ -168,7 +169,7 @@ def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 @dataclass(frozen=True, eq=False)
 class _Written:
-    """Sounds as files hold them that are written at one level or, where they or the unchanged one would clip, lower."""
+    """Sounds as files hold them: written at one level, or softer where they or the unchanged one would clip."""
 
     whole: NDArray[np.float32]  # the unchanged sound
     level: float
@@ -176,8 +177,9 @@ class _Written:
 
     def level_of(self, y: NDArray[np.float32]) -> float:
         """The level at which ``y`` is written."""
-        peak = max(float(np.abs(each).max()) for each in (y, self.whole))
-        return min(self.level, CEILING / peak) if peak > 0.0 else self.level
+        peak = self.level * max(float(np.abs(each).max()) for each in (y, self.whole))
+        softer = np.ceil(20.0 * np.log10(peak / CEILING) / STEP_DB) if peak > CEILING else 0.0
+        return float(self.level * 10.0 ** (-softer * STEP_DB / 20.0))
 
     def at(self, y: NDArray[np.float32], level: float) -> NDArray[np.float32]:
         """A sound as a file at a level holds it."""

@@ -184,7 +184,9 @@ def test_controls_against_the_definition_each_beside_the_unchanged_sound_at_its_
     for index, shift in enumerate(found.shifts):
         drawn = draw_control(gains, components.energies(), kind="count", rng=np.random.default_rng([0, index]))
         y = components.render(drawn)
-        level = np.float32(min(1.0, CEILING / max(np.abs(y).max(), np.abs(whole).max())))
+        beyond_db = 20.0 * np.log10(max(np.abs(y).max(), np.abs(whole).max()) / CEILING)
+        level = np.float32(10.0 ** (-max(np.ceil(beyond_db), 0.0) / 20.0))
+        assert np.abs(y * level).max() <= CEILING * 1.0001
         after, before = (score_waveform(predict, quantise(each * level, bits=BITS)) for each in (y, whole))
         np.testing.assert_allclose(shift, after - before, rtol=0, atol=1e-6)
         levels.add(float(level))
@@ -256,7 +258,7 @@ def test_controls_against_theory_are_at_the_level_of_the_versions(components):
 def test_controls_against_theory_that_would_clip_are_compared_at_their_own_level(components):
     found = control_shifts(Loud(), components, np.full(24, 50.0), kind="count", n_controls=1, seed=0, bits=24)
     y = components.render(np.full(24, 50.0))
-    factor = np.float32(0.999 / np.abs(y).max())
+    factor = np.float32(10.0 ** (-np.ceil(20.0 * np.log10(np.abs(y).max() / CEILING)) / 20.0))
     before, after = (
         score_waveform(Loud(), quantise(each * factor, bits=24)) for each in (components.render(np.ones(24)), y)
     )
