@@ -143,28 +143,16 @@ def control_shifts(
         for index in range(n_controls)
     ]
     written = _Written(components.render(np.ones_like(gains)), float(10.0 ** (static_gain_db / 20.0)), bits)
-    after, levels = [], []
-    for few in _batches(drawn):
-        ys = components.sound(torch.from_numpy(np.array(few))).cpu().numpy()
-        at = [written.level_of(y) for y in ys]
-        after.append(score_waveforms(predict, list(map(written.at, ys, at))))
-        levels += at
-    known, place = np.unique(levels, return_inverse=True)
-    unchanged = ([written.at(written.whole, level) for level in few] for few in _batches(known.tolist()))
-    before = np.vstack([score_waveforms(predict, few) for few in unchanged])
+    before, after = _before_and_after(predict, components, drawn, written)
     share = energies[changed].sum() / energies.sum()
     energy = np.median([energies[control != 1.0].sum() for control in drawn]) / energies.sum()
     return ControlShifts(
         kind,
-        np.vstack(after) - before[place],
+        after - before,
         float(energy / share) if share > FAINT else float("nan"),
         len({control.tobytes() for control in drawn} - {gains.tobytes()}),
         ROUNDING * np.abs(before).max(axis=0),
     )
-
-
-def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (values[first : first + AT_ONCE] for first in range(0, len(values), AT_ONCE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,3 +172,22 @@ class _Written:
     def at(self, y: NDArray[np.float32], level: float) -> NDArray[np.float32]:
         """A sound as a file at a level holds it."""
         return quantise(y * np.float32(level), bits=self.bits)
+
+
+def _before_and_after(
+    predict: Predict, components: Components, drawn: list[NDArray[np.float64]], written: _Written
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scores [n, n_names] of the unchanged sound and of n changes by gains [K], each pair written at one level."""
+    after, levels = [], []
+    for few in _batches(drawn):
+        ys = components.sound(torch.from_numpy(np.array(few))).cpu().numpy()
+        at = [written.level_of(y) for y in ys]
+        after.append(score_waveforms(predict, list(map(written.at, ys, at))))
+        levels += at
+    different, place = np.unique(levels, return_inverse=True)
+    unchanged = ([written.at(written.whole, level) for level in few] for few in _batches(different.tolist()))
+    return np.vstack([score_waveforms(predict, few) for few in unchanged])[place], np.vstack(after)
+
+
+def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[first : first + AT_ONCE] for first in range(0, len(values), AT_ONCE))

@@ -172,27 +172,6 @@ def test_controls_against_itself_more_of_them_begin_with_the_same(predict, compo
     assert not np.array_equal(many, other)
 
 
-def test_controls_against_theory_loud_changes_do_not_clip(predict, components):
-    controls = control_shifts(predict, components, changed([5, 6], 50.0), kind="count", n_controls=2, seed=0, bits=BITS)
-    assert np.isfinite(controls.shifts).all()
-
-
-def test_controls_against_the_definition_each_beside_the_unchanged_sound_at_its_level(predict, components):
-    gains, n, whole = changed([5, 6], 50.0), 6, components.render(np.ones(24))
-    found = control_shifts(predict, components, gains, kind="count", n_controls=n, seed=0, bits=BITS)
-    levels = set()
-    for index, shift in enumerate(found.shifts):
-        drawn = draw_control(gains, components.energies(), kind="count", rng=np.random.default_rng([0, index]))
-        y = components.render(drawn)
-        beyond_db = 20.0 * np.log10(max(np.abs(y).max(), np.abs(whole).max()) / CEILING)
-        level = np.float32(10.0 ** (-max(np.ceil(beyond_db), 0.0) / 20.0))
-        assert np.abs(y * level).max() <= CEILING * 1.0001
-        after, before = (score_waveform(predict, quantise(each * level, bits=BITS)) for each in (y, whole))
-        np.testing.assert_allclose(shift, after - before, rtol=0, atol=1e-6)
-        levels.add(float(level))
-    assert len(levels) > 1
-
-
 def test_controls_iv(predict, components):
     with pytest.raises(InputError, match="kind must be one of count, energy, got 'size'"):
         draw_control(np.ones(3), np.ones(3), kind="size", rng=0)
@@ -255,14 +234,19 @@ def test_controls_against_theory_are_at_the_level_of_the_versions(components):
     assert found.n_others == 0  # all components are changed, so that there is no other choice
 
 
-def test_controls_against_theory_that_would_clip_are_compared_at_their_own_level(components):
-    found = control_shifts(Loud(), components, np.full(24, 50.0), kind="count", n_controls=1, seed=0, bits=24)
-    y = components.render(np.full(24, 50.0))
-    factor = np.float32(10.0 ** (-np.ceil(20.0 * np.log10(np.abs(y).max() / CEILING)) / 20.0))
-    before, after = (
-        score_waveform(Loud(), quantise(each * factor, bits=24)) for each in (components.render(np.ones(24)), y)
-    )
-    np.testing.assert_allclose(found.shifts[0], after - before, atol=1e-9)
+def test_controls_against_theory_that_would_clip_are_compared_at_softer_levels(components):
+    gains, whole, levels = changed([5, 6], 50.0), components.render(np.ones(24)), set()
+    found = control_shifts(Loud(), components, gains, kind="count", n_controls=6, seed=0, bits=24)
+    for index, shift in enumerate(found.shifts):
+        drawn = draw_control(gains, components.energies(), kind="count", rng=np.random.default_rng([0, index]))
+        y = components.render(drawn)
+        beyond_db = 20.0 * np.log10(max(np.abs(y).max(), np.abs(whole).max()) / CEILING)
+        level = np.float32(10.0 ** (-max(np.ceil(beyond_db), 0.0) / 20.0))
+        assert np.abs(y * level).max() <= CEILING
+        before, after = (score_waveform(Loud(), quantise(each * level, bits=24)) for each in (whole, y))
+        np.testing.assert_allclose(shift, after - before, atol=1e-6)
+        levels.add(float(level))
+    assert len(levels) > 1
 
 
 def test_controls_against_theory_count_the_other_choices(predict, components):

@@ -6,9 +6,9 @@ frequency may be larger than that of any section.
 
 Optimisers work on one vector [18] in octaves: log2 of the six amplitudes (6.02 dB is 1), of the six frequencies and
 of the six Q. There the equalised sound is a product of spectra of the whole sound, long enough for the filters to ring
-out; it is that of ``Equaliser.apply`` but for rounding. Gains of single STFT frames would be cheaper, but filters at
-low frequencies ring for longer than a window lasts: their log spectrogram is off by .01 to .06 (root mean square), and
-by 1 in single cells.
+out; it is that of ``Equaliser.apply`` but for rounding up to gains of 20 dB, and to a thousandth of its peak up to 40.
+Gains of single STFT frames would be cheaper, but filters at low frequencies ring for longer than a window lasts: their
+log spectrogram is off by .01 to .06 (root mean square), and by 1 in single cells.
 
 Bristow-Johnson: Audio EQ Cookbook, W3C Working Group Note, 2021, for the sections; Chu et al.: Text2FX, Harnessing CLAP
 Embeddings for Text-Guided Audio Effects (arXiv:2409.18847), for equalisers turned by gradients.
