@@ -241,13 +241,15 @@ def steering_met(job: Job) -> Rows:
     """A row for each clip and request, plain, steered and steered robustly; see evaluation.steering."""
     others = companions_of(job.predictor)
 
-    def make(case: Case) -> Rows:
-        weights, off = job.explain_case(case), job.preset.lime.off
-        told = steering.SteeredClip(job.predictor, others, case.y, case.components, weights, off, job.preset.steering)
-        return told.rows()
-
+    settings, off = job.preset.steering, job.preset.lime.off
     given = [case for case in job.cases if not case.name.startswith(RENDERED)]
-    rendered = rendered_cases(job.preset.steering.n_rendered, job.corpus, device=job.predictor.device)
+    rendered = rendered_cases(settings.n_rendered, job.corpus, device=job.predictor.device)
+    turns = {case.name: turn for turn, case in enumerate([*given, *rendered])}
+
+    def make(case: Case) -> Rows:
+        weights, turn = job.explain_case(case), turns[case.name]
+        return steering.SteeredClip(job.predictor, others, case.y, case.components, weights, off, settings, turn).rows()
+
     return job.over("steering", [*given, *rendered], make)
 
 

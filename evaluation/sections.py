@@ -276,7 +276,8 @@ def _steering(summary: Mapping[str, Any]) -> list[Section]:
         "turned by 6 dB. Random and equaliser: the share of the asked shift that random changes as large, and a "
         "parametric equaliser that was asked the same, reach. Another model: the share of versions that it hears move "
         "the right way; and how much of the shift. Robust: the search listens to other models too (all but the last) "
-        "and to the sound cut elsewhere."
+        "and to the sound cut elsewhere. A few requests of each clip, others for the next, are asked robustly, too, "
+        "and have a random and an equaliser's share."
     )
     header = ("request", "n, feasible", "met", "moves most", "gain (dB)", "distance (dB)", "random", "equaliser")
     others = tuple(f"model {int(place) + 1}: right; size" for place in places)

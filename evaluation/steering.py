@@ -62,7 +62,7 @@ class SteeringSettings:
         ("energy", 0.1, ("valence",)),
         ("sad", 0.1, ("energy",)),
     )  # score, shift, scores to hold
-    robust: tuple[int, ...] = (0, 3, 6, 9, 12, 14, 15, 16, 17)  # places of requests that are asked robustly, too
+    n_closely: int = 3  # requests of each clip, others for the next, that are asked robustly, too, and have controls
     shares: tuple[float, ...] = (0.5, 1.0)  # of a request, that the search goes through
     n_random: int = 10
     max_gain_db: float = 9.0
@@ -82,6 +82,10 @@ class SteeringSettings:
             if {name, *hold} <= set(names)
         ]
 
+    def closely(self, turn: int, n_requests: int) -> list[int]:
+        """Which of the requests of clip ``turn`` are looked at closely: spread evenly, one further on for each clip."""
+        return [(turn + n_requests * each // self.n_closely) % n_requests for each in range(self.n_closely)]
+
 
 @dataclass(frozen=True, eq=False)
 class SteeredClip:
@@ -94,16 +98,17 @@ class SteeredClip:
     weights: ComponentWeights
     off: str
     settings: SteeringSettings
+    turn: int = 0  # place among the clips
 
     def rows(self) -> Rows:
         """A row for each request, plain and robust."""
         asked = self.settings.requests(self.predictor.names)
-        found = [self.steered(kind, request, robust=False) for kind, request in asked]
-        robust = [place for place in self.settings.robust if place < len(asked)]
-        found += [self.steered(*asked[place], robust=True) for place in robust if self.others]
+        closely = self.settings.closely(self.turn, len(asked))
+        found = [self.steered(*each, controls=place in closely) for place, each in enumerate(asked)]
+        found += [self.steered(*asked[place], robust=True) for place in closely if self.others]
         return found + [self.plain(request) for kind, request in asked if kind == SINGLE]
 
-    def steered(self, kind: str, request: Request, *, robust: bool) -> dict[str, Any]:
+    def steered(self, kind: str, request: Request, *, robust: bool = False, controls: bool = False) -> dict[str, Any]:
         """Search, write, judge."""
         sound, names = sound_of(self.y), self.predictor.names
         listeners = listeners_of(self.predictor, self.others, robust=robust)
@@ -121,7 +126,7 @@ class SteeredClip:
         row |= {"robust": robust, "met": met, "feasible": met or bool(most * np.sign(wanted) >= abs(wanted) - WITHIN)}
         row |= {"held_miss": _held_miss(objective, after - before), "most": most}
         row |= {"size_db": problem.parts.size_db(found.gains_db)}
-        return row | ({} if robust else self._controls(problem, objective, found.gains_db, column, wanted))
+        return row | (self._controls(problem, objective, found.gains_db, column, wanted) if controls else {})
 
     def plain(self, request: Request) -> dict[str, Any]:
         """The components that an explanation names, turned by 6 dB in the direction of the request."""

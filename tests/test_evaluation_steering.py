@@ -18,7 +18,7 @@ from evaluation.sections import sections_of
 from evaluation.steering import HOLDING, PLAIN, SINGLE, SteeredClip, SteeringSettings, transferred, with_order
 from evaluation.summary import summarise
 
-FEW = SteeringSettings(shift=0.001, emotions=(("happy", 0.001, ("energy",)),), robust=(0,), shares=(1.0,), n_random=2)
+FEW = SteeringSettings(shift=0.001, emotions=(("happy", 0.001, ("energy",)),), n_closely=1, shares=(1.0,), n_random=2)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def rows(tmp_path_factory):
         y = tones(1.2, seed=clip)
         components = cut(sound_of(y), "grid:columns=3,rows=2")
         weights = explain_with_lime(models[0], components, settings=LimeSettings(n_perturbations=64, n_held_out=2))
-        told = SteeredClip(models[0], models[1:], y, components, weights, "-6dB", FEW).rows()
+        told = SteeredClip(models[0], models[1:], y, components, weights, "-6dB", FEW, clip).rows()
         found += [{"clip": f"clip {clip}", "song": f"song {clip}", **row} for row in told]
     return found
 
@@ -43,7 +43,14 @@ def test_requests_against_theory_each_feature_up_and_down_and_emotions_that_the_
     assert [dict(request.shifts) for _, request in asked[:2]] == [{"melodiousness": 0.1}, {"melodiousness": -0.1}]
     assert asked[14][1].hold == ("energy",)
     assert [kind for kind, _ in SteeringSettings().requests(("guitar", "piano"))] == [SINGLE] * 4
-    assert max(SteeringSettings().robust) < len(asked)
+
+
+def test_requests_looked_at_closely_against_theory_all_in_turn_and_as_many_of_each_clip():
+    closely = [SteeringSettings(n_closely=3).closely(turn, 18) for turn in range(18)]
+    assert closely[0] == [0, 6, 12]
+    assert closely[17] == [17, 5, 11]
+    assert sorted(np.ravel(closely)) == sorted(3 * list(range(18)))
+    assert SteeringSettings(n_closely=0).closely(5, 18) == []
 
 
 def test_rows_are_of_all_requests_plain_and_robust(rows):
@@ -59,7 +66,10 @@ def test_rows_are_of_all_requests_plain_and_robust(rows):
     assert all(abs(row["reached"] - row["wanted"]) <= 0.02 for row in steered if row["met"])
     assert all(row["feasible"] for row in steered if row["met"])
     assert all(row["held_miss"] <= 0.03 for row in steered if row["kind"] == HOLDING and row["met"])
-    assert all(row["size_db"] > 0 and np.isfinite(row["random_share"]) for row in steered if not row["robust"])
+    assert all(row["size_db"] > 0 for row in steered)
+    assert [place for place, row in enumerate(first) if row["random_share"] is not None] == [0]
+    (robust,) = (row for row in first if row["robust"])
+    assert (robust["target"], robust["wanted"]) == (first[0]["target"], first[0]["wanted"])
 
 
 def test_with_order_against_theory():
