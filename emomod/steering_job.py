@@ -54,6 +54,7 @@ class _Job:
     request: Request
     settings: SteerSettings
     companions: tuple[ScoringModel, ...]
+    origins: tuple[str, ...]  # of companions, as they were named; empty for those that ship
     problem: Problem
     objective: Objective
     stages: Stages
@@ -86,7 +87,8 @@ def steer(
     others = _checked_companions(companions_of(predictor) if companions is None else companions, predictor)
     check_output(out, inputs=[path])
     _check_reach(path, request, settings, predictor)
-    job = _job_of(path, request, settings, predictor, others, stages)
+    origins = tuple("" if companions is None else each.origin for each in others)
+    job = _job_of(path, request, settings, predictor, others, origins, stages)
     with stages.stage("steering"):
         shares = [k / settings.n_steps for k in range(1, settings.n_steps + 1)]
         most = request.most_changed
@@ -127,6 +129,7 @@ def _job_of(
     settings: SteerSettings,
     predictor: ScoringModel,
     companions: tuple[ScoringModel, ...],
+    origins: tuple[str, ...],
     stages: Stages,
 ) -> _Job:
     """Explain the clip and set the search up."""
@@ -143,7 +146,7 @@ def _job_of(
     )
     low, high = scale_of(predictor)
     objective = objective_of(request, predictor.names, spread=spread_of(predictor), scale=high - low)
-    return _Job(explained, request, settings, companions, problem, objective, stages)
+    return _Job(explained, request, settings, companions, origins, problem, objective, stages)
 
 
 def _check_met(job: _Job, found: Found) -> None:
@@ -280,7 +283,7 @@ def _tell(job: _Job, steered: Steered, *, folder: Path, level_db: dict[str, floa
     """Fill the record, and write the tables."""
     text = job.explained.explanation.record["components"]["text"]
     settings = asdict(replace(job.settings, components=text))
-    steered.record.update(record_of(steered, Told(job.explained, settings, job.companions, level_db)))
+    steered.record.update(record_of(steered, Told(job.explained, settings, job.origins, level_db)))
     write_csv(folder / "shifts.csv", steered.rows())
     write_csv(folder / "components.csv", component_rows(steered))
     write_csv(folder / "points.csv", [point_row(point, steered.names) for point in steered.points])

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from emomod.explained import ExplainedClip, model_record
-from emomod.model.predictor import ScoringModel
 from emomod.provenance import package_versions
 from emomod.result import scores_by_level
 from emomod.steered import Point, Steered, asked_of, named
@@ -22,7 +21,7 @@ class Told:
 
     explained: ExplainedClip
     settings: Record  # with the components as a text
-    companions: Sequence[ScoringModel]
+    origins: Sequence[str]  # of other models, as they were named; empty for those that ship
     level_db: dict[str, float]  # gain that each version was given to be as loud as the others
 
 
@@ -69,8 +68,8 @@ def _elsewhere(steered: Steered, told: Told) -> Record:
         },
         "lasting": {way: named(names, each) for way, each in steered.lasting.items()},
         "transfer": [
-            {"model": each.model, "origin": model.origin, "used": each.used, "shifts": named(names, each.shift)}
-            for each, model in zip(steered.transfers, told.companions, strict=True)
+            {"model": each.model, "origin": origin, "used": each.used, "shifts": named(names, each.shift)}
+            for each, origin in zip(steered.transfers, told.origins, strict=True)
         ],
     }
 

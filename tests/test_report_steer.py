@@ -322,6 +322,10 @@ def test_lasting_against_itself_those_of_steer_json(steered, page):
         ([("A", True, 0.9)], "none is left to judge whether a fresh one hears the shift."),
         ([("A", True, 0.9), ("B", False, 0.6)], "B, which took no part in the search, hears it, too: 60 % of it."),
         ([("B", False, 0.2)], "hears less than half of it: 20 %."),
+        (
+            [("B", False, 0.6), ("B", False, -0.05)],
+            "hears it, too: 60 % of it. B, which took no part in the search, does",
+        ),
         ([("B", False, -0.05)], "does not hear it (−5 %): take it for an artefact."),
     ],
 )

@@ -19,6 +19,7 @@ from emomod.labels import MIDLEVEL_NAMES, SCORE_NAMES
 from emomod.loudness import loudness
 from emomod.model.other import Model
 from emomod.model.predictor import load_predictor, score_waveforms
+from emomod.report.steer_made import command_of
 from emomod.rescoring import score_file
 from emomod.steering.controls import Controls
 from emomod.steering.likeness import shifts_like
@@ -112,6 +113,15 @@ def test_record_against_what_other_models_hear_in_the_files(steered, record, com
         before, after = score_waveforms(companion, ys)
         assert each["shifts"] == pytest.approx(dict(zip(SCORE_NAMES, after - before, strict=True)), abs=1e-6)
         assert each["used"] is False
+        assert each["origin"] == companion.origin != ""
+
+
+@pytest.mark.usefixtures("quick")
+def test_record_against_the_promise_companions_that_ship_need_no_name(clip, companions, tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "companions_of", lambda model: companions)
+    found = steer(clip, ASKED, out=tmp_path / "out", settings=settings(), predictor=small_predictor())
+    assert [each["origin"] for each in found.record["transfer"]] == ["", ""]
+    assert "--second" not in command_of(found.record, ASKED, out=tmp_path / "out")
 
 
 def test_record_against_the_gains_that_make_the_file(steered, record):

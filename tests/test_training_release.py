@@ -135,6 +135,15 @@ def test_the_cards_commands_make_it_again(folder, tmp_path):
     assert told == replace(config, corpora=("small",), out="mine.safetensors")
 
 
+def test_a_name_tells_the_network_its_corpora_and_another_seed(folder, tmp_path):
+    def name_of(seed):
+        out = str(tmp_path / f"{seed}.safetensors")
+        return train(TrainingConfig("tiny", replace(TINY, seed=seed), (str(folder),), out))["name"]
+
+    assert name_of(0) == "a2mid2e-0.05-small"
+    assert name_of(3) == "a2mid2e-0.05-small-seed-3"
+
+
 def test_shipped_configs_can_be_read_by_their_names():
     assert set(shipped_configs()) == {"quick", "default", "companion", "published"}
     for name in shipped_configs():

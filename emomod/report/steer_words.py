@@ -207,10 +207,10 @@ def transfer_words(steered: Steered) -> str:
             "No other model with these scores was at hand: nothing is known of how far the shift carries over to other "
             "models, so it may be such an artefact."
         )
-    judges = {each.model: share_of(each.shift, steered) for each in steered.transfers if not each.used}
+    judges = [(each.model, share_of(each.shift, steered)) for each in steered.transfers if not each.used]
     if not judges:
         return "The other models took part in the search: none is left to judge whether a fresh one hears the shift."
-    return " ".join(_heard_by(model, share) for model, share in judges.items())
+    return " ".join(_heard_by(model, share) for model, share in judges)
 
 
 def _heard_by(model: str, share: float | None) -> str:

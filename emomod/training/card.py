@@ -17,7 +17,8 @@ from emomod.datasets.splits import PROTOCOLS
 from emomod.errors import InputError
 from emomod.labels import EMOTION_NAMES, MIDLEVEL_NAMES, spoken
 from emomod.markdown import table
-from emomod.model.checkpoint import Checkpoint, load_checkpoint
+from emomod.model.checkpoint import Checkpoint, default_checkpoint_path, load_checkpoint
+from emomod.model.companions import companion_paths
 from emomod.model.predictor import load_predictor
 from emomod.training.check_sections import check_sections
 from emomod.training.model_checks import (
@@ -44,6 +45,7 @@ def model_card(checkpoint: Checkpoint, *, checks: Sequence[str] = ()) -> str:
         f"## Training\n\n{_how_it_was_made(card)}\n\nMade by\n\n```\n{commands}\n```{_other_composer(card)}",
         f"## How well the labels are predicted\n\n{_figures(card)}",
         *checks,
+        *([f"## Companions\n\n{_companions()}"] if checkpoint.path == str(default_checkpoint_path()) else []),
         f"## Limitations\n\n{card['limitations']}",
     ]
     return "\n\n".join(section for section in sections) + "\n"
@@ -98,6 +100,28 @@ def _figures(card: dict[str, Any]) -> str:
         f"are not, so they are larger where songs have several. Learnt least: {least}."
     )
     return f"{text}\n\n{table(['feature', 'held-out clips'], rows)}"
+
+
+def _companions() -> str:
+    """Pearson r of the models that ship beside the default one."""
+    others = [load_checkpoint(path) for path in companion_paths()]
+    names = [name for name in MIDLEVEL_NAMES if all(name in other.card["figures"]["test_r"] for other in others)]
+    rows = [
+        [
+            Path(other.path).stem,
+            *(f"{other.card['figures']['test_r'][name]:.2f}" for name in names),
+            f"{other.card['figures']['mean_test_r']:.2f}",
+        ]
+        for other in others
+    ]
+    versions = {source["composer_version"] for other in others for source in other.card["corpus"]["sources"]}
+    commands = "\n".join(command for other in others for command in other.card["commands"] if " train " in command)
+    text = (
+        "Other models that ship, by which a change is told that one network alone hears ([steering.md](steering.md)): "
+        "the same network, trained from other seeds for half as long, on clips of the same settings by version "
+        f"{' and '.join(map(str, sorted(versions)))} of the composer. Pearson r on their own held-out clips, as above."
+    )
+    return f"{text}\n\n{table(['model', *map(spoken, names), 'mean'], rows)}\n\n```\n{commands}\n```"
 
 
 def _parser() -> argparse.ArgumentParser:

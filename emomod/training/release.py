@@ -81,7 +81,7 @@ def card_of(config: TrainingConfig, sources: Sequence[Source], *, fit: Fit, out:
     settings = config.settings
     kinds = [f"{len(source.clips)} clips, {_licence(source)}" for source in sources]
     return {
-        "name": f"{settings.variant}-{settings.width:g}-{'-'.join(source.folder.name for source in sources)}",
+        "name": _name(settings, sources),
         "window_seconds": settings.window_seconds,
         "mid_to_emotion": _layer_name(settings),
         "training_data": "; ".join(kinds),
@@ -101,6 +101,12 @@ def card_of(config: TrainingConfig, sources: Sequence[Source], *, fit: Fit, out:
         "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": sys.version.split()[0]},
         "commands": _commands(config, sources, out=out),
     }
+
+
+def _name(settings: TrainingSettings, sources: Sequence[Source]) -> str:
+    """What tells the network, its corpora and, but for 0, its seed."""
+    told = [settings.variant, f"{settings.width:g}", *(source.folder.name for source in sources)]
+    return "-".join([*told, *([f"seed-{settings.seed}"] if settings.seed else [])])
 
 
 def _resolved(config: TrainingConfig, fit: Fit) -> dict[str, Any]:
