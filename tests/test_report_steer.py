@@ -336,6 +336,17 @@ def test_transfer_against_theory(steered, others, said):
     assert [row["name"] for row in content["lasting"][-len(others) :]] == [name for name, *_ in others] or not others
 
 
+def test_transfer_against_theory_a_robust_search_is_named_where_it_would_help(steered):
+    def said(share, *, robust):
+        record = steered.record | {"settings": steered.record["settings"] | {"robust": robust}}
+        transfers = (Transfer("B", False, np.zeros(15), share * steered.shift),)
+        return "(--robust)" in steer_content(replace(steered, record=record, transfers=transfers))["transfer_words"]
+
+    assert said(0.2, robust=False)
+    assert not said(0.2, robust=True)
+    assert not said(0.9, robust=False)
+
+
 def test_lasting_against_theory_the_worst_case_is_named(steered):
     lasting = {"mp3": 0.95 * steered.shift, "20 ms later": 0.4 * steered.shift}
     assert steer_content(replace(steered, lasting=lasting))["lasting_words"] == (

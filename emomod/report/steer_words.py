@@ -210,7 +210,10 @@ def transfer_words(steered: Steered) -> str:
     judges = [(each.model, share_of(each.shift, steered)) for each in steered.transfers if not each.used]
     if not judges:
         return "The other models took part in the search: none is left to judge whether a fresh one hears the shift."
-    return " ".join(_heard_by(model, share) for model, share in judges)
+    words = [_heard_by(model, share) for model, share in judges]
+    if not steered.record["settings"]["robust"] and any(share is not None and share < HEARS for _, share in judges):
+        words.append("A robust search (--robust) listens to other models, too.")
+    return " ".join(words)
 
 
 def _heard_by(model: str, share: float | None) -> str:
