@@ -239,9 +239,7 @@ def responses_to_gains(job: Job) -> Rows:
 
 def steering_met(job: Job) -> Rows:
     """A row for each clip and request, plain, steered and steered robustly; see evaluation.steering."""
-    others = companions_of(job.predictor)
-
-    settings, off = job.preset.steering, job.preset.lime.off
+    others, settings, off = companions_of(job.predictor), job.preset.steering, job.preset.lime.off
     given = [case for case in job.cases if not case.name.startswith(RENDERED)]
     rendered = rendered_cases(settings.n_rendered, job.corpus, device=job.predictor.device)
     turns = {case.name: turn for turn, case in enumerate([*given, *rendered])}

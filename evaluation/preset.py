@@ -53,7 +53,7 @@ PRESETS = {
         n_pairs=2,
         n_sanity=1,
         sweep=SweepSettings(gains_db=(-6.0, 6.0), n_controls=39),
-        steering=SteeringSettings(n_rendered=2, n_closely=0),
+        steering=SteeringSettings(n_rendered=2, n_closely=1),
         offs=("silence", "-6dB"),
         confounder=ConfounderSettings(n_training=160, n_bad=12),
         grid=GridSettings(n_clips=1, n_carriers=1, n_bad=4),

@@ -68,12 +68,15 @@ def job(checkpoint, cases, tmp_path):
 
 
 def test_steering_against_itself_takes_the_given_clips_and_as_many_rendered_ones_as_it_is_told(job, monkeypatch):
-    monkeypatch.setattr("evaluation.steering.SteeredClip.rows", lambda clip: [{"n": clip.y.size, "off": clip.off}])
+    monkeypatch.setattr(
+        "evaluation.steering.SteeredClip.rows", lambda clip: [{"n": clip.y.size, "turn": clip.turn, "off": clip.off}]
+    )
     lime = LimeSettings(n_perturbations=512, n_held_out=16)
     job = replace(job, preset=replace(job.preset, steering=SteeringSettings(n_rendered=1), lime=lime))
     rows = EXPERIMENTS["steering"](job)
     assert [row["clip"] for row in rows] == ["a", "b", "rendered 000"]
     assert [row["n"] for row in rows[:2]] == [SAMPLE_RATE, SAMPLE_RATE]
+    assert [row["turn"] for row in rows] == [0, 1, 2]
     assert {row["off"] for row in rows} == {"-6dB"}
 
 
