@@ -15,19 +15,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emomod.checks import check_count
 from emomod.corpus.acoustics import Acoustics, draw_acoustics
+from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_clips import BATCH, CLIPS_A_PAIR
-from emomod.corpus.removals import LEAST_EFFECT, effects_of_parts
 from emomod.corpus.render import Studio, draw_clip
 from emomod.corpus.score import Score
 from emomod.corpus.stems import Stems, recorded_stems, render_stems
 from emomod.corpus.store import CorpusSettings
+from emomod.corpus.versions import with_notes
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 
-LARGE_EFFECT, MOST_OF_OTHERS = 0.2, 0.3
+LEAST_EFFECT, LARGE_EFFECT, MOST_OF_OTHERS = 0.1, 0.2, 0.3
 LEAST_PARTS = 3
 STREAM = 5  # of a clip's random numbers; it has those below itself, its pairs those from 10 on
 
@@ -66,6 +68,15 @@ class HeardCarrier:
         parts = self.stems.parts.copy()
         parts[self.drawn.carrier.part] = 0.0
         return replace(self.stems, parts=parts)
+
+
+def effects_of_parts(score: Score) -> dict[int, NDArray[np.float64]]:
+    """Effects [7] of each part that sounds, by its index; of the only one with a pitch there is none."""
+    sounding = [k for k, part in enumerate(score.parts) if any(note.onset < score.seconds for note in part.notes)]
+    pitched = {part for part in sounding if not score.parts[part].is_drums}
+    removable = [part for part in sounding if pitched - {part}]
+    whole = scaled_labels(raw_labels(score)) if removable else np.zeros(len(MIDLEVEL_NAMES))
+    return {part: whole - scaled_labels(raw_labels(with_notes(score, part, ()))) for part in removable}
 
 
 def carriers_of(score: Score, *, least: float = LEAST_EFFECT) -> list[Carrier]:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from emomod.bootstrap import draw_groups, estimate, wilson_interval
-from emomod.corpus.removals import LEAST_EFFECT
 from emomod.errors import InputError
 from evaluation import responses, steering
+from evaluation.carriers import LEAST_EFFECT
 from evaluation.store import Rows
 from evaluation.truth import LARGE, METRICS
 

@@ -16,8 +16,7 @@ from emomod.corpus.store import CorpusSettings
     ("settings", "soundfont"),
     [
         (CorpusSettings(40, seed=3, synthesiser="numpy"), None),
-        (CorpusSettings(12000, couples="notes"), "FluidR3_GM.sf2"),
-        (CorpusSettings(12000, couples="parts"), "FluidR3_GM.sf2"),
+        (CorpusSettings(12000, couples=True), "FluidR3_GM.sf2"),
         (CorpusSettings(600, score_share=2 / 3, scores="my songs", held_out=True, stems=True), "TimGM6mb.sf2"),
     ],
 )

@@ -22,10 +22,10 @@ from emomod.cli.corpus import add_render_arguments, render_command
 from emomod.cli.train import add_train_arguments, train_command
 from emomod.corpus import render
 from emomod.corpus.clip_files import read_clip_folder
-from emomod.corpus.labels import raw_labels, scaled_labels
+from emomod.corpus.labels import scaled_labels
 from emomod.corpus.pairs import KINDS, compare_scores
 from emomod.corpus.render import COUPLE_ODDS, draw_clip, open_studio, render_corpus
-from emomod.corpus.store import CorpusSettings, clip_folder, load_corpus, settings_of
+from emomod.corpus.store import CorpusSettings, clip_folder, load_corpus
 from emomod.corpus.workers import work_off
 from emomod.errors import InputError
 from emomod.spectrogram import compute_spectrogram
@@ -147,7 +147,7 @@ def test_a_clip_with_stems_is_its_stems_and_what_the_corpus_holds(tmp_path):
 
 
 def test_couples_differ_in_one_planted_change():
-    settings = replace(SMALL, couples="notes", seconds=10.0)
+    settings = replace(SMALL, couples=True, seconds=10.0)
     studio = open_studio(settings)
     kinds, shared = set(), []
     for couple in range(12):
@@ -161,23 +161,6 @@ def test_couples_differ_in_one_planted_change():
         assert again.score == after.score
     assert len(kinds) > 1
     assert 0 < sum(shared) < 12  # half of the couples are in one room
-
-
-def test_couples_of_parts_differ_in_one_part_that_matters():
-    settings = replace(SMALL, couples="parts", seconds=10.0)
-    studio = open_studio(settings)
-    moved, shared = set(), []
-    for couple in range(16):
-        whole, rest = (draw_clip(settings, 2 * couple + place, studio=studio) for place in (0, 1))
-        gone = [index for index, part in enumerate(rest.score.parts) if part != whole.score.parts[index]]
-        assert len(gone) == 1
-        assert rest.score.parts[gone[0]].notes == ()
-        assert rest.song == whole.song == f"composed 3-{couple}"
-        effects = scaled_labels(raw_labels(whole.score)) - scaled_labels(raw_labels(rest.score))
-        moved |= set(np.flatnonzero(np.abs(effects) >= 0.1))
-        shared.append(whole.rng.random() == rest.rng.random())
-    assert len(moved) == 7  # each feature has its turn
-    assert 0 < sum(shared) < 16
 
 
 def test_couples_may_be_of_every_kind():
@@ -199,24 +182,12 @@ def test_a_corpus_with_a_damaged_shard_names_it(folder, tmp_path):
         load_corpus(tmp_path / "damaged")
 
 
-@pytest.mark.parametrize("couples", ["notes", "parts"])
-def test_couples_iv_music_in_which_nothing_can_be_changed(monkeypatch, couples):
+def test_couples_iv_music_in_which_nothing_can_be_changed(monkeypatch):
     monkeypatch.setattr(render, "draw_pair", lambda score, kind, rng, prepare: None)
-    monkeypatch.setattr(render, "draw_removal", lambda score, feature, rng: None)
     monkeypatch.setattr(render, "SCORES_A_COUPLE", 2)
-    settings = replace(SMALL, couples=couples)
+    settings = replace(SMALL, couples=True)
     with pytest.raises(InputError, match="couples: 14 clips of this music have nothing that can be changed"):
         draw_clip(settings, 0, studio=open_studio(settings))
-
-
-@pytest.mark.parametrize(("said", "meant"), [(False, None), (True, "notes"), ("parts", "parts"), (None, None)])
-def test_couples_of_corpora_that_say_only_whether_there_are_any(said, meant):
-    assert settings_of({"settings": {"n_clips": 4, "couples": said}}).couples == meant
-
-
-def test_couples_iv():
-    with pytest.raises(InputError, match="couples must be one of notes, parts, got 'chords'"):
-        CorpusSettings(4, couples="chords")
 
 
 LONG = CorpusSettings(4000, seed=3, synthesiser="numpy", seconds=2.0, shard_size=8)

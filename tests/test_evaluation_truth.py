@@ -18,12 +18,13 @@ from emomod.corpus.labels import raw_labels, scaled_labels
 from emomod.corpus.pair_clips import draw_pairs, hear_pairs
 from emomod.corpus.pairs import KINDS
 from emomod.corpus.render import open_studio
+from emomod.corpus.score import Part
 from emomod.corpus.store import CorpusSettings
 from emomod.errors import InputError
 from emomod.labels import MIDLEVEL_NAMES
 from emomod.spectrogram import compute_spectrogram
 from evaluation import truth
-from evaluation.carriers import carriers_of, draw_carriers, hear_carriers
+from evaluation.carriers import carriers_of, draw_carriers, effects_of_parts, hear_carriers
 from evaluation.cases import cut_stems
 from evaluation.truth import (
     average_precision,
@@ -116,9 +117,12 @@ def test_carriers_against_labels(carried, feature):
 def test_carriers_against_scores_that_have_none(carried):
     score = carried["melodiousness"].drawn.carrier.score
     two = replace(score, parts=score.parts[:2])
+    assert len(effects_of_parts(two)) <= 2
     assert carriers_of(two) == []
     effects = [carrier.effect for carrier in carriers_of(score)]
     assert [carrier.effect for carrier in carriers_of(score, least=0.2)] == [each for each in effects if each >= 0.2]
+    silent = Part("harmony", 0, ())
+    assert len(effects_of_parts(replace(score, parts=(*score.parts, silent)))) == len(effects_of_parts(score))
 
 
 @pytest.mark.parametrize("n_segments", [1, 4])

@@ -85,7 +85,7 @@ def test_couples_of_joined_sources_stay_apart(folder):
 
 
 def test_a_corpus_of_couples_says_which_clips_belong_together(tmp_path):
-    settings = CorpusSettings(n_clips=4, seed=3, synthesiser="numpy", seconds=2.0, couples="notes")
+    settings = CorpusSettings(n_clips=4, seed=3, synthesiser="numpy", seconds=2.0, couples=True)
     render_corpus(tmp_path / "couples", settings)
     assert clips_of_corpus(tmp_path / "couples").couples == ("0", "0", "1", "1")
 

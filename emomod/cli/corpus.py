@@ -34,9 +34,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
         "--score-share", type=float, default=0.6, metavar="P", help="share of clips from the scores (default 0.6)"
     )
     parser.add_argument(
-        "--couples",
-        choices=("notes", "parts"),
-        help="every second clip is the one before it, with one planted change of notes or without one of its parts",
+        "--couples", action="store_true", help="every second clip is the one before it with one planted change"
     )
     parser.add_argument(
         "--held-out", action="store_true", help="a test corpus: songs and instruments that no other corpus has"

@@ -22,8 +22,6 @@ def rendering_command(name: str, description: dict[str, Any]) -> str:
         words += ["--scores", scores["folder"], "--score-share", made.score_share]
     if soundfont and soundfont not in USUAL_SOUNDFONTS:
         words += ["--soundfont", soundfont]
-    if made.couples:
-        words += ["--couples", made.couples]
-    flags = {"--held-out": made.held_out, "--spectrograms-only": not made.stems}
+    flags = {"--couples": made.couples, "--held-out": made.held_out, "--spectrograms-only": not made.stems}
     words += [flag for flag, wanted in flags.items() if wanted]
     return shlex.join(str(word) for word in [*words, "--out", name])

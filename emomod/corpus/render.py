@@ -24,9 +24,8 @@ from emomod.corpus.clip_files import fit_stems, write_clip
 from emomod.corpus.codecs import maybe_through_codec
 from emomod.corpus.fluidsynth import find_soundfont, fluidsynth_version, render_scores
 from emomod.corpus.labels import raw_labels, scaled_labels
-from emomod.corpus.pairs import draw_pair
+from emomod.corpus.pairs import KINDS, draw_pair
 from emomod.corpus.program_levels import measure_levels
-from emomod.corpus.removals import draw_removal
 from emomod.corpus.score import Score
 from emomod.corpus.sources import Log, Sources, open_sources
 from emomod.corpus.stems import Render, recorded_stems, render_stems
@@ -43,10 +42,8 @@ from emomod.corpus.store import (
     write_table,
 )
 from emomod.corpus.synthesis import synthesise
-from emomod.corpus.versions import Versions
 from emomod.corpus.workers import work_off
 from emomod.errors import InputError
-from emomod.labels import MIDLEVEL_NAMES
 from emomod.spectrogram import FRONT_END, compute_spectrogram
 
 CODEC_CHANCE = 0.25  # share of clips that go through mp3 or Vorbis
@@ -119,43 +116,22 @@ def _held_out(settings: CorpusSettings) -> tuple[int, ...]:
 
 
 def _draw_of_couple(settings: CorpusSettings, index: int, *, studio: Studio) -> Clip:
-    """Draw the version before (even ``index``) or after (odd) of a couple.
+    """Draw the version before (even ``index``) or after (odd) of a pair of a drawn kind.
 
     Half of the couples are in one room and recording, so that little but the change sets them apart (level and noise
-    follow each clip); of the others each clip has its own. InputError when the music allows none.
+    follow each clip); of the others each clip has its own. InputError when the music allows no kind.
     """
     couple, version = divmod(index, 2)
     rng = np.random.default_rng([settings.seed, couple, 2, *_held_out(settings)])
-    ways = _ways_to_change(settings, rng, studio=studio)
-    for change in [way for way in ways for _ in range(SCORES_A_COUPLE)]:
+    kinds = rng.choice(list(COUPLE_ODDS), len(COUPLE_ODDS), replace=False, p=list(COUPLE_ODDS.values()))
+    for kind in np.repeat(kinds, SCORES_A_COUPLE):
         score, song = studio.sources.draw_score(settings, rng)
-        versions = change(score)
-        if versions is not None:
+        pair = draw_pair(score, str(kind), rng, prepare=studio.prepare)
+        if pair is not None:
             place = version if rng.random() < 0.5 else 0
             room = np.random.default_rng([settings.seed, couple, 3 + place, *_held_out(settings)])
-            return Clip(versions[version], song or f"composed {settings.seed}-{couple}", room)
-    raise InputError(f"couples: {len(ways) * SCORES_A_COUPLE} clips of this music have nothing that can be changed")
-
-
-def _ways_to_change(
-    settings: CorpusSettings, rng: np.random.Generator, *, studio: Studio
-) -> list[Callable[[Score], Versions | None]]:
-    """What may be changed in a score, in the order in which a couple tries it."""
-    if settings.couples == "parts":
-        return [partial(_with_and_without, name, rng, studio) for name in rng.permutation(MIDLEVEL_NAMES)]
-    kinds = rng.choice(list(COUPLE_ODDS), len(COUPLE_ODDS), replace=False, p=list(COUPLE_ODDS.values()))
-    return [partial(_before_and_after, str(kind), rng, studio) for kind in kinds]
-
-
-def _with_and_without(feature: str, rng: np.random.Generator, studio: Studio, score: Score) -> Versions | None:
-    """A score and the same without a part that matters to the feature; None where there is no such part."""
-    return draw_removal(studio.prepare(score), feature, rng)
-
-
-def _before_and_after(kind: str, rng: np.random.Generator, studio: Studio, score: Score) -> Versions | None:
-    """A score before and after a planted change of its notes; None where it allows none of the kind."""
-    pair = draw_pair(score, kind, rng, prepare=studio.prepare)
-    return None if pair is None else (pair.before, pair.after)
+            return Clip((pair.before, pair.after)[version], song or f"composed {settings.seed}-{couple}", room)
+    raise InputError(f"couples: {len(KINDS) * SCORES_A_COUPLE} clips of this music have nothing that can be changed")
 
 
 def render_corpus(

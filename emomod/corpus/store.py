@@ -28,7 +28,6 @@ from emomod.reading.json_files import read_object
 from emomod.spectrogram import N_BANDS
 
 SYNTHESISERS = ("fluidsynth", "numpy")
-COUPLES = ("notes", "parts")
 COMPOSER_VERSION = 5  # raised whenever the same seed gives other clips
 
 
@@ -45,7 +44,7 @@ class CorpusSettings:
     scores: str | None = None  # folder of MIDI and MusicXML files; None: all clips are composed
     score_share: float = 0.6  # share of the clips that are arranged from scores, where there are any
     stems: bool = False  # also the sound of each clip and of each of its parts, and its score
-    couples: str | None = None  # clips 2k and 2k + 1 are the same music but for "notes" that change or "parts" that go
+    couples: bool = False  # clips 2k and 2k + 1 are a counterfactual pair: the same music but for one planted change
     held_out: bool = False  # the songs and instruments that are kept for tests, and only those
 
     def __post_init__(self) -> None:
@@ -55,8 +54,6 @@ class CorpusSettings:
         check_number("seconds", self.seconds, low=1.0, high=60.0)
         check_count("shard_size", self.shard_size)
         check_number("score_share", self.score_share, low=0.0, high=1.0)
-        if self.couples is not None:
-            check_choice("couples", self.couples, COUPLES)
 
     @property
     def n_shards(self) -> int:
@@ -142,10 +139,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 def settings_of(description: dict[str, Any]) -> CorpusSettings:
     """The settings that a description was made with, paths left out."""
     known = {field.name for field in fields(CorpusSettings)}
-    found = {key: value for key, value in description["settings"].items() if key in known}
-    if isinstance(found.get("couples"), bool):  # of a time when there were no couples but of notes
-        found["couples"] = "notes" if found["couples"] else None
-    return CorpusSettings(**found)
+    return CorpusSettings(**{key: value for key, value in description["settings"].items() if key in known})
 
 
 def _comparable(description: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Clips of couples are shown side by side, so that what sets them apart is learnt by itself.
+"""Clips of counterfactual pairs are shown side by side, so that what sets them apart is learnt by itself.
 
-Both clips of a couple share nearly everything that their labels depend on, and the augmentation; half of the couples
-share the room, too (emomod.corpus.render). So the difference of their scores should be the effect of the one thing in
-which they differ, notes that change or a part that goes, and of nothing else. Its squared error is added to the loss
-(``couple_weight`` of the settings). The few couples that the border of two batches parts count as single clips.
+Both clips of a pair share nearly everything that their labels depend on, and the augmentation; half of the pairs share
+the room, too (emomod.corpus.render). So the difference of their scores should be the effect of the one planted change,
+and of nothing else. Its squared error is added to the loss (``couple_weight`` of the settings). The few pairs that the
+border of two batches parts count as single clips.
 """
 
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ class TrainingSettings:
     dropout: float = 0.1
     patience: int = 8  # rounds without a better validation r before it stops
     autocast: bool = True  # bfloat16
-    couple_weight: float = 0.5  # of the loss of what sets the clips of a couple apart
+    couple_weight: float = 0.5  # of the loss of what sets the clips of a counterfactual pair apart
 
     def __post_init__(self) -> None:
         check_choice("variant", self.variant, ARCHITECTURES)
