@@ -30,6 +30,15 @@ def parsed(*words):
     return build_parser().parse_args([*RUN, *words])
 
 
+def test_errors_name_the_option_that_was_given_and_nothing_else():
+    given = parsed().options
+    assert options.in_options("n_perturbations must be 2, got 1", given) == "--masks must be 2, got 1"
+    assert options.in_options("batch_size must be 1, got 0", given) == "--batch-size must be 1, got 0"
+    for message in ("clip must be long", "out of memory", "n_clips must be 1", "the target must be known", "target"):
+        assert options.in_options(message, given) == message
+    assert parsed().options["log_json"] == "--log-json"
+
+
 def test_options_against_the_library_the_defaults_are_its_own():
     assert options.method_settings(parsed()) == LimeSettings()
     assert parsed().components == RunSettings().components

@@ -100,24 +100,30 @@ BAD = {
     "name": (["--shift", "hapy=0.1"], "score must be one of melodiousness, .*, got 'hapy'"),
     "held name": (["--shift", "happy=0.1", "--hold", "enrgy"], "score must be one of .*, got 'enrgy'"),
     "twice": (["--shift", "happy=0.1", "--shift", "Happy=0.2"], "--shift must name a score once, got happy twice"),
-    "hold and move": (["--shift", "happy=0.1", "--hold", "happy"], "hold must not name a score that is to move, got"),
-    "zero": (["--shift", "happy=0"], "shifts must not be 0, got it for happy"),
+    "hold and move": (["--shift", "happy=0.1", "--hold", "happy"], "--hold must not name a score that is to move, got"),
+    "zero": (["--shift", "happy=0"], "--shift must not be 0, got it for happy"),
     "too far": (["--shift", "happy=+2.0"], "happy cannot be shifted by \\+2: scores go from 0 to 1, and it is"),
     "impossible": (
         ["--shift", "happy=+0.5"],
         "happy \\+0.5 cannot be had by changing parts by at most 9 dB up and down; the most .*: happy \\+0",
     ),
-    "budget": (["--shift", "happy=0.1", "--budget-db", "0"], "budget_db must be a finite number in 0.01..40, got 0.0"),
-    "gain": (["--shift", "happy=0.1", "--max-gain-db", "0"], "max_gain_db must be a finite number in 0.1..40, got 0.0"),
+    "budget": (
+        ["--shift", "happy=0.1", "--budget-db", "0"],
+        "--budget-db must be a finite number in 0.01..40, got 0.0",
+    ),
+    "gain": (
+        ["--shift", "happy=0.1", "--max-gain-db", "0"],
+        "--max-gain-db must be a finite number in 0.1..40, got 0.0",
+    ),
     "limit": (["--shift", "happy=0.1", "--limit", "20-200"], 'a limit must look like "20-200=3"'),
     "limit's gain": (["--shift", "happy=0.1", "--limit", "20-200=99"], "limit: the gain must be a finite number in 0"),
     "nothing left": (["--shift", "happy=0.1", "--limit", "0-20000=0"], "limits must leave a part of the sound"),
-    "few": (["--shift", "happy=0.1", "--most-changed", "0"], "most_changed must be a whole number of at least 1"),
+    "few": (["--shift", "happy=0.1", "--most-changed", "0"], "--most-changed must be a whole number of at least 1"),
     "like": (["--shift", "happy=0.1", "--like", "CLIP"], "--like names a clip to come near to, so that no --shift"),
     "like itself": (["--like", "CLIP"], "like: .* is heard as .* is, so that there is nothing to steer"),
     "silence": (["--shift", "happy=0.1", "SILENT"], ".*silent"),
-    "steps": (["--shift", "happy=0.1", "--steps", "0"], "n_steps must be a whole number of at least 1, got 0"),
-    "bits": (["--shift", "happy=0.1", "--bits", "12"], "bits must be one of 16, 24, got '12'"),
+    "steps": (["--shift", "happy=0.1", "--steps", "0"], "--steps must be a whole number of at least 1, got 0"),
+    "bits": (["--shift", "happy=0.1", "--bits", "12"], "--bits must be one of 16, 24, got '12'"),
 }
 
 

@@ -19,7 +19,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="STORE", help="where results go; what is there is not done again"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine (default: one a core)")
+    parser.add_argument(
+        "--workers", type=int, dest="n_workers", metavar="N", help="processes on this machine (default: one a core)"
+    )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is running: tcp://host:8786")
     parser.add_argument(
         "--split",
@@ -41,7 +43,7 @@ def execute(arguments: argparse.Namespace) -> int:
         arguments.clips,
         arguments.recipe,
         out=arguments.out,
-        n_workers=arguments.workers,
+        n_workers=arguments.n_workers,
         scheduler=arguments.scheduler,
         split=arguments.split,
         retries=arguments.retries,

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``emomod corpus render``."""
-    parser.add_argument("--clips", type=int, required=True, metavar="N", help="number of clips of 10 s")
+    parser.add_argument("--clips", type=int, required=True, dest="n_clips", metavar="N", help="number of clips of 10 s")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="clip i depends on S and i only (default 0)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the corpus; a stopped run goes on"
@@ -42,7 +42,9 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spectrograms-only", action="store_true", help="for training: no mix, stems and score of each clip (2 MB)"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, dest="n_workers", metavar="N", help="default: all cores"
+    )
     parser.add_argument("--soundfont", type=Path, metavar="FILE", help="General MIDI soundfont (default: the system's)")
 
 
@@ -58,7 +60,7 @@ def render_command(arguments: argparse.Namespace) -> dict[str, Any]:
     from emomod.corpus.store import CorpusSettings
 
     settings = CorpusSettings(
-        arguments.clips,
+        arguments.n_clips,
         seed=arguments.seed,
         synthesiser=arguments.synthesiser,
         soundfont=None if arguments.soundfont is None else str(arguments.soundfont),
@@ -68,5 +70,5 @@ def render_command(arguments: argparse.Namespace) -> dict[str, Any]:
         couples=arguments.couples,
         held_out=arguments.held_out,
     )
-    made = render_corpus(arguments.out, settings, n_workers=arguments.workers, log=print_progress)
+    made = render_corpus(arguments.out, settings, n_workers=arguments.n_workers, log=print_progress)
     return {"corpus": str(arguments.out), **made}

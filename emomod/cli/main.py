@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 from emomod import __version__
 from emomod.cli import (
@@ -94,15 +95,17 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     """Run the command that ``words`` ask for, and tell the errors that a user can cause."""
+    options: Mapping[str, str] = {}
     try:
         arguments = build_parser().parse_args(words)
+        options = arguments.options
         code: int = arguments.run(arguments)
         return code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (EmomodError, OSError) as error:
-        print_error(error)
+        print_error(error, options=options)
         return 1
     except MemoryError:
         print_error("there is not enough memory for this")

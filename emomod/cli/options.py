@@ -3,8 +3,9 @@
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from emomod.cli.telling import present
@@ -15,6 +16,7 @@ from emomod.stages import Announce
 LONGEST = 1000  # characters of an error that are shown
 MOST_MASKS = 50_000  # where a precision is asked for: what the 2019 system always took
 LOG_JSON = "--log-json"  # before or after a command
+SETTINGS = ("precision", "n_perturbations", "design", "off", "batch_size")  # of methods that have options of their own
 DEFAULT = "felzenszwalb"  # components; emomod.components.kinds has the same, but takes long to load
 
 
@@ -26,9 +28,26 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(LOG_JSON, action="store_true", default=argparse.SUPPRESS, help="tell progress as JSON lines")
         self._negative_number_matcher = re.compile(r"-\d+(\.\d+)?(\s*dB)?$")  # that -6dB is no option either
 
+    def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]
+        """As argparse does; ``options`` of the result are the names of options by those of Python's arguments."""
+        found, rest = super().parse_known_args(*given)
+        own = {action.dest: action.option_strings[0] for action in self._actions if action.option_strings}
+        found.options = own | getattr(found, "options", {})
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
         """Raise InputError with the command's name."""
         raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def in_options(message: str, options: Mapping[str, str]) -> str:
+    """What must hold for an argument of Python, said of the option by which the user gave it.
+
+    >>> in_options("n_controls must be at least 1, got 0", {"n_controls": "--controls"})
+    '--controls must be at least 1, got 0'
+    """
+    name, must, rule = message.partition(" must ")
+    return f"{options[name]}{must}{rule}" if must and name in options else message
 
 
 def clip_path(name: str) -> Path:
@@ -84,7 +103,9 @@ def add_explanation(parser: argparse.ArgumentParser) -> None:
         "--method", help="how components are weighed: lime (default), occlusion, ...; see emomod methods"
     )
     group.add_argument("--preset", choices=("default", "parity"), default="default", help="parity: as the 2019 system")
-    group.add_argument("--masks", type=int, metavar="N", help="mixtures that the model scores (default 2048)")
+    group.add_argument(
+        "--masks", type=int, dest="n_perturbations", metavar="N", help="mixtures that the model scores (default 2048)"
+    )
     group.add_argument(
         "--precision",
         type=float,
@@ -140,7 +161,12 @@ def add_modification(parser: argparse.ArgumentParser) -> None:
     add_rule(group)
     group.add_argument("--bits", type=int, default=24, help="of the written files: 16 or 24 (default)")
     group.add_argument(
-        "--controls", type=int, default=99, metavar="N", help="random changes to compare with (default 99)"
+        "--controls",
+        type=int,
+        dest="n_controls",
+        default=99,
+        metavar="N",
+        help="random changes to compare with (default 99)",
     )
 
 
@@ -156,14 +182,12 @@ def method_settings(arguments: argparse.Namespace) -> Any:
     settings = parse_method(arguments.method) if arguments.method else LimeSettings()
     settings = PARITY if arguments.preset == "parity" else settings
     known = {field.name for field in fields(settings)}
-    given = {"precision": "precision", "masks": "n_perturbations", "design": "design", "off": "off"}
-    given |= {"batch_size": "batch_size"}
-    changes = {field: getattr(arguments, option) for option, field in given.items()}
+    changes = {name: getattr(arguments, name) for name in SETTINGS}
     if arguments.precision is not None and "n_perturbations=" not in (arguments.method or ""):
-        changes["n_perturbations"] = arguments.masks or MOST_MASKS
-    for option, field in given.items():
-        if changes[field] is not None and field not in known:
-            raise InputError(f"--{option.replace('_', '-')} is no setting of {name_of(settings)}")
+        changes["n_perturbations"] = arguments.n_perturbations or MOST_MASKS
+    for name, value in changes.items():
+        if value is not None and name not in known:
+            raise InputError(f"{arguments.options[name]} is no setting of {name_of(settings)}")
     seed = {"seed": arguments.seed} if "seed" in known and "seed=" not in (arguments.method or "") else {}
     return replace(settings, **{name: value for name, value in changes.items() if value is not None}, **seed)
 
@@ -177,7 +201,7 @@ def modify_settings(arguments: argparse.Namespace) -> Any:
         sides=arguments.sides,
         rule=selection_rule(arguments),
         bits=arguments.bits,
-        n_controls=arguments.controls,
+        n_controls=arguments.n_controls,
         seed=arguments.seed,
     )
 
@@ -197,9 +221,12 @@ def print_progress(line: str) -> None:
     present().line(line)
 
 
-def print_error(error: Exception | str) -> None:
-    """Tell on standard error what went wrong, in one line without control characters, cut where it is very long."""
-    message = "".join(letter if letter.isprintable() else " " for letter in str(error))
+def print_error(error: Exception | str, *, options: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Tell on standard error what went wrong, in one line without control characters, cut where it is very long.
+
+    ``options``: the names of options by those of Python's arguments.
+    """
+    message = "".join(letter if letter.isprintable() else " " for letter in in_options(str(error), options))
     if len(message) > LONGEST:
         message = f"{message[:LONGEST]} ... ({len(message)} characters)"
     present().error(message, kind="problem" if isinstance(error, str) else type(error).__name__)

@@ -55,20 +55,34 @@ def add(commands: Any) -> None:
     )
     wish.add_argument("--most-changed", type=int, metavar="N", help="parts that are changed at most")
     wish.add_argument(
-        "--smooth", type=float, default=0.0, metavar="W", help="how alike neighbours should be (default 0)"
+        "--smooth",
+        type=float,
+        dest="smoothness",
+        default=0.0,
+        metavar="W",
+        help="how alike neighbours should be (default 0)",
     )
     wish.add_argument("--nearest", action="store_true", help="take what comes nearest where the request cannot be met")
     wish.add_argument("--robust", action="store_true", help="search with other models and the sound cut elsewhere, too")
     how = parser.add_argument_group("how")
     how.add_argument("--components", default=DEFAULT, help="how the sound is cut; see emomod components")
-    how.add_argument("--masks", type=int, default=2048, metavar="N", help="mixtures for the first guess (default 2048)")
+    how.add_argument(
+        "--masks",
+        type=int,
+        dest="n_perturbations",
+        default=2048,
+        metavar="N",
+        help="mixtures for the first guess (default 2048)",
+    )
     how.add_argument(
         "--second",
         nargs="+",
         metavar="MODEL",
         help="other models that hear the result (default: those that ship beside the default model)",
     )
-    how.add_argument("--steps", type=int, metavar="N", help="also write N growing shares of the request, for a study")
+    how.add_argument(
+        "--steps", type=int, dest="n_steps", metavar="N", help="also write N growing shares of the request, for a study"
+    )
     how.add_argument("--bits", type=int, default=24, help="of the written files: 16 or 24 (default)")
     add_start(parser)
     add_output(parser)
@@ -90,10 +104,10 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = SteerSettings(
         start=arguments.start,
         components=arguments.components,
-        lime=LimeSettings(n_perturbations=arguments.masks, seed=arguments.seed),
+        lime=LimeSettings(n_perturbations=arguments.n_perturbations, seed=arguments.seed),
         robust=arguments.robust,
-        write_steps=arguments.steps is not None,
-        n_steps=SteerSettings.n_steps if arguments.steps is None else arguments.steps,
+        write_steps=arguments.n_steps is not None,
+        n_steps=SteerSettings.n_steps if arguments.n_steps is None else arguments.n_steps,
         bits=arguments.bits,
         seed=arguments.seed,
     )
@@ -129,7 +143,7 @@ def _request(arguments: argparse.Namespace, predictor: Any) -> Any:
         "budget_db": arguments.budget_db,
         "limits": tuple(parse_limit(text) for text in arguments.limit),
         "most_changed": arguments.most_changed,
-        "smoothness": arguments.smooth,
+        "smoothness": arguments.smoothness,
         "nearest": arguments.nearest or arguments.like is not None,
     }
     if arguments.like:
