@@ -39,6 +39,23 @@ def test_errors_name_the_option_that_was_given_and_nothing_else():
     assert parsed().options["log_json"] == "--log-json"
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("study power --listeners 0 --clips 3", "--listeners must be a whole number of at least 2, got 0"),
+        ("study power --listeners 2 --clips 0", "--clips must be a whole number of at least "),
+        ("study power --listeners 8 --clips 3 --studies 0", "--studies must be a whole number of at least 1, got 0"),
+        ("taggram demo --hop 0 --out o", "--hop must be a finite number in "),
+        ("batch demo --recipe r.yaml --workers 0 --out o", "--workers must be a whole number of at least 1, got 0"),
+        ("corpus render --clips 1 --workers 0 --out o", "--workers must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_errors_name_the_option_where_python_has_another_name(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 1
+    assert f"emomod: {told}" in capsys.readouterr().err
+
+
 def test_options_against_the_library_the_defaults_are_its_own():
     assert options.method_settings(parsed()) == LimeSettings()
     assert parsed().components == RunSettings().components

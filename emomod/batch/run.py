@@ -76,7 +76,7 @@ def run_batch(
     check_count("retries", retries, low=0)
     check_choice("split", split, tuple(DO))
     if n_workers is not None:
-        check_count("workers", n_workers)
+        check_count("n_workers", n_workers)
     clips, wanted = read_clip_list(Path(corpus).absolute()), read_recipe(recipe)
     predictor = load_model(wanted.model or None, device=device)
     _check(wanted, predictor)

@@ -34,8 +34,10 @@ def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_power_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``emomod study power``."""
-    parser.add_argument("--listeners", type=int, required=True, metavar="N")
-    parser.add_argument("--clips", type=int, required=True, metavar="N", help="each enhanced and weakened")
+    parser.add_argument("--listeners", type=int, required=True, dest="n_listeners", metavar="N")
+    parser.add_argument(
+        "--clips", type=int, required=True, dest="n_items", metavar="N", help="each enhanced and weakened"
+    )
     parser.add_argument("--trial-type", choices=("pair", "ccr"), default="pair", help="default: pair")
     parser.add_argument(
         "--sensitivity",
@@ -44,7 +46,9 @@ def add_power_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how far an enhanced version is heard to move, over the spread of answers to one version (default .5)",
     )
-    parser.add_argument("--studies", type=int, default=500, metavar="N", help="simulated studies (default 500)")
+    parser.add_argument(
+        "--studies", type=int, default=500, dest="n_studies", metavar="N", help="simulated studies (default 500)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
 
 
@@ -105,11 +109,11 @@ def execute_power(arguments: argparse.Namespace) -> int:
     from listening_study.analysis.power import StudySize, power
     from listening_study.analysis.simulate import ListenerModel
 
-    size = StudySize(arguments.listeners, arguments.clips, trial_type=arguments.trial_type)
+    size = StudySize(arguments.n_listeners, arguments.n_items, trial_type=arguments.trial_type)
     model = ListenerModel(sensitivity=arguments.sensitivity)
-    found = power(size, model=model, rng=arguments.seed, n_studies=arguments.studies)
+    found = power(size, model=model, rng=arguments.seed, n_studies=arguments.n_studies)
     print(
-        f"{arguments.listeners} listeners, {arguments.clips} clips: {found.value:.2f} [{found.low:.2f}, "
+        f"{size.n_listeners} listeners, {size.n_items} clips: {found.value:.2f} [{found.low:.2f}, "
         f"{found.high:.2f}] of {found.n_studies} simulated studies find the agreement (permutation test, p <= .05)"
     )
     return 0

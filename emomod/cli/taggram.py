@@ -11,7 +11,11 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("taggram", help=add.__doc__, description=add.__doc__)
     add_clip(parser)
     parser.add_argument(
-        "--hop", type=float, metavar="S", help="s from window to window (default: as even as covers the file)"
+        "--hop",
+        type=float,
+        dest="hop_seconds",
+        metavar="S",
+        help="s from window to window (default: as even as covers the file)",
     )
     add_output(parser)
     add_model(parser)
@@ -26,7 +30,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     predictor = load_model(arguments.model, device=arguments.device)
     with new_folder(arguments.out, inputs=[arguments.clip]) as folder:
-        found = taggram(arguments.clip, predictor=predictor, hop_seconds=arguments.hop)
+        found = taggram(arguments.clip, predictor=predictor, hop_seconds=arguments.hop_seconds)
         found.save(folder)
     if arguments.json:
         print_json(found.rows())

@@ -63,7 +63,9 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``emomod train table``."""
     add_config(parser)
     parser.add_argument("--seed", type=int, metavar="S", help="of the first split; the next has S + 1")
-    parser.add_argument("--splits", type=int, default=5, metavar="N", help="splits into train and test (default 5)")
+    parser.add_argument(
+        "--splits", type=int, default=5, dest="n_splits", metavar="N", help="splits into train and test (default 5)"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="table.csv, table.md, table.png; a stopped run goes on"
     )
@@ -81,7 +83,7 @@ def table_command(arguments: argparse.Namespace) -> dict[str, Any]:
     from emomod.training.cost_table import write_table
 
     config = config_of(arguments, seed=arguments.seed)
-    table = run_table(config, arguments.out, n_splits=arguments.splits, log=print_progress)
+    table = run_table(config, arguments.out, n_splits=arguments.n_splits, log=print_progress)
     write_table(table, arguments.out)
     means = zip(MODELS, table.with_mean()[..., -1].mean(axis=1).tolist(), strict=True)
     costs = {model: float(table.cost(model)[:, -1].mean()) for model in TWO_LEVELS}
