@@ -403,7 +403,7 @@ def test_command_against_itself_the_command_line_reads_the_same_request(steered,
     assert program == "emomod"
     assert (str(arguments.clip), arguments.model, arguments.out) == ("-6dB.wav", "own models/-m.safetensors", tmp_path)
     assert _request(arguments, small_predictor()) == request_
-    assert (arguments.masks, arguments.steps, arguments.bits, arguments.seed) == (256, 2, 24, 0)
+    assert (arguments.n_perturbations, arguments.n_steps, arguments.bits, arguments.seed) == (256, 2, 24, 0)
     assert arguments.components == record["components"]["text"]
     assert not arguments.robust
 

@@ -129,7 +129,7 @@ def test_the_cards_commands_make_it_again(folder, tmp_path):
     small = replace(config, settings=replace(config.settings, rounds=1, round_clips=16, window_seconds=2.0))
     commands = train(small)["commands"]
     rendering, training = (build_parser().parse_args(line.split()[1:]) for line in commands)
-    assert (rendering.clips, rendering.seed, rendering.synthesiser) == (24, 3, "numpy")
+    assert (rendering.n_clips, rendering.seed, rendering.synthesiser) == (24, 3, "numpy")
     assert str(rendering.out) == training.corpora[0] == "small"
     told = config_of(training, seed=training.seed, out=training.out)
     assert told == replace(config, corpora=("small",), out="mine.safetensors")
