@@ -92,6 +92,7 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks/stages.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 	$(BIN)/python -m benchmarks.main_job --out $(PERFORMANCE)
 	$(BIN)/python -m benchmarks.steer_job --out $(PERFORMANCE)
+	$(BIN)/python -m benchmarks.huge_pages --out $(PERFORMANCE)
 	$(BIN)/python -m benchmarks.engines --out $(PERFORMANCE) $(if $(CLIP),--clip $(CLIP))
 	$(BIN)/python -m benchmarks.scaling --out $(PERFORMANCE)
 	$(BIN)/python -m benchmarks.gradient_prior --out $(PERFORMANCE)

@@ -11,6 +11,7 @@ import argparse
 import cProfile
 import inspect
 import json
+import os
 import pstats
 import subprocess
 import sys
@@ -39,6 +40,7 @@ from benchmarks.measuring import (
 )
 from emomod.attribution.lime import LimeSettings
 from emomod.audio import quantise
+from emomod.cli.process import TUNABLES
 from emomod.components.kinds import cut
 from emomod.components.layered import LayeredComponents
 from emomod.data import demo_clip
@@ -72,22 +74,24 @@ FEW: dict[str, Any] = {
 }
 
 
-def command(*words: str) -> str:
-    """What ``emomod`` prints."""
+def command(*words: str, huge: bool = True) -> str:
+    """What ``emomod`` prints; ``huge``: its memory is kept in huge pages, as is usual."""
     told = [sys.executable, "-m", "emomod", *words]
+    environment = {name: value for name, value in os.environ.items() if name != TUNABLES}
+    environment |= {} if huge else {TUNABLES: ""}
     return subprocess.run(
-        told, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+        told, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=environment
     ).stdout
 
 
-def main_job(checkpoint: str | None, *, quick: bool) -> Row:
+def main_job(checkpoint: str | None, *, quick: bool, huge: bool = True) -> Row:
     """Seconds of the command, and those of its stages as it tells them."""
     printed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         words = ["run", "demo", "--target", TARGET, "--out", f"{folder}/out", "--json"]
         words += FEW_WORDS if quick else []
         words += ["--model", checkpoint] if checkpoint else []
-        seconds = seconds_of(lambda: printed.append(command(*words)))
+        seconds = seconds_of(lambda: printed.append(command(*words, huge=huge)))
     return {"seconds": seconds, "stages": json.loads(printed[0])["seconds"]}
 
 

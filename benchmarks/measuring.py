@@ -24,8 +24,8 @@ import torch
 from numpy.typing import ArrayLike
 
 from emomod.audio import read_clip
-from emomod.cli.main import THREADS_THAT_WAIT_QUIETLY
 from emomod.cli.options import clip_path
+from emomod.cli.process import HUGE_PAGES_THAT_ARE_KEPT, THREADS_THAT_WAIT_QUIETLY, TUNABLES
 from emomod.components.base import sound_of
 from emomod.components.kinds import DEFAULT, cut
 from emomod.components.layered import LayeredComponents
@@ -41,14 +41,21 @@ DEFAULT_WIDTH, FULL_WIDTH = 0.5, 1.0  # of the checkpoint that ships; of the 201
 Row = dict[str, Any]
 
 
-def apart(job: Callable[..., Row], *, quiet: bool = True, timeout: float | None = None, **given: Any) -> Row:
+def apart(
+    job: Callable[..., Row], *, quiet: bool = True, huge: bool = False, timeout: float | None = None, **given: Any
+) -> Row:
     """Return what a function of a benchmark gives in a new process; what goes in and comes out is JSON.
 
-    ``quiet``: OpenMP's threads wait as those of the command ``emomod`` do, else as the library has it. Raises
-    CalledProcessError where the process fails, TimeoutExpired after ``timeout`` (s).
+    ``quiet``: OpenMP's threads wait as those of the command ``emomod`` do, else as the library has it. ``huge``: memory
+    is kept in huge pages as that of the command, else as in a script of a user's own. Raises CalledProcessError where
+    the process fails, TimeoutExpired after ``timeout`` (s).
     """
-    environment = {name: value for name, value in os.environ.items() if name not in THREADS_THAT_WAIT_QUIETLY}
-    environment |= {"TQDM_DISABLE": "1"} | (THREADS_THAT_WAIT_QUIETLY if quiet else {})  # no progress bars of lime's
+    asked = THREADS_THAT_WAIT_QUIETLY if quiet else {}
+    asked = asked | ({TUNABLES: HUGE_PAGES_THAT_ARE_KEPT} if huge else {})
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {*THREADS_THAT_WAIT_QUIETLY, TUNABLES}
+    }
+    environment |= {"TQDM_DISABLE": "1"} | asked  # no progress bars of lime's
     command = [sys.executable, "-m", "benchmarks.measuring", Path(inspect.getfile(job)).stem, job.__name__]
     done = subprocess.run(
         [*command, json.dumps(given)],

@@ -3,6 +3,7 @@
 import sys
 
 from emomod.cli.main import main
+from emomod.cli.process import keep_huge_pages
 
 
 def words_of(given: list[str]) -> list[str]:
@@ -11,4 +12,5 @@ def words_of(given: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
+    keep_huge_pages()
     sys.exit(main(words_of(sys.argv[1:])))

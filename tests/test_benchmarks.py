@@ -11,7 +11,7 @@ import pytest
 import torch
 from fakes import tones
 
-from benchmarks import against_lime, engines, gradient_prior, long_file, main_job, measuring, scaling, steer_job
+from benchmarks import against_lime, engines, gradient_prior, huge_pages, long_file, main_job, measuring, scaling, steer_job
 from benchmarks.against_lime_page import (
     AS_LIME,
     LIME,
@@ -115,6 +115,15 @@ def test_steer_job_in_small(tmp_path):
     found = json.loads((tmp_path / "steer_job.json").read_text())["0.5"]
     assert found["whole"] > found["total"] > found["steering"] > 0
     assert "| - steering |" in (tmp_path / "steer_job.md").read_text()
+
+
+@pytest.mark.slow
+def test_huge_pages_in_small(tmp_path):
+    huge_pages.main(["--quick", "--out", str(tmp_path)])
+    rows = list(csv.DictReader((tmp_path / "huge_pages.csv").open(encoding="utf-8")))
+    assert [row["way"] for row in rows] == ["as written", huge_pages.JOB]
+    assert all(0 < float(row[key]) < np.inf for row in rows for key in ("with", "without"))
+    assert "| emomod run |" in (tmp_path / "huge_pages.md").read_text(encoding="utf-8")
 
 
 def test_gradient_prior_in_small(tmp_path):

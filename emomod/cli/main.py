@@ -28,6 +28,7 @@ from emomod.cli import (
     train,
 )
 from emomod.cli.options import LOG_JSON, Parser, print_error
+from emomod.cli.process import wait_quietly
 from emomod.cli.telling import JsonTeller, TextTeller, telling
 from emomod.errors import EmomodError
 
@@ -52,9 +53,6 @@ COMMANDS = (
     doctor,
 )
 
-# OpenMP's threads spin while they wait; where another process wants the core, that makes torch several times slower.
-THREADS_THAT_WAIT_QUIETLY = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
@@ -73,9 +71,8 @@ def _end(*_: object) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, or 1 after one line on standard error."""
+    wait_quietly()
     signal.signal(signal.SIGTERM, _end)
-    for name, value in THREADS_THAT_WAIT_QUIETLY.items():
-        os.environ.setdefault(name, value)
     words = sys.argv[1:] if argv is None else argv
     options = words[: words.index("--")] if "--" in words else words
     teller, code = JsonTeller() if LOG_JSON in options else TextTeller(), 1
