@@ -125,7 +125,7 @@ def measure(turns: int, *, quick: bool) -> list[Row]:
             for width, checkpoint in models.items():
                 jobs[width].append(main_job(checkpoint, quick=quick))
                 note(f"turn {turn}, width {width:g}: {jobs[width][-1]['seconds']:.1f} s")
-        profiles = {width: apart(profiled, checkpoint=model, quick=quick) for width, model in models.items()}
+        profiles = {width: apart(profiled, huge=True, checkpoint=model, quick=quick) for width, model in models.items()}
     return [
         {
             "width": width,
