@@ -38,7 +38,7 @@ QUIET = {
     },
 }
 TIMEOUT = "30s"  # for a scheduler to answer
-MEMORY = 2**30  # bytes that a worker should have; with the model that ships it takes half of that
+MEMORY = 2**30  # bytes that a worker should have; with the model that ships it takes 0.6 GB
 GONE = "the scheduler is gone; when it is there again, the same command goes on where this one was"
 
 
