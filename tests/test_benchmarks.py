@@ -11,7 +11,17 @@ import pytest
 import torch
 from fakes import tones
 
-from benchmarks import against_lime, engines, gradient_prior, huge_pages, long_file, main_job, measuring, scaling, steer_job
+from benchmarks import (
+    against_lime,
+    engines,
+    gradient_prior,
+    huge_pages,
+    long_file,
+    main_job,
+    measuring,
+    scaling,
+    steer_job,
+)
 from benchmarks.against_lime_page import (
     AS_LIME,
     LIME,
