@@ -49,7 +49,7 @@ RATIOS = ("throughput_ratio", "time_to_stability_ratio", "memory_ratio")  # and 
 def here(monkeypatch):
     """Jobs in this process, which is quicker; what they are told and tell is still JSON."""
 
-    def run(job, *, quiet=True, timeout=None, **given):
+    def run(job, *, quiet=True, huge=False, timeout=None, **given):
         return json.loads(json.dumps(job(**json.loads(json.dumps(given)))))
 
     for script in (engines, against_lime, main_job, scaling):
@@ -130,7 +130,7 @@ def test_steer_job_in_small(tmp_path):
 @pytest.mark.slow
 def test_huge_pages_in_small(tmp_path):
     huge_pages.main(["--quick", "--out", str(tmp_path)])
-    rows = list(csv.DictReader((tmp_path / "huge_pages.csv").open(encoding="utf-8")))
+    rows = table_of(tmp_path / "huge_pages.csv")
     assert [row["way"] for row in rows] == ["as written", huge_pages.JOB]
     assert all(0 < float(row[key]) < np.inf for row in rows for key in ("with", "without"))
     assert "| emomod run |" in (tmp_path / "huge_pages.md").read_text(encoding="utf-8")
