@@ -4,8 +4,8 @@
 
 Each way to run the network in a process of its own whose memory is kept as the command ``emomod`` keeps it, and in one
 that leaves it to the C library, in turns that begin with the one or the other; the same for ``emomod run`` on the
-bundled clip. Medians over turns, and of the ratios within turns. Where the system gives huge pages to those that do
-not ask, there is less to be won than where it does not: here it gives them {given}.
+bundled clip. Medians over turns, and of the ratios within turns. How much is won depends on whether the system gives
+huge pages to all or to those that ask.
 """
 
 import argparse
@@ -78,8 +78,8 @@ def page(rows: Sequence[Row]) -> str:
         shown = (f"{1 / x:.1f} s" if way == JOB else f"{x:.1f} a second" for x in map(np.median, (slow, fast)))
         cells.append([f"{width:g}", way, *shown, f"{median_ratio(fast, slow):.2f}"])
     header = ["width", "what", "as the C library has it", "huge pages, kept", "times as fast"]
-    text = about(__doc__).format(given=POLICIES.get(policy, policy))
-    return page_of("Huge pages", text, table(header, cells), made_by("benchmarks/huge_pages.py"))
+    told = f"This system gives huge pages {POLICIES.get(policy, policy)}."
+    return page_of("Huge pages", about(__doc__), told, table(header, cells), made_by("benchmarks/huge_pages.py"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

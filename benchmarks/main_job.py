@@ -77,8 +77,7 @@ FEW: dict[str, Any] = {
 def command(*words: str, huge: bool = True) -> str:
     """What ``emomod`` prints; ``huge``: its memory is kept in huge pages, as is usual."""
     told = [sys.executable, "-m", "emomod", *words]
-    environment = {name: value for name, value in os.environ.items() if name != TUNABLES}
-    environment |= {} if huge else {TUNABLES: ""}
+    environment = None if huge else os.environ | {TUNABLES: ""}
     return subprocess.run(
         told, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=environment
     ).stdout

@@ -50,12 +50,11 @@ def apart(
     is kept in huge pages as that of the command, else as in a script of a user's own. Raises CalledProcessError where
     the process fails, TimeoutExpired after ``timeout`` (s).
     """
-    asked = THREADS_THAT_WAIT_QUIETLY if quiet else {}
-    asked = asked | ({TUNABLES: HUGE_PAGES_THAT_ARE_KEPT} if huge else {})
-    environment = {
-        name: value for name, value in os.environ.items() if name not in {*THREADS_THAT_WAIT_QUIETLY, TUNABLES}
-    }
-    environment |= {"TQDM_DISABLE": "1"} | asked  # no progress bars of lime's
+    ways = {*THREADS_THAT_WAIT_QUIETLY, TUNABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in ways}
+    environment |= THREADS_THAT_WAIT_QUIETLY if quiet else {}
+    environment |= {TUNABLES: HUGE_PAGES_THAT_ARE_KEPT} if huge else {}
+    environment |= {"TQDM_DISABLE": "1"}  # no progress bars of lime's
     command = [sys.executable, "-m", "benchmarks.measuring", Path(inspect.getfile(job)).stem, job.__name__]
     done = subprocess.run(
         [*command, json.dumps(given)],
